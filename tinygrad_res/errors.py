@@ -1,0 +1,46 @@
+"""Every error that the project raises, in one hierarchy.
+
+Each message names the operation or the file, the argument, and the mend.  The
+classes also derive from the built-in exception that a NumPy user would expect,
+so ``except ValueError`` keeps working.
+"""
+
+
+class Error(Exception):
+    """Base class of all errors of this project."""
+
+
+class ShapeError(Error, ValueError):
+    """Shapes or axes that do not fit an operation."""
+
+
+class DtypeError(Error, TypeError):
+    """A dtype that an operation cannot use, such as an integer asked for a gradient."""
+
+
+class ConversionError(Error, TypeError):
+    """A tensor met a function that would drop its record silently."""
+
+
+class DeviceError(Error, RuntimeError):
+    """Arrays on different devices, or a device that is not there."""
+
+
+class GradientError(Error, RuntimeError):
+    """A derivative that was asked for and is not defined."""
+
+
+class GraphError(Error, ValueError):
+    """A question about a graph that the graph cannot answer."""
+
+
+class DataError(Error, ValueError):
+    """Input data that cannot be used, such as NaN."""
+
+
+class UsageError(Error, ValueError):
+    """An argument outside its choices; the message lists them."""
+
+
+class FigureError(Error, RuntimeError):
+    """A figure that cannot be drawn or written."""

@@ -1,0 +1,341 @@
+"""Graph: an immutable snapshot of what was recorded, to look at and to compute on.
+
+The graph is a directed multigraph.  A node is a recorded value; an edge leads from an
+operation's output back to one of its operands, the way a gradient travels, and keeps
+the operand's position, so ``x * x`` has two edges.
+
+Every edge is graded when the snapshot is taken.  Its ``weight`` is 1 when it leads
+through a weight layer: from the output of a contraction to the operand that depends
+on data, while the other operand is weight-valued.  A value is weight-valued when it
+is computed from parameters and from nothing that depends on data, so a transposed or
+normalised weight counts.  A plain array in a contraction is data; in a pointwise
+operation (a mask, a constant factor) it is not.  The edge to the parameter itself
+crosses no layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .errors import GraphError, UsageError
+from .families import Contraction, General, Pointwise, Structural
+from .record import Leaf, Node
+from .tensor import Tensor, raw
+
+if TYPE_CHECKING:
+    import networkx
+
+Grading = str | Callable[["GraphEdge"], int]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """A recorded value.
+
+    Attributes:
+        index: its place in ``Graph.nodes``; operands come before outputs.
+        op: the operation that made it, ``""`` for a leaf.
+        name: the name it was given, or ``None``.
+        kind: ``"operation"``, ``"parameter"`` or ``"input"`` (a leaf that is no parameter).
+        scope: the scopes it was recorded in, outermost first, joined by ``/``.
+        shape, dtype: those of its value.
+        weight_valued: whether it is computed from parameters and no data.
+    """
+
+    index: int
+    op: str
+    name: str | None
+    kind: str
+    scope: str
+    shape: tuple[int, ...]
+    dtype: str
+    weight_valued: bool
+    record: Node = field(repr=False, compare=False)
+
+    @property
+    def label(self) -> str:
+        """The name, or the operation where there is none."""
+        return self.name or self.op or self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class GraphEdge:
+    """The edge from an operation's output back to one operand.
+
+    Attributes:
+        index: its place in ``Graph.edges``.
+        source: the index of the output's node.
+        target: the index of the operand's node.
+        position: which operand of the operation the target is.
+        family: the family of the operation.
+        label: what stands on the edge, as text: the other operand's name for a
+            product, the derivative of an activation, ``"1"`` for a plain copy or sum.
+        weight: 1 if it leads through a weight layer.
+        scale: 1 if it leads through a learned scale (a gate, normalisation's gamma).
+        activation: 1 if it leads through a nonlinearity.
+        block: the number of residual branches it enters.
+    """
+
+    index: int
+    source: int
+    target: int
+    position: int
+    family: str
+    label: str
+    weight: int
+    scale: int
+    activation: int
+    block: int
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the edge copies: a sum's operand, a reshape, a slice, zero padding."""
+        return self.label == "1"
+
+
+GRADINGS = ("weight", "scale", "block", "activation", "length")
+
+
+class Graph:
+    """What was recorded above one tensor.  Make one with ``tg.graph(tensor)``.
+
+    Attributes:
+        nodes: every recorded value, operands before outputs; the last is the output.
+        edges: every dependency, parallel ones kept, grouped by source.
+    """
+
+    def __init__(self, output: Tensor) -> None:
+        records = _records(output)
+        self._number = {record: i for i, record in enumerate(records)}
+        weight, data = _provenance(records)
+        self.nodes: tuple[GraphNode, ...] = tuple(
+            _describe(i, record, record in weight and record not in data)
+            for i, record in enumerate(records)
+        )
+        edges: list[GraphEdge] = []
+        for node in self.nodes:
+            edges.extend(self._edges_of(node, len(edges), data))
+        self.edges: tuple[GraphEdge, ...] = tuple(edges)
+        self._output = output
+
+    @property
+    def output(self) -> GraphNode:
+        """The node of the tensor that the graph was taken from."""
+        return self.nodes[-1]
+
+    @cached_property
+    def outgoing(self) -> tuple[tuple[GraphEdge, ...], ...]:
+        """For each node, its edges to its operands, in their order."""
+        found: list[list[GraphEdge]] = [[] for _ in self.nodes]
+        for edge in self.edges:
+            found[edge.source].append(edge)
+        return tuple(map(tuple, found))
+
+    def find(self, tensor: Tensor) -> GraphNode:
+        """Return the node of ``tensor``.
+
+        Raises:
+            GraphError: the tensor is not in this graph.
+        """
+        index = None if not isinstance(tensor, Tensor) else self._number.get(tensor._node)  # type: ignore[arg-type]
+        if index is None:
+            raise GraphError(
+                f"{_title(tensor)} is not in this graph: ask about a tensor that "
+                f"{_title(self._output)} was computed from, while recording was on"
+            )
+        return self.nodes[index]
+
+    def grades(self, by: Grading) -> list[int]:
+        """Return the grade of every edge.
+
+        Args:
+            by: ``"weight"``, ``"scale"``, ``"block"``, ``"activation"``, ``"length"``
+                (1 for every edge), or a function from an edge to an int >= 0.
+
+        Raises:
+            UsageError: the grading is unknown, or the function gives something else.
+        """
+        if by == "length":
+            return [1] * len(self.edges)
+        if isinstance(by, str):
+            if by not in GRADINGS:
+                raise UsageError(
+                    f"unknown grading {by!r}: use one of {', '.join(GRADINGS)}, "
+                    "or a function from an edge to an int"
+                )
+            return [getattr(edge, by) for edge in self.edges]
+        grades = []
+        for edge in self.edges:
+            grade = by(edge)
+            if type(grade) not in (int, bool) or grade < 0:
+                raise UsageError(
+                    f"the grading function returned {grade!r} for edge {edge.index} "
+                    f"({self.nodes[edge.source].label} -> {self.nodes[edge.target].label}): "
+                    "it must return an int of at least 0"
+                )
+            grades.append(int(grade))
+        return grades
+
+    def to_networkx(self) -> networkx.MultiDiGraph:
+        """Return the graph as a ``networkx.MultiDiGraph``.
+
+        Nodes are numbered as in ``nodes``; an edge leads from output to operand and its
+        key is the operand's position.  Attributes are those of the nodes and edges here.
+        """
+        import networkx
+
+        graph = networkx.MultiDiGraph()
+        for node in self.nodes:
+            graph.add_node(
+                node.index, label=node.label, op=node.op, name=node.name, kind=node.kind,
+                scope=node.scope, shape=node.shape, dtype=node.dtype,
+                weight_valued=node.weight_valued,
+            )  # fmt: skip
+        for edge in self.edges:
+            graph.add_edge(
+                edge.source, edge.target, key=edge.position, family=edge.family, label=edge.label,
+                weight=edge.weight, scale=edge.scale, activation=edge.activation, block=edge.block,
+            )  # fmt: skip
+        return graph
+
+    def __repr__(self) -> str:
+        return f"Graph({len(self.nodes)} nodes, {len(self.edges)} edges, from {self.output.label})"
+
+    def _edges_of(self, node: GraphNode, first: int, data: set[Node]) -> list[GraphEdge]:
+        """Grade the edges of one operation."""
+        record, edges = node.record, []
+        if record.primitive is None:
+            return edges
+        product = isinstance(record.primitive, Contraction)
+        scaling = isinstance(record.primitive, General) or node.op in ("multiply", "divide")
+        inside = record.scope.branches()
+        for position, parent in enumerate(record.parents):
+            if parent is None:
+                continue
+            target = self.nodes[self._number[parent]]
+            weighted = parent in data and any(
+                self.nodes[self._number[other]].weight_valued
+                for k, other in enumerate(record.parents)
+                if k != position and other is not None
+            )
+            entered = [s for s in parent.scope.branches() if s not in inside]
+            edges.append(
+                GraphEdge(
+                    index=first + len(edges),
+                    source=node.index,
+                    target=target.index,
+                    position=position,
+                    family=record.primitive.family,
+                    label=self._label(record, position),
+                    weight=int(product and weighted),
+                    scale=int(scaling and weighted),
+                    activation=int(record.primitive.grading == "activation"),
+                    block=len(entered) if target.kind == "operation" else 0,
+                )
+            )
+        return edges
+
+    def _label(self, record: Node, position: int) -> str:
+        """Say in a word what stands on the edge to the operand at ``position``."""
+        primitive = record.primitive
+        assert primitive is not None
+        if isinstance(primitive, Structural):
+            return "1"
+        rule = primitive.rules[position if len(primitive.rules) > 1 else 0]
+        if isinstance(primitive, Pointwise) and isinstance(rule, int):
+            return str(rule)
+        if len(record.parents) == 2 and (primitive.name in ("multiply", "matmul", "conv2d")):
+            return self._origin(record.parents[1 - position], record.saved[2 - position])
+        if primitive.name in ("sum", "mean"):
+            return "1" if primitive.name == "sum" else "1/n"
+        return f"{primitive.name}'"
+
+    def _origin(self, record: Node | None, value: Any) -> str:
+        """Name an operand: its own name, or the parameter that it is a reshaping of."""
+        while record is not None:
+            if record.name:
+                return record.name
+            if not isinstance(record.primitive, Structural) or len(record.parents) != 1:
+                return record.primitive.name if record.primitive is not None else "·"
+            record = record.parents[0]
+        return f"{value:g}" if isinstance(value, (int, float)) else "·"
+
+
+def graph(output: Tensor) -> Graph:
+    """Return the graph of everything recorded above ``output``.
+
+    Raises:
+        GraphError: nothing was recorded for it.
+
+    >>> import tinygrad_res as tg
+    >>> x = tg.tensor(3.0, requires_grad=True, name="x")
+    >>> g = tg.graph(x * x)
+    >>> len(g.nodes), len(g.edges)
+    (2, 2)
+    """
+    if not isinstance(output, Tensor):
+        raise GraphError(
+            f"graph: expected a tensor, got {type(output).__name__}: pass what a computation "
+            "on tensors returned, such as the loss"
+        )
+    if output._node is None:
+        raise GraphError(
+            f"graph: nothing was recorded for {_title(output)}: make its inputs with "
+            "requires_grad=True or tg.parameter, and compute it outside tg.no_grad"
+        )
+    return Graph(output)
+
+
+def _title(value: Any) -> str:
+    if not isinstance(value, Tensor):
+        return f"a {type(value).__name__}"
+    return f"tensor {value.name!r}" if value.name else f"the tensor of shape {raw(value).shape}"
+
+
+def _records(output: Tensor) -> list[Node]:
+    """Return every node that ``output`` was computed from, in the order of recording."""
+    start = output._node
+    assert start is not None
+    found, stack = {start}, [start]
+    while stack:
+        for parent in stack.pop().parents:
+            if parent is not None and parent not in found:
+                found.add(parent)
+                stack.append(parent)
+    return sorted(found, key=lambda record: record.index)
+
+
+def _provenance(records: Iterable[Node]) -> tuple[set[Node], set[Node]]:
+    """Return the nodes with a parameter above them, and those that depend on data."""
+    weight: set[Node] = set()
+    data: set[Node] = set()
+    for record in records:
+        if isinstance(record, Leaf):
+            (weight if record.is_parameter else data).add(record)
+            continue
+        if any(parent in weight for parent in record.parents):
+            weight.add(record)
+        plain = isinstance(record.primitive, Contraction) and None in record.parents
+        if plain or any(parent in data for parent in record.parents):
+            data.add(record)
+    return weight, data
+
+
+def _describe(index: int, record: Node, weight_valued: bool) -> GraphNode:
+    kind = "operation"
+    if isinstance(record, Leaf):
+        kind = "parameter" if record.is_parameter else "input"
+    return GraphNode(
+        index=index,
+        op="" if record.primitive is None else record.primitive.name,
+        name=record.name,
+        kind=kind,
+        scope=record.scope.path,
+        shape=record.shape,
+        dtype=str(record.dtype),
+        weight_valued=weight_valued,
+        record=record,
+    )

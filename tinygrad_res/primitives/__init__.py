@@ -1,0 +1,91 @@
+"""The table of primitives: every differentiable operation and the formula on its edge.
+
+The modules follow the families: ``pointwise``, ``reductions``, ``structural``,
+``contractions`` (with ``convolution``) and ``general``; ``constants`` holds what has
+no derivative and ``composed`` what is built from the rest.
+
+This module is also the array module of recorded tensors: a derivative rule that asks
+for ``xp.exp`` finds ``numpy.exp`` here for arrays and ``tinygrad_res.exp`` for tensors.
+"""
+
+import sys
+
+from .. import backend
+from ..tensor import Parameter, Tensor
+from .composed import avg_pool2d, log_softmax, max_pool2d, softmax
+from .constants import (
+    equal,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    not_equal,
+    sign,
+    stop_gradient,
+)
+from .contractions import matmul
+from .convolution import conv2d
+from .general import batch_norm, batch_statistics
+from .pointwise import (
+    abs,
+    add,
+    astype,
+    cos,
+    divide,
+    exp,
+    expm1,
+    log,
+    log1p,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    pow,
+    relu,
+    sigmoid,
+    sin,
+    sqrt,
+    square,
+    subtract,
+    tanh,
+    where,
+)
+from .reductions import cross_entropy, logsumexp, max, mean, min, sum
+from .structural import (
+    broadcast_to,
+    concat,
+    getitem,
+    identity,
+    pad,
+    permute_dims,
+    reshape,
+    scatter,
+    sliding_windows,
+    stack,
+    to_device,
+)
+
+PUBLIC = (
+    "abs", "add", "astype", "avg_pool2d", "batch_norm", "batch_statistics", "broadcast_to",
+    "concat", "conv2d", "cos", "cross_entropy", "divide", "equal", "exp", "expm1", "greater",
+    "greater_equal", "less", "less_equal", "log", "log1p", "log_softmax", "logsumexp", "matmul",
+    "max", "max_pool2d", "maximum", "mean", "min", "minimum", "multiply", "negative",
+    "not_equal", "pad", "permute_dims", "pow", "relu", "reshape", "sigmoid", "sign", "sin",
+    "sliding_windows", "softmax", "sqrt", "square", "stack", "stop_gradient", "subtract", "sum",
+    "tanh", "where",
+)  # fmt: skip
+
+# What NumPy calls these functions, for arrays that meet tensors in NumPy's functions.
+NUMPY_NAMES = {name: globals()[name] for name in PUBLIC if name not in ("pad",)} | {
+    "absolute": abs,
+    "power": pow,
+    "concatenate": concat,
+    "transpose": permute_dims,
+    "true_divide": divide,
+    "amax": max,
+    "amin": min,
+}
+
+backend.modules[Tensor] = backend.modules[Parameter] = sys.modules[__name__]
+
+__all__ = [*PUBLIC, "NUMPY_NAMES", "getitem", "identity", "scatter", "to_device"]

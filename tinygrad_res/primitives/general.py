@@ -1,0 +1,90 @@
+"""The table of general primitives: operations with a written vector-Jacobian product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import backend
+from ..errors import ShapeError
+from ..families import General
+from ..tensor import Tensor, raw
+
+
+def _over(x: Any) -> tuple[int, ...]:
+    """Return every axis but that of the channels, axis 1."""
+    return (0, *range(2, len(x.shape)))
+
+
+def _spread(v: Any, ndim: int) -> Any:
+    """Lay a vector of one number per channel along axis 1."""
+    return v.reshape((1, -1) + (1,) * (ndim - 2))
+
+
+def batch_statistics(x: Any) -> tuple[Any, Any]:
+    """Return mean and (biased) variance of each channel of ``x`` (N, C, ...), as constants (C,)."""
+    array = raw(x)
+    xp = backend.namespace(array)
+    if len(array.shape) < 2 or array.shape[0] == 0:
+        raise ShapeError(f"batch_norm: expected a shape (N, C, ...) with N > 0, got {array.shape}")
+    mean = array.mean(axis=_over(array))
+    centred = array - _spread(mean, array.ndim)
+    return mean, xp.square(centred).mean(axis=_over(array))
+
+
+def _standardise(x: Any, statistics: tuple[Any, Any], eps: float) -> tuple[Any, Any]:
+    """Return the standardised input and the reciprocal deviations (1, C, 1, ...)."""
+    mean, var = statistics
+    inverse = _spread(1 / (var + eps) ** 0.5, len(x.shape))
+    return (x - _spread(mean, len(x.shape))) * inverse, inverse
+
+
+def _normalise(xp: Any, x: Any, weight: Any, bias: Any, statistics: Any, eps: float) -> Any:
+    mean, var = statistics
+    scale = weight / xp.sqrt(var + eps)
+    return x * _spread(scale, x.ndim) + _spread(bias - mean * scale, x.ndim)
+
+
+def _normalise_vjp(xp: Any, g: Any, wanted: tuple[int, ...], _out: Any, x: Any, weight: Any,
+                   _bias: Any, statistics: Any, eps: float) -> list[Any]:
+    over = _over(x)
+    if isinstance(x, Tensor):
+        mean = x.mean(axis=over)
+        statistics = mean, xp.square(x - _spread(mean, x.ndim)).mean(axis=over)
+    standard, inverse = _standardise(x, statistics, eps)
+    along_bias = g.sum(axis=over)
+    along_weight = (g * standard).sum(axis=over)
+    found: dict[int, Any] = {1: along_weight, 2: along_bias}
+    if 0 in wanted:
+        n = x.size // x.shape[1]
+        centre = _spread(along_bias / n, len(x.shape)) + standard * _spread(along_weight / n, len(x.shape))
+        found[0] = (g - centre) * (_spread(weight, len(x.shape)) * inverse)
+    return [found[i] for i in wanted]
+
+
+_batch_norm = General("batch_norm", _normalise, [_normalise_vjp])
+
+
+def batch_norm(
+    x: Any, weight: Any, bias: Any, statistics: tuple[Any, Any] | None = None, eps: float = 1e-5
+) -> Tensor:
+    """Return ``x`` standardised over its batch, scaled and shifted per channel.
+
+    One node: the dependence of mean and variance on ``x`` is part of its edge to ``x``.
+
+    Args:
+        x: (N, C) or (N, C, H, W).
+        weight, bias: (C,), also known as gamma and beta.
+        statistics: mean and variance from ``batch_statistics(x)``, where the caller
+            has them already.
+        eps: added to the variance.
+
+    Source: Ioffe & Szegedy 2015, Batch Normalization.
+    """
+    channels = raw(x).shape[1:2]
+    if raw(weight).shape != channels or raw(bias).shape != channels:
+        raise ShapeError(
+            f"batch_norm: input {raw(x).shape}, weight {raw(weight).shape}, bias "
+            f"{raw(bias).shape}: weight and bias need one element per channel, axis 1"
+        )
+    known = statistics if statistics is not None else batch_statistics(x)
+    return _batch_norm(x, weight, bias, statistics=known, eps=eps)
