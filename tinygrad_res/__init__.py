@@ -13,7 +13,16 @@ tensor([2., 4.])
 from .tensor import Parameter, Tensor, parameter, tensor  # isort: skip
 from . import primitives
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from .primitives import *
-from .record import no_grad, scope
-from .graph import Graph, graph
+from .graph import Graph, GraphEdge, GraphNode, graph
 from .paths import Path, Paths, paths
+from .primitives import *  # noqa: F403
+from .record import no_grad, scope
+
+__version__ = "0.1.0"
+
+__all__ = [
+    *primitives.PUBLIC,
+    "Graph", "GraphEdge", "GraphNode", "Parameter", "Path", "Paths", "Tensor", "grad", "graph",
+    "hessian", "hvp", "jacobian", "jvp", "no_grad", "parameter", "paths", "scope", "tensor",
+    "value_and_grad", "vjp",
+]  # fmt: skip

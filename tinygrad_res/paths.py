@@ -22,6 +22,7 @@ sums over paths do not.
 from __future__ import annotations
 
 import itertools
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -321,7 +322,7 @@ class Paths:
     def __repr__(self) -> str:
         nodes = self.graph.nodes
         n = self.count()
-        shown = str(n) if n < 10**12 else f"about 10^{len(str(n)) - 1}"
+        shown = str(n) if n < 10**12 else f"about 10^{math.log10(n):.0f}"
         goal = "an unrelated tensor" if self.target < 0 else nodes[self.target].label
         return f"Paths({shown} from {nodes[self.source].label} to {goal})"
 

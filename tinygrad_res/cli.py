@@ -1,0 +1,212 @@
+"""The command line: ``tinygrad-res paths MODEL``.
+
+Every error of the project ends as one line on standard error and exit status 2; what
+the command writes is checked for before it computes, and written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from . import __version__, backend, nets
+from .data import Images, load
+from .errors import Error, FigureError, UsageError
+from .report import PathReport, Training, examine, train
+
+TOLERANCE = 1e-9  # of the graded sum against backward, in float64
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except Error as error:
+        print(f"tinygrad-res: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("tinygrad-res: interrupted, nothing was written", file=sys.stderr)
+        return 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog}: error: {message} (see {self.prog} --help)", file=sys.stderr)
+        sys.exit(2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="tinygrad-res",
+        description="See where a gradient comes from: its paths, counted, weighed and drawn.",
+    )
+    parser.add_argument("--version", action="version", version=f"tinygrad-res {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    command = commands.add_parser(
+        "paths",
+        help="train a network for a moment, then count, weigh and draw its gradient paths",
+        description="Train MODEL for a moment on real data, run one batch forward and "
+        "backward, and account for the gradient: the number of paths and the gradient "
+        "through them by weight layers crossed. Writes paths.svg, paths.png and report.json.",
+    )
+    command.set_defaults(run=_paths)
+    command.add_argument("model", metavar="MODEL", help=", ".join(nets.MODELS))
+    size = command.add_mutually_exclusive_group()
+    size.add_argument(
+        "--blocks", type=int, metavar="N", help="residual blocks (default: 4 for MLPs)"
+    )
+    size.add_argument(
+        "--depth", type=int, metavar="D", help="weight layers, instead of blocks: 2 N + 2"
+    )
+    command.add_argument(
+        "--train", type=int, metavar="STEPS", help="training steps (default: 300; ResNets 60)"
+    )
+    command.add_argument(
+        "--data", default="digits", metavar="DATA",
+        help="digits, or an .npz file with arrays x and y (default: digits)",
+    )  # fmt: skip
+    command.add_argument(
+        "--out", type=Path, default=Path("paths"), metavar="DIR",
+        help="where to write the files (default: ./paths)",
+    )  # fmt: skip
+    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    command.add_argument("--batch", type=int, default=64, help="images per batch (default: 64)")
+    command.add_argument("--lr", type=float, default=1e-3, help="step size of Adam (default: 0.001)")
+    command.add_argument("--seed", type=int, default=0, help="of weights and batches (default: 0)")
+    return parser
+
+
+def _paths(options: argparse.Namespace) -> int:
+    blocks = _blocks(options)
+    steps = options.train
+    if steps is None:
+        steps = 300 if options.model.endswith("mlp") else 60
+    for name, value, least in (
+        ("--train", steps, 0), ("--batch", options.batch, 2), ("--seed", options.seed, 0),
+    ):  # fmt: skip
+        if value < least:
+            raise UsageError(f"{name} {value}: must be at least {least}")
+    if not options.lr > 0:
+        raise UsageError(f"--lr {options.lr:g}: must be positive")
+    if options.device == "cuda":
+        backend.cupy()
+    data = load(options.data, options.seed)
+    rng = np.random.default_rng(options.seed)
+    network = nets.build(options.model, data.shape, data.classes, blocks, rng)
+    _make_writable(options.out)
+
+    size = network.size()
+    training = train(
+        network, data, steps, options.device, options.batch, options.lr, options.seed
+    )
+    report = examine(network, data, options.device, options.batch)
+    print(_heading(network, size, data, training, options))
+    print(report.table())
+    agrees = report.error <= TOLERANCE
+    print(
+        f"check: the graded parts {'sum' if agrees else 'DO NOT SUM'} to backward's gradient, "
+        f"relative error {report.error:.1e}"
+    )
+    _write(options, report, training, size)
+    return 0 if agrees else 1
+
+
+def _blocks(options: argparse.Namespace) -> int | None:
+    if options.depth is None:
+        return options.blocks  # type: ignore[no-any-return]
+    if options.depth < 4 or options.depth % 2:
+        raise UsageError(f"--depth {options.depth}: a network of two-layer blocks, a stem and a "
+                         "classifier has an even depth of at least 4")  # fmt: skip
+    return int(options.depth - 2) // 2
+
+
+def _heading(
+    network: nets.Network, size: int, data: Images, training: Training,
+    options: argparse.Namespace,
+) -> str:  # fmt: skip
+    lines = [
+        f"{network.name}: {len(network.body)} blocks, "  # type: ignore[arg-type]
+        f"{len(network.weight_layers())} weight layers, {size:,} parameters"
+    ]
+    if training.loss:
+        lines.append(
+            f"trained on {data.name} for {training.steps} steps: loss {training.loss[0]:.3f} -> "
+            f"{training.loss[1]:.3f}, {100 * training.accuracy:.1f} % of "
+            f"{len(data.test_y)} held-out images right"
+        )
+    else:
+        lines.append(f"not trained; data: {data.name}")
+    count = min(options.batch, len(data.test_y))
+    lines += [
+        f"gradient of the loss by x, {count} held-out images; weight layers are counted between",
+        "the stem's output and the classifier's input, since every path crosses those two weights",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _make_writable(folder: Path) -> None:
+    """Make the output folder, and check now that files can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    except OSError as error:
+        raise FigureError(
+            f"--out {folder}: cannot write there ({error.strerror}): choose a folder of yours"
+        ) from error
+
+
+def _write(
+    options: argparse.Namespace, report: PathReport, training: Training, size: int
+) -> None:
+    import viz
+
+    values = {
+        "model": options.model,
+        "seed": options.seed,
+        "data": options.data,
+        "batch": options.batch,
+        "parameters": size,
+        "training": asdict(training),
+        **report.as_dict(),
+        "degrees_counted_between": ["the stem's output", "the classifier's input"],
+        "versions": {
+            "tinygrad_res": __version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }
+    viz.draw(report.paths).save(options.out / "paths.svg")
+    viz.plot_paths(report.paths, by="weight").save(options.out / "paths.png")
+    _write_json(options.out / "report.json", values)
+    print(f"wrote paths.svg, paths.png and report.json in {options.out}{os.sep}")
+
+
+def _write_json(path: Path, values: Any) -> None:
+    """Write a file whole or not at all."""
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8"
+    ) as file:
+        part = Path(file.name)
+        try:
+            json.dump(values, file, indent=2)
+            file.write("\n")
+        except BaseException:
+            part.unlink()
+            raise
+    part.chmod(0o644)
+    part.replace(path)

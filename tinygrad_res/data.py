@@ -1,0 +1,119 @@
+"""Data: images with labels, checked before anything is computed from them."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .errors import DataError
+
+
+@dataclass(frozen=True)
+class Images:
+    """Labelled images, split into a training and a test part.
+
+    Attributes:
+        name: where they come from.
+        train_x, test_x: float32 (N, C, H, W), standardised by the training part.
+        train_y, test_y: int64 (N,), the classes from 0.
+    """
+
+    name: str
+    train_x: np.ndarray
+    train_y: np.ndarray
+    test_x: np.ndarray
+    test_y: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape of one image, (C, H, W)."""
+        c, h, w = self.train_x.shape[1:]
+        return c, h, w
+
+    @property
+    def classes(self) -> int:
+        """The number of classes."""
+        return int(max(self.train_y.max(), self.test_y.max())) + 1
+
+    def batches(
+        self, size: int, rng: np.random.Generator
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield training batches for ever, in an order drawn anew for each pass."""
+        size = min(size, len(self.train_y))
+        while True:
+            order = rng.permutation(len(self.train_y))
+            for i in range(0, len(order) - size + 1, size):
+                part = order[i : i + size]
+                yield self.train_x[part], self.train_y[part]
+
+
+def load(source: str, seed: int = 0) -> Images:
+    """Return the data called ``source``: ``"digits"``, or the path of an .npz file.
+
+    The digits are scikit-learn's: 1797 images of 8 x 8 pixels.  A file holds ``x``,
+    images (N, C, H, W), (N, H, W) or (N, features), and ``y``, integer classes (N,).
+    A quarter, drawn by ``seed``, is kept for testing.
+
+    Raises:
+        DataError: the file is missing or damaged, or holds something else; the message
+            names the array and the mend.
+    """
+    if source == "digits":
+        from sklearn.datasets import load_digits
+
+        bunch = load_digits()
+        return split(source, bunch.images, bunch.target, seed)
+    path = Path(source)
+    if path.suffix != ".npz":
+        raise DataError(f"unknown data {source!r}: use 'digits', or the path of an .npz file")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in ("x", "y")}
+    except FileNotFoundError as error:
+        raise DataError(f"data {source}: there is no such file") from error
+    except KeyError as error:
+        raise DataError(f"data {source}: needs the arrays x and y, {error.args[0]}") from error
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"data {source}: cannot be read as an .npz file: {error}") from error
+    return split(source, arrays["x"], arrays["y"], seed)
+
+
+def split(name: str, x: np.ndarray, y: np.ndarray, seed: int = 0) -> Images:
+    """Check images and labels, split off a quarter, and standardise by the rest.
+
+    Raises:
+        DataError: shapes or dtypes do not fit, or a value is not finite.
+    """
+    if x.ndim == 2:
+        x = x[:, None, None, :]
+    elif x.ndim == 3:
+        x = x[:, None]
+    if x.ndim != 4 or y.shape != x.shape[:1] or len(x) < 8 or not x.size:
+        raise DataError(
+            f"data {name}: x has shape {x.shape} and y {y.shape}: expected at least 8 images "
+            "(N, C, H, W), (N, H, W) or (N, features), and N labels"
+        )
+    if x.dtype.kind not in "fiub" or y.dtype.kind not in "iu" or y.min() < 0:
+        raise DataError(
+            f"data {name}: x is {x.dtype} and y {y.dtype}: expected real numbers, and classes "
+            "as integers from 0"
+        )
+    bad = np.count_nonzero(~np.isfinite(x))
+    if bad:
+        at = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
+        raise DataError(
+            f"data {name}: x has {bad} values that are NaN or infinite, the first at {at}: "
+            "remove or replace them"
+        )
+    order = np.random.default_rng(seed).permutation(len(x))
+    cut = len(x) - len(x) // 4
+    x = x.astype(np.float32)
+    train = x[order[:cut]]
+    mean, deviation = train.mean(), train.std()
+    x = (x - mean) / (deviation if deviation > 0 else 1)
+    y = y.astype(np.int64)
+    return Images(name, x[order[:cut]], y[order[:cut]], x[order[cut:]], y[order[cut:]])

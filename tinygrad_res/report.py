@@ -1,0 +1,217 @@
+"""The main job: train a network for a moment, then account for its gradient's paths.
+
+``train`` and ``examine`` are the two steps; ``PathReport`` is the outcome, as text for
+people (``table``) and as plain values for programs (``as_dict``).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from . import backend, primitives
+from .data import Images
+from .errors import GradientError, UsageError
+from .nets import Network
+from .optim import Adam
+from .paths import Paths, paths
+from .record import no_grad
+from .tensor import Tensor, tensor
+
+SHOWN = 24  # rows of the table; the report holds them all
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the training went.
+
+    Attributes:
+        steps: the number of optimiser steps.
+        loss: the mean cross-entropy at the first and at the last step; empty for 0 steps.
+        accuracy: the share of held-out images that are classified correctly.
+    """
+
+    steps: int
+    loss: tuple[float, ...]
+    accuracy: float
+
+
+def train(
+    network: Network, data: Images, steps: int, device: str = "cpu", batch: int = 64,
+    lr: float = 1e-3, seed: int = 0,
+) -> Training:  # fmt: skip
+    """Train with Adam for some steps, showing a progress bar.
+
+    Raises:
+        GradientError: the loss stopped being finite; the message says at which step.
+    """
+    network.to(device).train()
+    losses: list[float] = []
+    if steps:
+        optimiser = Adam(network.parameters(), lr=lr)
+        batches = data.batches(batch, np.random.default_rng(seed))
+        bar = tqdm(range(steps), desc=f"training {network.name}", unit="step", leave=False)
+        for step in bar:
+            x, y = (backend.to_device(part, device) for part in next(batches))
+            loss = primitives.cross_entropy(network(tensor(x)), y)
+            losses.append(loss.item())
+            if not np.isfinite(losses[-1]):
+                raise GradientError(
+                    f"training {network.name} diverged at step {step}: the loss is "
+                    f"{losses[-1]}; use a smaller --lr than {lr:g}"
+                )
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
+    return Training(steps, (losses[0], losses[-1]) if losses else (), _accuracy(network, data, device))
+
+
+def _accuracy(network: Network, data: Images, device: str) -> float:
+    network.eval()
+    right = 0
+    with no_grad():
+        for i in range(0, len(data.test_y), 256):
+            logits = network(tensor(backend.to_device(data.test_x[i : i + 256], device)))
+            right += int((logits.numpy().argmax(axis=1) == data.test_y[i : i + 256]).sum())
+    network.train()
+    return right / len(data.test_y)
+
+
+@dataclass(frozen=True)
+class PathReport:
+    """The paths of a gradient, counted and weighed by the weight layers they cross.
+
+    Attributes:
+        network: its name.
+        counts: exact number of paths for each number of weight layers crossed, between
+            the stem's output and the classifier's input.
+        norms: the norm of the gradient's part that comes through those paths.
+        shares: that part's signed share of the gradient; they sum to 1.
+        gradient_norm: the norm of the whole gradient by the images.
+        error: the largest difference between the sum of the parts and backward's
+            gradient, relative to the gradient's largest element.
+        paths: the set itself, for figures and further questions.
+    """
+
+    network: str
+    counts: dict[int, int]
+    norms: dict[int, float]
+    shares: dict[int, float]
+    gradient_norm: float
+    error: float
+    paths: Paths = field(repr=False, compare=False)
+
+    @property
+    def total(self) -> int:
+        """The number of paths."""
+        return sum(self.counts.values())
+
+    def table(self) -> str:
+        """Return the table as text, its middle left out where it is long.
+
+        Counts are exact; one of more than 18 digits is shown by its first five.
+        """
+        degrees = list(self.counts)
+        whole = sum(self.shares.values())
+        width = max(len("paths"), *(len(_digits(n)) for n in (*self.counts.values(), self.total)))
+        lines = [f"{'weight layers crossed':>21}  {'paths':>{width}}  gradient norm  signed share"]
+        for i, k in enumerate(degrees):
+            if len(degrees) > SHOWN and SHOWN - 4 <= i < len(degrees) - 3:
+                if i == SHOWN - 4:
+                    left_out = len(degrees) - SHOWN + 1
+                    lines.append(f"{'...':>21}  ({left_out} more rows in report.json)")
+                continue
+            lines.append(
+                f"{k:>21}  {_digits(self.counts[k]):>{width}}  {self.norms[k]:>13.4e}  "
+                f"{self.shares[k]:>+12.4f}"
+            )
+        lines.append(
+            f"{'all':>21}  {_digits(self.total):>{width}}  {self.gradient_norm:>13.4e}  "
+            f"{whole:>+12.4f}"
+        )
+        lines.append(
+            f"weight-free: {self.counts.get(0, 0)} of {_power(self.total)} paths, "
+            f"carries {self.shares.get(0, 0.0):.4f} of the gradient"
+        )
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as values that JSON holds; counts are strings, being unbounded."""
+        return {
+            "network": self.network,
+            "paths": str(self.total),
+            "weight_free_paths": str(self.counts.get(0, 0)),
+            "weight_free_share": self.shares.get(0, 0.0),
+            "gradient_norm": self.gradient_norm,
+            "graded_sum_relative_error": self.error,
+            "by_weight_layers_crossed": [
+                {
+                    "weight_layers": k,
+                    "paths": str(n),
+                    "gradient_norm": self.norms[k],
+                    "signed_share": self.shares[k],
+                }
+                for k, n in self.counts.items()
+            ],
+        }
+
+
+def _digits(n: int) -> str:
+    """Write a count in digits, or by its leading digits where they are too many for a table."""
+    exponent = int(math.log10(n)) if n else 0
+    if exponent < 18:
+        return f"{n:,}"
+    return f"{n // 10 ** (exponent - 4) / 1e4:.4f}e+{exponent}"
+
+
+def _power(n: int) -> str:
+    """Write a count as a power of two where it is one."""
+    return f"2^{n.bit_length() - 1}" if n > 1 and n & (n - 1) == 0 else _digits(n)
+
+
+def examine(network: Network, data: Images, device: str = "cpu", batch: int = 64) -> PathReport:
+    """Run one held-out batch forward and backward, and account for the gradient's paths.
+
+    The derivative of the loss by the images is taken in float64, with batch statistics
+    as in training.  Degrees are counted between the stem's output and the classifier's
+    input: every path crosses those two weights.
+
+    Raises:
+        UsageError: the batch has fewer than 2 images.
+        GraphError: the gradient is zero, so that nothing has a share of it.
+    """
+    if batch < 2:
+        raise UsageError(f"--batch {batch}: needs at least 2 images")
+    network.to(device, dtype="float64")
+    chosen = data.test_x[:batch], data.test_y[:batch]
+    images, labels = (backend.to_device(part, device) for part in chosen)
+    x = tensor(images, requires_grad=True, name="x", dtype="float64")
+    start, end, loss = _forward(network, x, labels)
+    loss.backward()
+    found = paths(loss, x, start=start, end=end)
+    parts = found.gradient_by("weight")
+    whole = x.grad.data  # type: ignore[union-attr]
+    difference = float(abs(sum(parts.values()) - whole).max())
+    return PathReport(
+        network=network.name,
+        counts=found.count_by("weight"),
+        norms={k: float((g * g).sum()) ** 0.5 for k, g in parts.items()},
+        shares=found.shares("weight"),
+        gradient_norm=float((whole * whole).sum()) ** 0.5,
+        error=difference / (float(abs(whole).max()) or 1.0),
+        paths=found,
+    )
+
+
+def _forward(network: Network, x: Tensor, labels: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the classifier's input, the stem's output and the loss, named for figures."""
+    end = network.stem(x)
+    start = network.body(end)
+    loss = primitives.cross_entropy(network.head(start), labels)
+    end.name, start.name, loss.name = "stem", "features", "loss"
+    return start, end, loss
