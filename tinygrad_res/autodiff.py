@@ -80,8 +80,8 @@ def pull(
         found = node.primitive.vjp(node, cotangent, wanted)  # type: ignore[union-attr]
         for i, g in zip(wanted, found):
             parent: Any = parents[i]
-            if g.dtype is not parent.dtype:
-                g = g.astype(parent.dtype, copy=False)
+            if g.dtype is not parent.dtype and g.dtype != parent.dtype:
+                g = g.astype(parent.dtype)
             if parent in arriving:
                 g = arriving[parent] + g
             arriving[parent] = g

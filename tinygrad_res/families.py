@@ -345,7 +345,7 @@ class Pointwise(Primitive):
             else:
                 g = cotangent * rule(xp, *values)
             shape = parents[i].shape  # type: ignore[union-attr]
-            found.append(g if g.shape == shape else unbroadcast(g, shape))
+            found.append(g if shape == node.shape else unbroadcast(g, shape))
         return found
 
     def jvp(self, node: Node, tangents: Sequence[Any]) -> Any:
@@ -402,7 +402,7 @@ class Binary(TwoOperands, Pointwise):
             else:
                 g = cotangent if rule == 1 else cotangent * rule
             shape = parents[i].shape  # type: ignore[union-attr]
-            found.append(g if g.shape == shape else unbroadcast(g, shape))
+            found.append(g if shape == node.shape else unbroadcast(g, shape))
         return found
 
 
