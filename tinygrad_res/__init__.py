@@ -21,8 +21,8 @@ from .record import no_grad, scope
 __version__ = "0.1.0"
 
 __all__ = [
-    *primitives.PUBLIC,
     "Graph", "GraphEdge", "GraphNode", "Parameter", "Path", "Paths", "Tensor", "grad", "graph",
     "hessian", "hvp", "jacobian", "jvp", "no_grad", "parameter", "paths", "scope", "tensor",
     "value_and_grad", "vjp",
 ]  # fmt: skip
+__all__ += primitives.__all__

@@ -1,107 +1,26 @@
-"""Derivatives by one sweep over the record, backward or forward.
+"""Derivatives as functions: backward, grad, vjp, jvp, jacobian, hessian, hvp.
 
-A gradient is the sum over all paths of the product of what stands on their edges.
-``pull`` forms that sum from the output's side: newest node first, each node hands
-its cotangent, complete by then, to its operands, and what arrives at one node along
-different edges is added.  ``push`` forms it from the inputs' side.  Both walk a
-sorted list, so the depth of a computation is limited by memory alone.
-
-The sweeps do not know what they carry.  Arrays give numbers; tensors give recorded
-derivatives, and with them derivatives of any order.
+Each runs a function, then sweeps over what was recorded (``sweeps``): with arrays
+where only numbers are asked for, with tensors where the derivative itself must be
+recorded, because an outer derivative may ask how it depends on its own argument.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
 from . import backend
 from .errors import DtypeError, GradientError, ShapeError, UsageError
-from .record import Leaf, Node, recording, state
+from .record import Node, recording, state
+from .sweeps import ancestry, pull, push
 from .tensor import Tensor, raw, tensor
 
-_newest_first = attrgetter("index")
 
-
-def ancestry(roots: Iterable[Node]) -> list[Node]:
-    """Return every node that requires a gradient and that ``roots`` depend on, newest first."""
-    found = {root for root in roots if root.requires_grad}
-    stack = list(found)
-    while stack:
-        node = stack.pop()
-        parents = node.parents
-        for i in node.wanted:
-            parent = parents[i]
-            if parent not in found:
-                found.add(parent)  # type: ignore[arg-type]
-                stack.append(parent)  # type: ignore[arg-type]
-    return sorted(found, key=_newest_first, reverse=True)
-
-
-def leading_to(order: Sequence[Node], targets: Iterable[Node]) -> set[Node]:
-    """Return the nodes of ``order`` (newest first) that depend on ``targets``, and those."""
-    live = set(targets)
-    for node in reversed(order):
-        if node not in live and any(parent in live for parent in node.parents):
-            live.add(node)
-    return live
-
-
-def pull(
-    cotangents: dict[Node, Any], order: Sequence[Node], targets: Iterable[Node] | None = None
-) -> dict[Node, Any]:
-    """Sweep cotangents backward; return what arrives at the targets.
-
-    Args:
-        cotangents: the cotangent of each output.
-        order: the nodes to visit, newest first.
-        targets: the nodes asked for; the leaves of ``order`` where left out.
-    """
-    arriving: dict[Any, Any] = dict(cotangents)
-    arrived: dict[Any, Any] = {}
-    kept = frozenset(() if targets is None else targets)
-    live = None if targets is None else leading_to(order, kept)
-    take = arriving.pop
-    for node in order:
-        parents, wanted = node.parents, node.wanted
-        if live is not None:
-            wanted = tuple([i for i in wanted if parents[i] in live])
-        if not wanted:
-            continue
-        cotangent = take(node, None)
-        if cotangent is None:
-            continue
-        if node in kept:
-            arrived[node] = cotangent
-        found = node.primitive.vjp(node, cotangent, wanted)  # type: ignore[union-attr]
-        for i, g in zip(wanted, found):
-            parent: Any = parents[i]
-            if g.dtype is not parent.dtype and g.dtype != parent.dtype:
-                g = g.astype(parent.dtype)
-            if parent in arriving:
-                g = arriving[parent] + g
-            arriving[parent] = g
-    return arriving | arrived
-
-
-def push(tangents: dict[Node, Any], order: Sequence[Node]) -> dict[Node, Any]:
-    """Sweep tangents forward over ``order`` (newest first); return every node's tangent."""
-    moving = dict(tangents)
-    for node in reversed(order):
-        if node.primitive is None or node in moving:
-            continue
-        given = [moving.get(parent) for parent in node.parents]  # type: ignore[arg-type]
-        if any(tangent is not None for tangent in given):
-            tangent = node.primitive.jvp(node, given)
-            moving[node] = tangent if tangent.dtype == node.dtype else tangent.astype(node.dtype)
-    return moving
-
-
-def seed(name: str, like: Any, cotangent: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+def seed(name: str, like: Any, cotangent: Any, shape: tuple[int, ...], dtype: Any) -> Tensor:
     """Return the cotangent of an output of ``shape`` that a backward sweep starts with.
 
     Args:
@@ -117,14 +36,16 @@ def seed(name: str, like: Any, cotangent: Any, shape: tuple[int, ...], dtype: An
                 f"{name}: the output has shape {shape}; reduce it to one element "
                 "(.sum() or .mean()), or pass cotangent=, an array of that shape"
             )
-        return xp.ones(shape, dtype=dtype)
-    start = cotangent if isinstance(cotangent, Tensor) else xp.asarray(cotangent)
-    if start.shape != shape:
-        raise ShapeError(
-            f"{name}: the cotangent has shape {start.shape}, the output {shape}: "
-            "they must be equal"
-        )
-    return start if start.dtype == dtype else start.astype(dtype)
+        return Tensor(xp.ones(shape, dtype=dtype))
+    return _vector(f"{name}: the cotangent", cotangent, xp, shape, dtype)
+
+
+def _vector(what: str, value: Any, xp: Any, shape: tuple[int, ...], dtype: Any) -> Tensor:
+    """Return ``value`` as a tensor of this module, shape and dtype, which nobody else can change."""
+    vector = value if isinstance(value, Tensor) else Tensor(xp.asarray(tensor(value)._array))
+    if vector.shape != shape:
+        raise ShapeError(f"{what} has shape {vector.shape}, but must have shape {shape}")
+    return vector if vector.dtype == dtype else vector.astype(dtype)
 
 
 def backward(output: Tensor, cotangent: Any = None, create_graph: bool = False) -> None:
@@ -135,8 +56,6 @@ def backward(output: Tensor, cotangent: Any = None, create_graph: bool = False) 
     assert node is not None
     order = ancestry([node])
     start = seed("backward", output._array, cotangent, output.shape, output.dtype)
-    if create_graph and not isinstance(start, Tensor):
-        start = Tensor(start)
     with recording():
         arrived = pull({node: start if create_graph else raw(start)}, order)
         for leaf in order:
@@ -150,18 +69,20 @@ def _accumulate(owner: Tensor, g: Any) -> None:
     """Add to ``owner.grad``; arrays inside tensors are never written to, so they may be shared."""
     before = owner._grad
     if isinstance(g, Tensor):
-        owner._grad = g if before is None else before + g
+        total = g if before is None else before + g
+        owner._grad = Tensor(total._array, total._node)
     else:
         total = g if before is None else before._array + g
         owner._grad = Tensor(backend.namespace(total).asarray(total))
 
 
 def _unrecorded(output: Tensor) -> str:
-    why = (
-        "recording is off (tg.no_grad)"
-        if state.scope is None
-        else "no operand was made with requires_grad=True"
-    )
+    if output.dtype.kind != "f":
+        why = f"dtype {output.dtype} carries no gradient, only floats do"
+    elif state.scope is None:
+        why = "recording is off (tg.no_grad)"
+    else:
+        why = "no operand was made with requires_grad=True"
     return f"backward: nothing was recorded for this tensor: {why}"
 
 
@@ -171,7 +92,8 @@ class _Call:
 
     ``recorded`` says that the derivative must be recorded in turn, because something
     outside (an outer derivative, a closed-over tensor) may ask how it depends on that
-    thing.  ``tensors`` says that results go back as tensors; arrays get arrays.
+    thing.  ``tensors`` says that results go back as tensors; arrays get arrays, copied,
+    since the record may rest on what was computed.
     """
 
     inputs: list[Tensor]
@@ -183,19 +105,19 @@ class _Call:
     def give(self, value: Any) -> Any:
         if self.recorded:
             return value
-        return Tensor(raw(value)) if self.tensors else raw(value)
+        array = raw(value)
+        xp = backend.namespace(array)
+        return Tensor(xp.asarray(array)) if self.tensors else xp.array(array)
 
     def pull(self, cotangent: Any) -> list[Any]:
-        node = self.output._node
-        targets = [x._node for x in self.inputs]
+        node: Any = self.output._node
+        targets: list[Any] = [x._node for x in self.inputs]
         arrived = {}
         if self.order:
             y = self.output
-            start = raw(seed("vjp", y._array, cotangent, y.shape, y.dtype))
-            if self.recorded:
-                start = cotangent if isinstance(cotangent, Tensor) else Tensor(start)
+            start = seed("vjp", y._array, cotangent, y.shape, y.dtype)
             with recording():
-                arrived = pull({node: start}, self.order, targets)
+                arrived = pull({node: start if self.recorded else raw(start)}, self.order, targets)
         return [
             self.give(arrived[t]) if t in arrived else self.give(_zeros(x, self.recorded))
             for t, x in zip(targets, self.inputs, strict=True)
@@ -337,11 +259,8 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     moving: dict[Node, Any] = {}
     for x, t in zip(call.inputs, tangents, strict=True):
         xp = backend.namespace(x._array)
-        direction = t if isinstance(t, Tensor) else xp.asarray(t, dtype=x.dtype)
-        if direction.shape != x.shape:
-            raise ShapeError(f"jvp: a tangent has shape {direction.shape}, its primal {x.shape}")
-        wrapped = direction if isinstance(direction, Tensor) else Tensor(direction)
-        moving[x._node] = wrapped if call.recorded else raw(direction)  # type: ignore[index]
+        direction = _vector("jvp: the tangent of a primal", t, xp, x.shape, x.dtype)
+        moving[x._node] = direction if call.recorded else raw(direction)  # type: ignore[index]
     with recording():
         arrived = push(moving, call.order)
     node = call.output._node
@@ -349,26 +268,6 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     if node not in arrived:
         return out, call.give(_zeros(call.output, call.recorded))
     return out, call.give(arrived[node])
-
-
-def transpose(
-    linear: Callable[[Tensor], list[Any]], cotangents: Sequence[Any], shape: tuple[int, ...],
-    dtype: Any,
-) -> Any:
-    """Apply the transpose of a linear function of one tensor to ``cotangents``.
-
-    The result is a tensor where a cotangent is one, otherwise an array.
-    """
-    recorded = any(isinstance(c, Tensor) for c in cotangents)
-    zeros = backend.namespace(raw(cotangents[0])).zeros(shape, dtype=dtype)
-    u = tensor(zeros, requires_grad=True)
-    with recording():
-        outputs = linear(u)
-        nodes = [o._node for o in outputs]
-        arrived: dict[Node, Any] = {}
-        for node, c in zip(nodes, cotangents, strict=True):
-            arrived[node] = arrived[node] + c if node in arrived else c
-        return pull(arrived, ancestry(nodes), [u._node])[u._node]  # type: ignore[list-item, index]
 
 
 def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
@@ -425,9 +324,15 @@ def hvp(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
 
     def evaluate(*args: Any, **kwargs: Any) -> Any:
         *rest, v = args
+        if not -len(rest) <= argnums < len(rest):
+            raise UsageError(
+                f"hvp: argnums {argnums}, but there are {len(rest)} arguments before the vector"
+            )
 
         def gradient(x: Any) -> Any:
-            return grad(f, argnums)(*rest[:argnums], x, *rest[argnums + 1 :], **kwargs)
+            given = list(rest)
+            given[argnums] = x
+            return grad(f, argnums)(*given, **kwargs)
 
         return jvp(gradient, (rest[argnums],), (v,))[1]
 

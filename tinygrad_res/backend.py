@@ -17,22 +17,24 @@ import numpy as np
 
 from .errors import DeviceError
 
+
 class _Modules(dict[type, Any]):
     """Array module by array type; a type seen for the first time is looked up once."""
 
     def __missing__(self, kind: type) -> Any:
-        for base in kind.__mro__:
+        # A subclass of ndarray has rules of its own (a mask, another *), which would be lost.
+        for base in kind.__mro__ if not issubclass(kind, np.ndarray) else ():
             if base in self:
                 return self.setdefault(kind, self[base])
         if kind.__module__.partition(".")[0] == "cupy":
             return self.setdefault(kind, importlib.import_module("cupy"))
         raise DeviceError(
             f"arrays of type {kind.__module__}.{kind.__qualname__} are not supported: "
-            "pass a NumPy or a CuPy array"
+            "pass a plain NumPy or CuPy array, such as numpy.asarray(values)"
         )
 
 
-modules = _Modules({np.ndarray: np, np.generic: np})
+modules = _Modules({np.ndarray: np, np.memmap: np, np.generic: np})
 
 
 def namespace(array: Any) -> Any:
@@ -45,7 +47,7 @@ def namespace(array: Any) -> Any:
 
 
 def is_array(value: Any) -> bool:
-    """Say whether ``value`` is an array of a known module (not a scalar, list or tensor)."""
+    """Say whether ``value`` is an array or a tensor, and not a number or a list."""
     return hasattr(value, "shape") and hasattr(value, "dtype") and not isinstance(value, np.generic)
 
 

@@ -27,13 +27,13 @@ record does not keep their arrays.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from operator import itemgetter
+from functools import partial, reduce
+from operator import add, itemgetter
 from typing import Any, TypeVar
 
 import numpy as np
 
-from . import backend
+from . import backend, sweeps
 from .errors import DeviceError, DtypeError, Error, ShapeError
 from .record import Leaf, Node, state
 from .tensor import Tensor, raw
@@ -71,6 +71,8 @@ class Primitive:
     """
 
     family = ""
+    numbers: frozenset[type] = frozenset()
+    """Python numbers that ``run`` takes as they are; others become arrays."""
 
     def __init__(
         self, name: str, run: Rule, rules: Sequence[Any], grading: str = "",
@@ -101,8 +103,12 @@ class Primitive:
                 if node is not None and node.requires_grad:
                     wanted |= bit
             else:
-                array = arg if type(arg) in _NUMBERS else _constant(self, arg)
                 node = None
+                if type(arg) in self.numbers:
+                    array = arg
+                else:
+                    array = _constant(self, arg, args)
+                    kind = type(array)
             arrays.append(array)
             parents.append(node)
             bit <<= 1
@@ -168,7 +174,7 @@ class Primitive:
                 f"{self}: the operands are on {' and '.join(sorted(kinds))}: "
                 "move one with tensor.to('cuda') or tensor.to('cpu')"
             )
-        if isinstance(error, TypeError):
+        if isinstance(error, (TypeError, OverflowError)):
             found = ", ".join(str(getattr(a, "dtype", type(a).__name__)) for a in arrays)
             return DtypeError(f"{self}: cannot work on operands of type {found}: {error}")
         shapes = " and ".join(str(a.shape) for a in arrays if hasattr(a, "shape"))
@@ -176,21 +182,26 @@ class Primitive:
 
 
 _NONE: dict[str, Any] = {}
-_FAILURES = (ValueError, TypeError, IndexError)
+_FAILURES = (ValueError, TypeError, IndexError, OverflowError)
 _NUMBERS = frozenset((int, float, bool))
 
 
-def _constant(primitive: Primitive, value: Any) -> Any:
-    """Turn a plain operand into an array that nobody else can change."""
-    if backend.is_array(value):
-        return value.copy()
-    array = np.asarray(value)
+def _constant(primitive: Primitive, value: Any, args: Sequence[Any]) -> Any:
+    """Turn a plain operand into an array that nobody else can change, where ``args`` are."""
+    kinds = (type(raw(a)) for a in (value, *args) if backend.is_array(a))
+    try:
+        xp = backend.modules[next(kinds, np.ndarray)]
+        array = value.copy() if backend.is_array(value) else np.asarray(value)
+    except ValueError as error:
+        raise ShapeError(f"{primitive}: a list is no array: {error}") from error
+    except DeviceError as error:
+        raise DeviceError(f"{primitive}: {error}") from error
     if array.dtype.kind not in "fiub":
         raise DtypeError(
-            f"{primitive}: cannot use an operand of type {type(value).__name__}: "
-            "pass tensors, arrays or real numbers"
+            f"{primitive}: cannot use an operand of type {type(value).__name__} and dtype "
+            f"{array.dtype}: pass tensors, arrays or real numbers"
         )
-    return array
+    return xp.asarray(array)
 
 
 def _all_weights(args: Sequence[Any], parents: Sequence[Node | None]) -> bool:
@@ -202,7 +213,7 @@ def _all_weights(args: Sequence[Any], parents: Sequence[Node | None]) -> bool:
     seen = False
     for arg, node in zip(args, parents, strict=True):
         if node is None:
-            if isinstance(arg, Tensor) or backend.is_array(arg):
+            if type(arg) not in _NUMBERS:
                 return False
         elif node.primitive is None and not (isinstance(node, Leaf) and node.is_parameter):
             return False
@@ -253,7 +264,7 @@ class OneOperand(Primitive):
         uses = self.uses(0)
         self._keeps = 0 in uses, 1 in uses
 
-    def __call__(self, x: Any, **params: Any) -> Tensor:  # type: ignore[override]
+    def __call__(self, x: Any, **params: Any) -> Tensor:
         scope = state.scope
         if scope is None or not isinstance(x, Tensor):
             return super().__call__(x, **params)
@@ -288,7 +299,7 @@ class TwoOperands(Primitive):
         both = first | second
         self._both = (0 in both, 1 in both, 2 in both, (0, 1))
 
-    def __call__(self, x: Any, y: Any, **params: Any) -> Tensor:  # type: ignore[override]
+    def __call__(self, x: Any, y: Any, **params: Any) -> Tensor:
         scope = state.scope
         if scope is None or not (isinstance(x, Tensor) and isinstance(y, Tensor)):
             return super().__call__(x, y, **params)
@@ -321,9 +332,11 @@ class Pointwise(Primitive):
 
     ``rules[i]`` is the partial derivative by operand ``i``: a number, or a formula
     ``(xp, out, *operands, **params)``; ``None`` where the operand carries no gradient.
+    Python numbers stay numbers, so that they take the dtype of the other operand.
     """
 
     family = "pointwise"
+    numbers = _NUMBERS
 
     def _kernel(self, kind: type) -> Rule:
         if isinstance(self._run, np.ufunc):
@@ -349,17 +362,16 @@ class Pointwise(Primitive):
         return found
 
     def jvp(self, node: Node, tangents: Sequence[Any]) -> Any:
-        total = None
-        for i, tangent in enumerate(tangents):
+        terms = []
+        for rule, tangent in zip(self.rules, tangents, strict=True):
             if tangent is None:
                 continue
-            rule = self.rules[i]
             xp = backend.namespace(tangent)
             if callable(rule):
-                term = tangent * rule(xp, *saved(node, tangent), **node.params)
+                terms.append(tangent * rule(xp, *saved(node, tangent), **node.params))
             else:
-                term = tangent * rule
-            total = term if total is None else total + term
+                terms.append(tangent * rule)
+        total = reduce(add, terms)
         return xp.broadcast_to(total, node.shape) if total.shape != node.shape else total
 
     def _explain(self, error: Exception, args: Sequence[Any], arrays: Sequence[Any]) -> Error:
@@ -473,10 +485,15 @@ class Structural(Primitive):
 
     Linear, with nothing on the edge.  ``rules[0]`` is the transpose: a formula
     ``(xp, cotangent, i, shape, **params)`` for the operand ``i`` of shape ``shape``.
-    A primitive of several operands has their ``shapes`` among its params.
+    A primitive of several operands has their ``shapes`` among its params.  ``linear``
+    are the params that make ``run`` linear where it is affine, such as a fill of 0.
     """
 
     family = "structural"
+
+    def __init__(self, *args: Any, linear: dict[str, Any] | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._linear = linear or {}
 
     def uses(self, i: int) -> set[int]:
         return set()
@@ -497,7 +514,7 @@ class Structural(Primitive):
             zeros(shapes[i], dtype=node.dtype) if tangent is None else tangent
             for i, tangent in enumerate(tangents)
         ]
-        return self.apply(filled, node.params)
+        return self.apply(filled, node.params | self._linear)
 
 
 class Contraction(TwoOperands):
@@ -552,8 +569,13 @@ class General(Primitive):
         return self.rules[0](xp, cotangent, tuple(wanted), *values, **node.params)  # type: ignore[no-any-return]
 
     def jvp(self, node: Node, tangents: Sequence[Any]) -> Any:
-        wanted = [i for i, t in enumerate(tangents) if t is not None]
+        wanted = tuple(i for i, t in enumerate(tangents) if t is not None)
         given = [tangents[i] for i in wanted]
-        return autodiff.transpose(
-            lambda u: self.vjp(node, u, wanted), given, node.shape, node.dtype
+        if isinstance(given[0], Tensor):
+            values = revive(node)
+        else:  # only the dependence on u is recorded, so that the transpose stays small
+            values = tuple(Tensor(v) if backend.is_array(v) else v for v in node.saved)
+        xp, rule = backend.modules[Tensor], self.rules[0]
+        return sweeps.transpose(
+            lambda u: rule(xp, u, wanted, *values, **node.params), given, node.shape, node.dtype
         )

@@ -49,9 +49,7 @@ class Tensor:
                 f"data: this tensor was computed by {self._node.primitive}; assigning to it "
                 "would falsify the record. Assign to leaves, or use tg.tensor(values)"
             )
-        array = backend.namespace(self._array).array(
-            values._array if isinstance(values, Tensor) else values, dtype=self.dtype
-        )
+        array = backend.namespace(self._array).asarray(tensor(values, dtype=self.dtype)._array)
         if array.shape != self.shape:
             raise ShapeError(
                 f"data: the tensor has shape {self.shape} and the new values {array.shape}; "
@@ -259,7 +257,7 @@ class Tensor:
         return int(self.item())
 
     @property
-    def T(self) -> Tensor:
+    def T(self) -> Tensor:  # noqa: N802 - the name that arrays have for it
         """The tensor with its axes in reverse order."""
         return ops.permute_dims(self)
 
@@ -271,9 +269,9 @@ class Tensor:
         """Return the same elements in another shape; one length may be -1."""
         return ops.reshape(self, _flat(shape))
 
-    def astype(self, dtype: Any) -> Tensor:
-        """Return the values in another dtype."""
-        return ops.astype(self, dtype=np.dtype(dtype))
+    def astype(self, dtype: Any, copy: bool = True) -> Tensor:
+        """Return the values in another dtype; ``copy`` is of no consequence here."""
+        return ops.astype(self, dtype)
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Return the sum over ``axis`` (an axis, a tuple, or ``None`` for all)."""
@@ -308,9 +306,12 @@ class Tensor:
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         ours = _recorded(function.__name__)
-        if ours is None:
+        # What follows the second argument (out, dtype, ...) means something else here.
+        beyond = sorted(kwargs.keys() - _SHARED) or (args[2:] and function is not np.where)
+        if ours is None or beyond:
+            options = f" with {', '.join(beyond)}" if isinstance(beyond, list) and beyond else ""
             raise ConversionError(
-                f"np.{function.__name__} cannot be recorded on a tensor: "
+                f"np.{function.__name__}{options} cannot be recorded on a tensor: "
                 "use the functions of tinygrad_res, or tensor.numpy() for the values"
             )
         return ours(*args, **kwargs)
@@ -366,17 +367,31 @@ def raw(value: Any) -> Any:
     return value._array if isinstance(value, Tensor) else value
 
 
+def shape_of(value: Any) -> tuple[int, ...]:
+    """Return the shape of a tensor, an array, a number or nested lists."""
+    return value.shape if hasattr(value, "shape") else np.shape(value)
+
+
 def _leaf(
     kind: type[_T], array: Any, requires_grad: bool, name: str | None, dtype: Any
 ) -> _T:
     values = raw(array)
     xp = backend.namespace(values) if backend.is_array(values) else np
-    values = xp.array(values, dtype=dtype)
-    if values.dtype.kind not in "fiub":
-        raise DtypeError(f"tensor: dtype {values.dtype} is not a real number type")
+    try:
+        values = xp.array(values)
+    except ValueError as error:
+        raise ShapeError(f"{kind.__name__.lower()}: a list is no array: {error}") from error
+    wanted = values.dtype if dtype is None else np.dtype(dtype)
+    for each in (values.dtype, wanted):
+        if each.kind not in "fiub":
+            raise DtypeError(
+                f"{kind.__name__.lower()}: dtype {each} is not a real number type: "
+                "pass floats, integers or booleans"
+            )
+    values = values.astype(wanted, copy=False)
     if requires_grad and values.dtype.kind != "f":
         raise DtypeError(
-            f"tensor: dtype {values.dtype} carries no gradient: "
+            f"{kind.__name__.lower()}: dtype {values.dtype} carries no gradient: "
             f"pass floats (array.astype('float64')), or requires_grad=False"
         )
     made = kind(values)
@@ -393,6 +408,9 @@ def _flat(axes: tuple[Any, ...]) -> tuple[int, ...]:
 def _recorded(name: str) -> Callable[..., Any] | None:
     return ops.NUMPY_NAMES.get(name)
 
+
+# Arguments that NumPy's functions and ours share.
+_SHARED = {"axis", "axes", "keepdims", "shape"}
 
 # The operators name primitives and the primitives make tensors, so the two modules
 # know each other: the one circle in the engine, closed here, after Tensor exists.

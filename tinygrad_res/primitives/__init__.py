@@ -54,18 +54,20 @@ from .reductions import cross_entropy, logsumexp, max, mean, min, sum
 from .structural import (
     broadcast_to,
     concat,
-    getitem,
-    identity,
     pad,
     permute_dims,
     reshape,
-    scatter,
     sliding_windows,
     stack,
-    to_device,
 )
 
-PUBLIC = (
+# What tensors and sweeps use under other names: x[...], x.to(...) and their transposes.
+from .structural import getitem as getitem
+from .structural import identity as identity
+from .structural import scatter as scatter
+from .structural import to_device as to_device
+
+__all__ = [
     "abs", "add", "astype", "avg_pool2d", "batch_norm", "batch_statistics", "broadcast_to",
     "concat", "conv2d", "cos", "cross_entropy", "divide", "equal", "exp", "expm1", "greater",
     "greater_equal", "less", "less_equal", "log", "log1p", "log_softmax", "logsumexp", "matmul",
@@ -73,10 +75,10 @@ PUBLIC = (
     "not_equal", "pad", "permute_dims", "pow", "relu", "reshape", "sigmoid", "sign", "sin",
     "sliding_windows", "softmax", "sqrt", "square", "stack", "stop_gradient", "subtract", "sum",
     "tanh", "where",
-)  # fmt: skip
+]  # fmt: skip
 
 # What NumPy calls these functions, for arrays that meet tensors in NumPy's functions.
-NUMPY_NAMES = {name: globals()[name] for name in PUBLIC if name not in ("pad",)} | {
+NUMPY_NAMES = {name: globals()[name] for name in __all__ if name != "pad"} | {
     "absolute": abs,
     "power": pow,
     "concatenate": concat,
@@ -87,5 +89,3 @@ NUMPY_NAMES = {name: globals()[name] for name in PUBLIC if name not in ("pad",)}
 }
 
 backend.modules[Tensor] = backend.modules[Parameter] = sys.modules[__name__]
-
-__all__ = [*PUBLIC, "NUMPY_NAMES", "getitem", "identity", "scatter", "to_device"]

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Tensor, raw
+from ..tensor import Tensor, shape_of
 from .convolution import _pair
-from .pointwise import exp
+from .pointwise import exp, subtract
 from .reductions import logsumexp, max, mean
 from .structural import pad, sliding_windows
 
@@ -20,13 +20,13 @@ def softmax(x: Any, axis: int = -1) -> Tensor:
 
 def log_softmax(x: Any, axis: int = -1) -> Tensor:
     """Return x - logsumexp(x) along ``axis``."""
-    return x - logsumexp(x, axis, keepdims=True)
+    return subtract(x, logsumexp(x, axis, keepdims=True))
 
 
 def _image_windows(x: Any, size: Any, stride: Any, padding: Any, fill: float) -> Tensor:
     (p, q) = _pair(padding)
     if p or q:
-        x = pad(x, ((0, 0),) * (len(raw(x).shape) - 2) + ((p, p), (q, q)), fill)
+        x = pad(x, ((0, 0),) * (len(shape_of(x)) - 2) + ((p, p), (q, q)), fill)
     return sliding_windows(x, _pair(size), _pair(size if stride is None else stride))
 
 

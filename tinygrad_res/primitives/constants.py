@@ -1,58 +1,53 @@
 """Piecewise constant functions: usable on tensors, with no derivative to record.
 
-Their derivative is zero wherever it exists, so their results are constants.  Arrays
-give arrays and tensors give tensors without a record, which lets derivative rules
-use them on either.
+Their derivative is zero wherever it exists, so their results are constants: signs and
+comparisons, and what derivative rules need on arrays and tensors alike, where arrays
+give arrays and tensors give tensors without a record.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .. import backend
+from ..families import Pointwise
 from ..tensor import Tensor, raw
 
 
-def _run(function: str, *operands: Any) -> Any:
-    arrays = [raw(o) for o in operands]
-    xp = backend.namespace(next(a for a in arrays if backend.is_array(a)))
-    out = getattr(xp, function)(*arrays)
-    return Tensor(xp.asarray(out)) if any(isinstance(o, Tensor) for o in operands) else out
+def stop_gradient(x: Any) -> Any:
+    """Return the values of ``x`` as a constant, so that no gradient flows through.
+
+    >>> import tinygrad_res as tg
+    >>> x = tg.tensor([3.0], requires_grad=True)
+    >>> tg.grad(lambda x: (x * tg.stop_gradient(x)).sum())(x)
+    tensor([3.])
+    """
+    return Tensor(x._array) if isinstance(x, Tensor) else x
 
 
-def sign(x: Any) -> Any:
-    """Return the sign of each element, -1, 0 or 1, as a constant."""
-    return _run("sign", x)
+class Constant(Pointwise):
+    """A pointwise function whose derivative is zero wherever it exists: nothing is recorded."""
+
+    def __call__(self, *operands: Any, **params: Any) -> Tensor:
+        return super().__call__(*[stop_gradient(x) for x in operands], **params)
 
 
-def less(x: Any, y: Any) -> Any:
-    """Return x < y, a boolean constant."""
-    return _run("less", x, y)
+def constant(run: np.ufunc) -> Constant:
+    """Define a piecewise constant function."""
+    return Constant(run.__name__, run, [])
 
 
-def less_equal(x: Any, y: Any) -> Any:
-    """Return x <= y, a boolean constant."""
-    return _run("less_equal", x, y)
-
-
-def greater(x: Any, y: Any) -> Any:
-    """Return x > y, a boolean constant."""
-    return _run("greater", x, y)
-
-
-def greater_equal(x: Any, y: Any) -> Any:
-    """Return x >= y, a boolean constant."""
-    return _run("greater_equal", x, y)
-
-
-def equal(x: Any, y: Any) -> Any:
-    """Return x == y, a boolean constant."""
-    return _run("equal", x, y)
-
-
-def not_equal(x: Any, y: Any) -> Any:
-    """Return x != y, a boolean constant."""
-    return _run("not_equal", x, y)
+# fmt: off
+sign          = constant(np.sign)
+less          = constant(np.less)
+less_equal    = constant(np.less_equal)
+greater       = constant(np.greater)
+greater_equal = constant(np.greater_equal)
+equal         = constant(np.equal)
+not_equal     = constant(np.not_equal)
+# fmt: on
 
 
 def share(x: Any, y: Any) -> Any:
@@ -86,16 +81,7 @@ def onehot(labels: Any, like: Any) -> Any:
     return _like(out, like)
 
 
-def stop_gradient(x: Any) -> Any:
-    """Return the values of ``x`` as a constant, so that no gradient flows through.
-
-    >>> import tinygrad_res as tg
-    >>> x = tg.tensor([3.0], requires_grad=True)
-    >>> tg.grad(lambda x: (x * tg.stop_gradient(x)).sum())(x)
-    tensor([3.])
-    """
-    return Tensor(x._array) if isinstance(x, Tensor) else x
-
-
 def _like(array: Any, *operands: Any) -> Any:
-    return Tensor(array) if any(isinstance(o, Tensor) for o in operands) else array
+    if any(isinstance(o, Tensor) for o in operands):
+        return Tensor(backend.namespace(array).asarray(array))
+    return array

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,12 @@ from ..families import Contraction, unbroadcast
 
 def _swap(x: Any) -> Any:
     axes = tuple(range(len(x.shape)))
-    return x.transpose(axes[:-2] + (axes[-1], axes[-2]))
+    return x.transpose((*axes[:-2], axes[-1], axes[-2]))
+
+
+def _rows(x: Any) -> Any:
+    """Join all axes but the last."""
+    return x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 def _left(xp: Any, g: Any, b: Any, shape: tuple[int, ...]) -> Any:
@@ -33,16 +39,16 @@ def _right(xp: Any, g: Any, a: Any, shape: tuple[int, ...]) -> Any:
         outer = a[:, None] * g[..., None, :] if len(shape) > 1 else g[..., None] * a
         return unbroadcast(outer, shape)
     if len(shape) == 1:
-        return (a * g[..., None]).reshape((-1, *shape)).sum(axis=0)
+        return _rows(a * g[..., None]).sum(axis=0)
     if len(shape) == 2:
-        return a.reshape((-1, shape[0])).T @ g.reshape((-1, shape[1]))
+        return _rows(a).T @ _rows(g)
     return unbroadcast(_swap(a) @ g, shape)
 
 
 def _product(xp: Any, a: Any, b: Any) -> Any:
     """Multiply; a batch of rows against one matrix is one product of BLAS."""
     if len(a.shape) > 2 and len(b.shape) == 2:
-        return (a.reshape(-1, a.shape[-1]) @ b).reshape(a.shape[:-1] + b.shape[1:])
+        return (_rows(a) @ b).reshape(a.shape[:-1] + b.shape[1:])
     return a @ b
 
 

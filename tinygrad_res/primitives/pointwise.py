@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend
+from ..errors import DtypeError
 from ..families import Binary, Pointwise, Unary
-from ..tensor import Tensor, raw
-from .constants import share
+from ..tensor import Tensor
+from .constants import not_equal, share, stop_gradient
 
 
 def pointwise(run: Any, *rules: Any, name: str = "", grading: str = "") -> Pointwise:
@@ -35,7 +35,7 @@ subtract = pointwise(np.subtract, 1, -1)
 negative = pointwise(np.negative, -1)
 multiply = pointwise(np.multiply, lambda xp, _o, _x, y: y,     lambda xp, _o, x, _y: x)
 divide   = pointwise(np.divide,   lambda xp, _o, _x, y: 1 / y, lambda xp, out, _x, y: -out / y)
-power    = pointwise(np.power,    lambda xp, _o, x, y: y * x ** (y - 1),
+power    = pointwise(np.power,    lambda xp, _o, x, y: y * xp.where((x == 0) * (y == 0), 1, x) ** (y - 1),
                                   lambda xp, out, x, _y: out * xp.log(xp.where(x > 0, x, 1)))
 maximum  = pointwise(np.maximum,  lambda xp, _o, x, y: share(x, y), lambda xp, _o, x, y: share(y, x))
 minimum  = pointwise(np.minimum,  lambda xp, _o, x, y: share(y, x), lambda xp, _o, x, y: share(x, y))
@@ -54,12 +54,32 @@ tanh     = activation(np.tanh,    lambda xp, out, _x: 1 - out * out)
 sigmoid  = activation(lambda xp, x: 0.5 * (1 + xp.tanh(0.5 * x)), lambda xp, out, _x: out * (1 - out), name="sigmoid")
 relu     = activation(lambda xp, x: xp.maximum(x, 0), lambda xp, out, _x: out > 0, name="relu")
 
-where    = pointwise(lambda xp, c, x, y: xp.where(c, x, y), None,
+chosen   = pointwise(lambda xp, c, x, y: xp.where(c, x, y), None,
                      lambda xp, _o, c, _x, _y: c, lambda xp, _o, c, _x, _y: xp.equal(c, False), name="where")
-astype   = pointwise(lambda xp, x, dtype: x.astype(dtype), 1, name="astype")
+cast     = pointwise(lambda xp, x, dtype: x.astype(dtype), 1, name="astype")
 raised   = pointwise(lambda xp, x, exponent: _raise(xp, x, exponent),
-                     lambda xp, _o, x, exponent: exponent * x ** (exponent - 1) if exponent else 0, name="pow")
+                     lambda xp, _o, x, exponent: exponent * _power(x, exponent - 1) if exponent else 0, name="pow")
 # fmt: on
+
+
+def where(condition: Any, x: Any, y: Any) -> Tensor:
+    """Return the elements of ``x`` where ``condition`` holds, and those of ``y`` elsewhere.
+
+    A condition that is not boolean holds where it is not 0; no gradient flows to it.
+    """
+    return chosen(not_equal(condition, False), x, y)
+
+
+def astype(x: Any, dtype: Any) -> Tensor:
+    """Return the values of ``x`` in another dtype: a constant where it is no float.
+
+    Raises:
+        DtypeError: the dtype is no real number type.
+    """
+    wanted = np.dtype(dtype)
+    if wanted.kind not in "fiub":
+        raise DtypeError(f"astype: dtype {wanted} is not a real number type: use float, int or bool")
+    return cast(x if wanted.kind == "f" else stop_gradient(x), dtype=wanted)
 
 
 def pow(x: Any, y: Any) -> Tensor:
@@ -67,9 +87,13 @@ def pow(x: Any, y: Any) -> Tensor:
 
     A number as exponent makes one edge (x ** 2 has one gradient path, x * x has two).
     """
-    if type(y) in (int, float):
+    if type(y) in Pointwise.numbers:
         return raised(x, exponent=y)
     return power(x, y)
+
+
+def _power(x: Any, exponent: float) -> Any:
+    return raised.apply((x,), {"exponent": exponent})
 
 
 def _raise(xp: Any, x: Any, exponent: float) -> Any:

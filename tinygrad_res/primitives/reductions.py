@@ -12,7 +12,7 @@ import numpy as np
 from .. import backend
 from ..errors import DtypeError, ShapeError
 from ..families import Reduction
-from ..tensor import Tensor, raw
+from ..tensor import Tensor, raw, shape_of
 from .constants import onehot, peak, tied
 
 
@@ -39,7 +39,7 @@ def _cross_entropy(xp: Any, x: Any, labels: Any) -> Any:
 
 # fmt: off
 _sum       = _reduction("sum",  1)
-_mean      = _reduction("mean", lambda xp, _out, _x, axis, n: 1 / n)
+_mean      = _reduction("mean", lambda xp, _out, _x, axis, n: 1 / n if n else 0)
 _max       = _reduction("max",  lambda xp, out, x, axis, n: tied(x, out, axis))
 _min       = _reduction("min",  lambda xp, out, x, axis, n: tied(x, out, axis))
 _lse       = _reduction("logsumexp", lambda xp, out, x, axis, n: xp.exp(x - out), _logsumexp)
@@ -93,9 +93,7 @@ def cross_entropy(logits: Any, labels: Any) -> Tensor:
         )
     if wanted.dtype.kind not in "iu":
         raise DtypeError(f"cross_entropy: labels of dtype {wanted.dtype}: expected integers")
-    if isinstance(wanted, np.ndarray) and not (
-        0 <= wanted.min() and wanted.max() < array.shape[1]
-    ):
+    if isinstance(wanted, np.ndarray) and (wanted.min() < 0 or wanted.max() >= array.shape[1]):
         raise ShapeError(
             f"cross_entropy: labels from {wanted.min()} to {wanted.max()}, "
             f"but there are {array.shape[1]} classes"
@@ -106,13 +104,13 @@ def cross_entropy(logits: Any, labels: Any) -> Tensor:
 def _checked(name: str, x: Any, axis: Any) -> Any:
     """Return ``axis`` as NumPy takes it, or say what is wrong with it."""
     if axis is None:
-        return tuple(range(len(x.shape))) if hasattr(x, "shape") else None
+        return tuple(range(len(shape_of(x))))
     axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
-    ndim = np.ndim(raw(x))
+    ndim = len(shape_of(x))
     for i in axes:
         if not isinstance(i, (int, np.integer)) or not -ndim <= i < ndim:
             raise ShapeError(
-                f"{name}: axis {i!r} does not exist in a tensor of shape {x.shape}"
+                f"{name}: axis {i!r} does not exist in a tensor of shape {shape_of(x)}"
             )
     normal = tuple(int(i) % ndim for i in axes)
     if len(set(normal)) != len(normal):

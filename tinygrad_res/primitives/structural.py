@@ -14,12 +14,12 @@ import numpy as np
 from .. import backend
 from ..errors import DtypeError, ShapeError
 from ..families import Structural, unbroadcast
-from ..tensor import Tensor, raw
+from ..tensor import Tensor, raw, shape_of
 
 
-def structural(name: str, run: Any, transpose: Any) -> Structural:
-    """Define a structural primitive: what to run, then its transpose."""
-    return Structural(name, run, [transpose])
+def structural(name: str, run: Any, transpose: Any, **linear: Any) -> Structural:
+    """Define a structural primitive: what to run, its transpose, the params that make it linear."""
+    return Structural(name, run, [transpose], linear=linear)
 
 
 def _scatter(xp: Any, x: Any, index: Any, shape: tuple[int, ...]) -> Any:
@@ -83,7 +83,7 @@ _broadcast  = structural("broadcast_to", lambda xp, x, to: xp.broadcast_to(x, to
 _concat     = structural("concat", lambda xp, *xs, axis, shapes: xp.concatenate(xs, axis=axis),
                          lambda xp, g, i, shape, axis, shapes: g[_piece(axis, i, shapes)])
 _padded     = structural("pad", lambda xp, x, width, value: _pad(xp, x, width, value),
-                         lambda xp, g, i, shape, width, value: g[_inside(width, shape)])
+                         lambda xp, g, i, shape, width, value: g[_inside(width, shape)], value=0.0)
 _windowed   = structural("sliding_windows", lambda xp, x, size, stride: _windows(xp, x, size, stride),
                          lambda xp, g, i, shape, size, stride: _refold(g, shape, size, stride))
 _folded     = structural("fold", lambda xp, x, to, size, stride: _fold(xp, x, to, stride),
@@ -111,17 +111,17 @@ def _return(g: Any, device: str) -> Any:
 
 def reshape(x: Any, shape: Any) -> Tensor:
     """Return the elements of ``x``, in order, in another shape; one length may be -1."""
-    return _reshape(x, to=(shape,) if isinstance(shape, int) else tuple(shape))
+    return _reshape(x, to=(int(shape),) if isinstance(shape, (int, np.integer)) else tuple(shape))
 
 
 def permute_dims(x: Any, axes: Sequence[int] | None = None) -> Tensor:
     """Return ``x`` with its axes permuted; reversed where ``axes`` is left out."""
-    ndim = len(x.shape)
+    ndim = len(shape_of(x))
     order = tuple(range(ndim))[::-1] if axes is None else tuple(axes)
     normal = tuple(int(i) % ndim if -ndim <= i < ndim else ndim for i in order)
     if sorted(normal) != list(range(ndim)):
         raise ShapeError(
-            f"permute_dims: axes {order} are not a permutation of the axes of shape {x.shape}"
+            f"permute_dims: axes {order} are not a permutation of the axes of shape {shape_of(x)}"
         )
     return _permute(x, axes=normal)
 
@@ -129,16 +129,17 @@ def permute_dims(x: Any, axes: Sequence[int] | None = None) -> Tensor:
 def getitem(x: Any, index: Any) -> Tensor:
     """Return ``x[index]``, for every index that NumPy takes."""
     parts = index if isinstance(index, tuple) else (index,)
-    own = tuple(_own_index(p) for p in parts)
+    own = tuple(_own_index(x, p) for p in parts)
     return _getitem(x, index=own if isinstance(index, tuple) else own[0])
 
 
-def _own_index(part: Any) -> Any:
+def _own_index(x: Any, part: Any) -> Any:
     """Copy index arrays, so that nobody can change them while a record lives."""
-    if isinstance(part, Tensor):
-        part = part._array
-    if isinstance(part, (list, np.ndarray)) or backend.is_array(part):
-        part = np.array(part) if isinstance(part, list) else part.copy()
+    if isinstance(part, list) or backend.is_array(part):
+        xp = backend.namespace(raw(x)) if backend.is_array(x) else np
+        part, listed = xp.array(raw(part)), isinstance(part, list)
+        if listed and not part.size:
+            part = part.astype(int)
         if part.dtype.kind not in "iub":
             raise DtypeError(f"getitem: an index of dtype {part.dtype}: use integers or booleans")
     return int(part) if isinstance(part, np.integer) else part
@@ -153,7 +154,7 @@ def concat(xs: Sequence[Any], axis: int = 0) -> Tensor:
     """Return the tensors of the sequence ``xs`` joined along the existing axis ``axis``."""
     if not len(xs):
         raise ShapeError("concat: needs at least one tensor")
-    shapes = tuple(tuple(raw(x).shape) for x in xs)
+    shapes = tuple(shape_of(x) for x in xs)
     ndim = len(shapes[0])
     if not -ndim <= axis < ndim:
         raise ShapeError(f"concat: axis {axis} does not exist in a tensor of shape {shapes[0]}")
@@ -162,7 +163,7 @@ def concat(xs: Sequence[Any], axis: int = 0) -> Tensor:
 
 def stack(xs: Sequence[Any], axis: int = 0) -> Tensor:
     """Return the tensors of the sequence ``xs``, all of one shape, joined along a new axis."""
-    ndim = len(raw(xs[0]).shape) + 1 if len(xs) else 1
+    ndim = len(shape_of(xs[0])) + 1 if len(xs) else 1
     if not len(xs) or not -ndim <= axis < ndim:
         raise ShapeError(f"stack: axis {axis} does not fit {len(xs)} tensors with {ndim - 1} axes")
     where = (slice(None),) * (axis % ndim) + (None,)
@@ -172,9 +173,10 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Tensor:
 def pad(x: Any, width: Any, value: float = 0.0) -> Tensor:
     """Return ``x`` surrounded by ``value``; ``width`` holds (before, after) for each axis."""
     pairs = tuple((int(a), int(b)) for a, b in width)
-    if len(pairs) != len(x.shape) or any(a < 0 or b < 0 for a, b in pairs):
+    shape = shape_of(x)
+    if len(pairs) != len(shape) or any(a < 0 or b < 0 for a, b in pairs):
         raise ShapeError(
-            f"pad: width {width} does not fit shape {x.shape}: "
+            f"pad: width {width} does not fit shape {shape}: "
             "give one pair (before, after) of lengths >= 0 for each axis"
         )
     return _padded(x, width=pairs, value=value)
@@ -185,8 +187,12 @@ def sliding_windows(x: Any, size: tuple[int, int], stride: tuple[int, int] = (1,
 
     The result has shape (..., OH, OW, kh, kw) with OH = (H - kh) // stride + 1.
     """
-    if len(x.shape) < 2 or size[0] > x.shape[-2] or size[1] > x.shape[-1] or min(size) < 1:
-        raise ShapeError(f"sliding_windows: windows of {size} do not fit into shape {x.shape}")
+    shape = shape_of(x)
+    if len(shape) < 2 or size[0] > shape[-2] or size[1] > shape[-1] or min(*size, *stride) < 1:
+        raise ShapeError(
+            f"sliding_windows: windows of {size} with stride {stride} do not fit into shape "
+            f"{shape}: lengths and strides must be at least 1, and no window larger than the image"
+        )
     return _windowed(x, size=tuple(size), stride=tuple(stride))
 
 

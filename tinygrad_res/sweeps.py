@@ -1,0 +1,116 @@
+"""The two sweeps over a record, backward and forward.
+
+A gradient is the sum over all paths of the product of what stands on their edges.
+``pull`` forms that sum from the output's side: newest node first, each node hands
+its cotangent, complete by then, to its operands, and what arrives at one node along
+different edges is added.  ``push`` forms it from the inputs' side.  Both walk a
+sorted list, so the depth of a computation is limited by memory alone.
+
+The sweeps do not know what they carry.  Arrays give numbers; tensors give recorded
+derivatives, and with them derivatives of any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from typing import Any
+
+from . import backend
+from .record import Node, recording
+from .tensor import Tensor, raw, tensor
+
+_newest_first = attrgetter("index")
+
+
+def ancestry(roots: Iterable[Node]) -> list[Node]:
+    """Return every node that requires a gradient and that ``roots`` depend on, newest first."""
+    found = {root for root in roots if root.requires_grad}
+    stack = list(found)
+    while stack:
+        node = stack.pop()
+        parents = node.parents
+        for i in node.wanted:
+            parent = parents[i]
+            if parent not in found:
+                found.add(parent)  # type: ignore[arg-type]
+                stack.append(parent)  # type: ignore[arg-type]
+    return sorted(found, key=_newest_first, reverse=True)
+
+
+def leading_to(order: Sequence[Node], targets: Iterable[Node]) -> set[Node]:
+    """Return the nodes of ``order`` (newest first) that depend on ``targets``, and those."""
+    live = set(targets)
+    for node in reversed(order):
+        if node not in live and any(parent in live for parent in node.parents):
+            live.add(node)
+    return live
+
+
+def pull(
+    cotangents: dict[Node, Any], order: Sequence[Node], targets: Iterable[Node] | None = None
+) -> dict[Node, Any]:
+    """Sweep cotangents backward; return what arrives at the targets.
+
+    Args:
+        cotangents: the cotangent of each output.
+        order: the nodes to visit, newest first.
+        targets: the nodes asked for; the leaves of ``order`` where left out.
+    """
+    arriving: dict[Any, Any] = dict(cotangents)
+    arrived: dict[Any, Any] = {}
+    kept = frozenset(() if targets is None else targets)
+    live = None if targets is None else leading_to(order, kept)
+    take = arriving.pop
+    for node in order:
+        parents, wanted = node.parents, node.wanted
+        if live is not None:
+            wanted = tuple([i for i in wanted if parents[i] in live])
+        if not wanted:
+            continue
+        cotangent = take(node, None)
+        if cotangent is None:
+            continue
+        if node in kept:
+            arrived[node] = cotangent
+        found = node.primitive.vjp(node, cotangent, wanted)  # type: ignore[union-attr]
+        for i, g in zip(wanted, found):
+            parent: Any = parents[i]
+            if g.dtype is not parent.dtype and g.dtype != parent.dtype:
+                g = g.astype(parent.dtype)
+            if parent in arriving:
+                g = arriving[parent] + g
+            arriving[parent] = g
+    return arriving | arrived
+
+
+def push(tangents: dict[Node, Any], order: Sequence[Node]) -> dict[Node, Any]:
+    """Sweep tangents forward over ``order`` (newest first); return every node's tangent."""
+    moving = dict(tangents)
+    for node in reversed(order):
+        if node.primitive is None or node in moving:
+            continue
+        given = [moving.get(parent) for parent in node.parents]  # type: ignore[arg-type]
+        if any(tangent is not None for tangent in given):
+            tangent = node.primitive.jvp(node, given)
+            moving[node] = tangent if tangent.dtype == node.dtype else tangent.astype(node.dtype)
+    return moving
+
+
+def transpose(
+    linear: Callable[[Tensor], list[Any]], cotangents: Sequence[Any], shape: tuple[int, ...],
+    dtype: Any,
+) -> Any:
+    """Apply the transpose of a linear function of one tensor to ``cotangents``.
+
+    The result is a tensor where a cotangent is one, otherwise an array.
+    """
+    zeros = backend.namespace(raw(cotangents[0])).zeros(shape, dtype=dtype)
+    u = tensor(zeros, requires_grad=True)
+    with recording():
+        outputs = linear(u)
+        nodes = [o._node for o in outputs]
+        arrived: dict[Node, Any] = {}
+        for node, c in zip(nodes, cotangents, strict=True):
+            arrived[node] = arrived[node] + c if node in arrived else c
+        return pull(arrived, ancestry(nodes), [u._node])[u._node]  # type: ignore[list-item, index]
