@@ -92,6 +92,12 @@ class Paths:
         self._degrees = degrees
         self._alive = self._on_a_path(alive)
 
+    @property
+    def between(self) -> tuple[GraphNode, GraphNode]:
+        """The two nodes between which degrees are counted, the output's side first."""
+        start, end = self._between
+        return self.graph.nodes[start], self.graph.nodes[end]
+
     # Which paths
 
     def through(self, tensor: Tensor) -> Paths:

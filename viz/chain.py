@@ -1,0 +1,245 @@
+"""A chain of segments, read from paths: what the chain figures draw.
+
+Paths from an output back to an input all pass through some nodes, the joints.  Between
+two neighbouring joints there is one way or there are several.  Neighbouring stretches
+with one way are a *link*; a stretch with several is a *block*, whose ways are its
+*lanes*: of a residual block, the shortcut and the branch.  A net without shortcuts is
+one link.  Nothing here looks at names or scopes: the shape of the graph says it all.
+
+Everything is listed left to right, the way the forward pass runs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Literal
+
+from tinygrad_res.graph import Graph, GraphEdge, GraphNode
+from tinygrad_res.paths import Path, Paths
+
+Kind = Literal["weight", "activation", "other"]
+
+MOST_LANES = 4
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer on the way: an edge that does more than copy.
+
+    Attributes:
+        label: the weight's name, or the derivative, such as ``relu'``.
+        shape: the weight's shape, as text, where it is known.
+    """
+
+    kind: Kind
+    label: str
+    shape: str = ""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One way through a block, or the way through a link.
+
+    Attributes:
+        steps: its layers; none of them for an identity.
+        edges: the indices of its edges, from the output's side, as a path lists them.
+        used: whether a path of the set takes it.
+    """
+
+    steps: tuple[Step, ...]
+    edges: tuple[int, ...]
+    used: bool = True
+
+    @property
+    def weight(self) -> int:
+        """The number of weight layers on it."""
+        return sum(step.kind == "weight" for step in self.steps)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether it only copies."""
+        return not self.steps
+
+
+@dataclass(frozen=True)
+class Link:
+    """A stretch with one way: a stem, a classifier, an activation between blocks."""
+
+    lane: Lane
+    ops: tuple[str, ...]
+    symbol: str = ""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A stretch with several ways.
+
+    Attributes:
+        number: 1 for the block nearest the input.
+        lanes: its ways, fewest weight layers first; empty where there are too many to draw.
+        count: the number of ways.
+        by_weight: how many of them cross how many weight layers.
+        merge: the operation in which they meet.
+    """
+
+    number: int
+    lanes: tuple[Lane, ...]
+    count: int
+    by_weight: dict[int, int]
+    merge: str
+
+    @property
+    def weight_free(self) -> int:
+        """The number of ways without a weight layer."""
+        return self.by_weight.get(0, 0)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Blocks and links in a row, and the paths through them.
+
+    Attributes:
+        paths: the set that was read.
+        parts: blocks and links, left to right.
+        input, output: what the row starts and ends with.
+    """
+
+    paths: Paths
+    parts: tuple[Block | Link, ...]
+    input: GraphNode
+    output: GraphNode
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The stretches with several ways."""
+        return tuple(part for part in self.parts if isinstance(part, Block))
+
+    @cached_property
+    def count(self) -> int:
+        """The number of paths in the set."""
+        return self.paths.count()
+
+    @cached_property
+    def by_weight(self) -> dict[int, int]:
+        """The number of paths for each number of weight layers crossed."""
+        return self.paths.count_by("weight")
+
+    @property
+    def weight_free(self) -> int:
+        """The number of paths that cross no weight layer."""
+        return self.by_weight.get(0, 0)
+
+    @property
+    def inner_weight_free(self) -> int:
+        """The number of ways from the first block to the last that cross no weight layer."""
+        blocks = [i for i, part in enumerate(self.parts) if isinstance(part, Block)]
+        inner = self.parts[blocks[0] : blocks[-1] + 1] if blocks else ()
+        return prod(
+            part.weight_free if isinstance(part, Block) else part.lane.weight == 0
+            for part in inner
+        )
+
+    @property
+    def inner_count(self) -> int:
+        """The number of ways through all blocks."""
+        return prod(block.count for block in self.blocks)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the set holds every path along the row, none left out by its degree."""
+        return self.count == self.inner_count
+
+    def choices(self, path: Path) -> tuple[int, ...]:
+        """Return which lane a path takes in each block that lists its lanes."""
+        taken = {edge.index for edge in path.edges}
+        return tuple(
+            next(i for i, lane in enumerate(block.lanes) if taken.issuperset(lane.edges))
+            for block in self.blocks
+        )
+
+
+def read_chain(paths: Paths) -> Chain:
+    """Return the blocks and links that a set of paths runs through."""
+    graph = paths.graph
+    segments = paths.segments()[::-1]
+    used = _used_edges(paths, segments)
+    parts: list[Block | Link] = []
+    numbers = itertools.count(1)
+    for single, group in itertools.groupby(segments, key=lambda segment: segment.count() == 1):
+        if single:
+            parts.append(_link(graph, list(group)))
+            continue
+        parts += [_block(graph, segment, next(numbers), used) for segment in group]
+    return Chain(
+        paths, _with_symbols(parts), graph.nodes[paths.target], graph.nodes[paths.source]
+    )
+
+
+def _used_edges(paths: Paths, segments: tuple[Paths, ...]) -> set[int] | None:
+    """Return the edges that the set's paths take, or None for all of them."""
+    if paths.count() == prod(segment.count() for segment in segments) or paths.count() > 10_000:
+        return None
+    return {edge.index for path in paths for edge in path.edges}
+
+
+def _link(graph: Graph, segments: list[Paths]) -> Link:
+    edges = [edge for segment in reversed(segments) for edge in segment[0].edges]
+    ops = tuple(
+        graph.nodes[edge.source].op for edge in reversed(edges)
+        if graph.nodes[edge.source].op
+    )  # fmt: skip
+    return Link(_lane(graph, edges, None), ops)
+
+
+def _block(graph: Graph, segment: Paths, number: int, used: set[int] | None) -> Block:
+    lanes = [_lane(graph, path.edges, used) for path in itertools.islice(segment, MOST_LANES + 1)]
+    lanes.sort(key=lambda lane: (lane.weight, len(lane.steps), len(lane.edges)))
+    return Block(
+        number=number,
+        lanes=tuple(lanes) if len(lanes) <= MOST_LANES else (),
+        count=segment.count(),
+        by_weight=segment.count_by("weight"),
+        merge=graph.nodes[segment.source].op,
+    )
+
+
+def _lane(graph: Graph, edges: Iterable[GraphEdge], used: set[int] | None) -> Lane:
+    edges = tuple(edges)
+    steps = (_step(graph, edge) for edge in reversed(edges))
+    indices = tuple(edge.index for edge in edges)
+    return Lane(
+        tuple(step for step in steps if step is not None),
+        indices,
+        used is None or used.issuperset(indices),
+    )
+
+
+def _step(graph: Graph, edge: GraphEdge) -> Step | None:
+    """Return what an edge does, or None for one that only copies."""
+    if edge.weight:
+        weight = next(
+            graph.nodes[other.target] for other in graph.outgoing[edge.source]
+            if graph.nodes[other.target].weight_valued
+        )  # fmt: skip
+        named = weight.name or (edge.label if not edge.label.endswith("'") else weight.label)
+        return Step("weight", named, "×".join(map(str, weight.shape)))
+    if edge.is_identity:
+        return None
+    return Step("activation" if edge.activation else "other", edge.label)
+
+
+def _with_symbols(parts: list[Block | Link]) -> tuple[Block | Link, ...]:
+    """Give each link that does more than copy the symbol that formulas call it by."""
+    found: list[Block | Link] = []
+    between = itertools.count(1)
+    for i, part in enumerate(parts):
+        if isinstance(part, Link) and part.lane.steps:
+            last = i == len(parts) - 1
+            symbol = "" if last else "S" if i == 0 else f"R_{next(between)}"
+            part = Link(part.lane, part.ops, symbol)
+        found.append(part)
+    return tuple(found)

@@ -1,0 +1,139 @@
+"""The figure of a chain: the net and its paths side by side.
+
+Up to four blocks, the figure has two panels: the chain, and the unravelled view with
+one row for each path.  A deeper chain is drawn with its inner blocks collapsed, and the
+rows give way to histograms of exact counts and exact gradient norms.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tinygrad_res.errors import GradientError
+
+from . import text
+from .chain import Block, Chain
+from .histogram import draw_histogram
+from .layout import Canvas, Label, Layout
+from .legend import draw_legend
+from .norms import norms_by
+from .strip import Collapsed, Part, draw_strip
+from .unravelled import MOST_ROWS, draw_rows
+
+MOST_BLOCKS = 4
+
+
+def chain_layout(chain: Chain) -> Layout:
+    """Return the figure of a chain."""
+    canvas = Canvas()
+    draw_strip(canvas, chain, _collapse(chain))
+    left, top, right, bottom = canvas.box
+    width = max(right - left, 760.0)
+    _headline(canvas, chain, left, top - 66)
+    below = bottom + 64
+    if chain.blocks and _listable(chain):
+        canvas.add(Label(text.plain("The same paths, one by one"), left, below - 12, 14, "text title", "start"))
+        draw_rows(canvas, chain, left, below + 22)
+    elif chain.blocks:
+        _histograms(canvas, chain, left, below, width)
+    draw_legend(canvas, left, canvas.box[3] + 36, width)
+    return canvas.finish(_title(chain), describe(chain))
+
+
+def _listable(chain: Chain) -> bool:
+    return (
+        len(chain.blocks) <= MOST_BLOCKS
+        and chain.count <= MOST_ROWS
+        and all(block.lanes for block in chain.blocks)
+    )
+
+
+def _collapse(chain: Chain) -> tuple[Part, ...]:
+    """Return the parts to draw: of many blocks, the first two and the last."""
+    if len(chain.blocks) <= MOST_BLOCKS:
+        return chain.parts
+    places = [i for i, part in enumerate(chain.parts) if isinstance(part, Block)]
+    first, last = places[1] + 1, places[-1]
+    return (
+        *chain.parts[:first], Collapsed(chain.blocks[2:-1]), *chain.parts[last:],
+    )  # fmt: skip
+
+
+def _headline(canvas: Canvas, chain: Chain, x: float, y: float) -> None:
+    """Draw the count, and under it what was counted."""
+    free = chain.weight_free
+    count = f"{text.grouped(free)} weight-free of {text.grouped(chain.count)}"
+    style = "text identity" if free else "text title"
+    exact = str(chain.count) if chain.count >= 10**24 else ""
+    canvas.add(Label(text.plain(count), x, y, 20, style, "start", title=exact))
+    ends = (
+        text.plain("gradient paths from ") + _node(chain.output, "L")
+        + text.plain(" back to ") + _node(chain.input, "x") + text.plain(_window(chain))
+    )  # fmt: skip
+    canvas.add(Label(ends, x, y + 22, 12.5, "text quiet", "start"))
+
+
+def _node(node: Any, otherwise: str) -> text.Runs:
+    return text.name(node.name) if node.name else text.plain(otherwise)
+
+
+def _window(chain: Chain) -> str:
+    """Say between which tensors degrees are counted, or what the ends hide."""
+    start, end = chain.paths.between
+    if (start, end) != (chain.output, chain.input):
+        return f"; weight layers counted from {text.clean(start.label)} back to {text.clean(end.label)}"
+    if not chain.weight_free and chain.inner_weight_free and chain.complete:
+        return (
+            f"; through the blocks alone, without stem and classifier: "
+            f"{text.grouped(chain.inner_weight_free)} of {text.grouped(chain.inner_count)}"
+        )
+    return ""
+
+
+def _histograms(canvas: Canvas, chain: Chain, x: float, y: float, width: float) -> None:
+    counts = chain.by_weight
+    try:
+        norms, top = norms_by(chain.paths)
+    except GradientError:
+        norms, top = {}, max(counts)
+    note = "" if top == max(counts) else f" (up to {top} weight layers)"
+    longest = max(counts)
+    wide = (width - 130) / 2
+    free = f"{text.grouped(counts[0])} weight-free" if 0 in counts else ""
+    draw_histogram(
+        canvas, {k: math.log10(n) for k, n in counts.items()}, longest,
+        "number of paths, exact", free, x + 40, y + 20, wide, 150,
+    )  # fmt: skip
+    if norms:
+        logs = {k: math.log10(n) for k, n in norms.items() if n > 0}
+        size = text.value(norms[0]) if norms.get(0) else ""
+        draw_histogram(
+            canvas, logs, longest, f"gradient norm through them, exact{note}", f"weight-free: {size}",
+            x + wide + 130, y + 20, wide, 150,
+        )  # fmt: skip
+
+
+def _title(chain: Chain) -> str:
+    n = len(chain.blocks)
+    kind = f"a chain of {n} block{'s' * (n != 1)}" if n else "a plain chain"
+    return (
+        f"Gradient paths through {kind}: {chain.weight_free} weight-free of "
+        f"{text.grouped(chain.count)}"
+    )
+
+
+def describe(chain: Chain) -> str:
+    """Say in words what the figure shows."""
+    degrees = chain.by_weight
+    said = [
+        f"{len(chain.paths.graph.nodes)} recorded nodes and {len(chain.blocks)} blocks.",
+        f"{chain.count} gradient paths lead from {text.clean(chain.output.label)} back to "
+        f"{text.clean(chain.input.label)}; {chain.weight_free} of them cross no weight layer.",
+    ]
+    if len(degrees) <= 12:
+        parts = ", ".join(f"{k}: {n}" for k, n in degrees.items())
+        said.append(f"Paths by weight layers crossed: {parts}.")
+    else:
+        said.append(f"They cross {min(degrees)} to {max(degrees)} weight layers.")
+    return " ".join(said)

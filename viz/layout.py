@@ -1,0 +1,215 @@
+"""Layout: a finished drawing, before anyone has decided on a file format.
+
+A layout is a size, a list of items in drawing order and a text that says what the
+picture shows.  Items are shapes, curves and labels, each at its place and with the
+name of a style; the SVG, PNG, PDF and DOT writers only translate them.  A ``Canvas``
+collects items at any coordinates and ends with a layout whose edges lie outside every
+item, so that nothing can be clipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from .style import STYLES
+from .text import Runs, joined, width
+
+Point = tuple[float, float]
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom; y grows downward."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A circle or a box around its centre.
+
+    Attributes:
+        kind: ``"circle"``, or ``"box"`` with rounded corners of ``radius``.
+        double: draw a second border outside, for something that stands for many.
+        sign: draw ``"+"`` inside, for a sum.
+        key: the name of the node it stands for, ``""`` for an ornament.
+        title: what a reader sees who points at it.
+    """
+
+    kind: Literal["circle", "box"]
+    x: float
+    y: float
+    width: float
+    height: float
+    style: str
+    radius: float = 0.0
+    double: bool = False
+    sign: Literal["", "+"] = ""
+    key: str = ""
+    title: str = ""
+    faded: bool = False
+
+    @property
+    def box(self) -> Box:
+        """The rectangle around it."""
+        grow = 4.0 if self.double else 0.0
+        w, h = self.width / 2 + grow, self.height / 2 + grow
+        return (self.x - w, self.y - h, self.x + w, self.y + h)
+
+    def moved(self, dx: float, dy: float) -> Shape:
+        """Return it at another place."""
+        return replace(self, x=self.x + dx, y=self.y + dy)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line through points, or a cubic spline.
+
+    Attributes:
+        points: corners of a line, or start, control, control, end, control, control, ...
+        arrow: put an arrowhead at the last point.
+        tail, head: keys of the shapes it joins, where it stands for an edge.
+        filled: fill the closed area with the style's fill.
+    """
+
+    points: tuple[Point, ...]
+    style: str
+    smooth: bool = False
+    arrow: bool = False
+    filled: bool = False
+    tail: str = ""
+    head: str = ""
+    title: str = ""
+    faded: bool = False
+
+    @property
+    def box(self) -> Box:
+        """A rectangle around it (around its control points, for a spline)."""
+        xs, ys = [x for x, _ in self.points], [y for _, y in self.points]
+        return (min(xs), min(ys), max(xs), max(ys))
+
+    def moved(self, dx: float, dy: float) -> Curve:
+        """Return it at another place."""
+        return replace(self, points=tuple((x + dx, y + dy) for x, y in self.points))
+
+
+@dataclass(frozen=True)
+class Label:
+    """A line of text; ``x`` is where its ``anchor`` stands, ``y`` its baseline."""
+
+    runs: Runs
+    x: float
+    y: float
+    size: float = 12.0
+    style: str = "text"
+    anchor: Literal["start", "middle", "end"] = "middle"
+    title: str = ""
+    faded: bool = False
+
+    @property
+    def text(self) -> str:
+        """The text without its typography."""
+        return joined(self.runs)
+
+    @property
+    def width(self) -> float:
+        """Its width, estimated on the large side."""
+        return width(self.runs, self.size, STYLES[self.style].bold)
+
+    @property
+    def box(self) -> Box:
+        """The rectangle that holds it in any of the usual fonts."""
+        left = self.x - self.width * {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor]
+        below = 0.34 if any(kind == "sub" for _, kind in self.runs) else 0.24
+        return (left, self.y - 0.82 * self.size, left + self.width, self.y + below * self.size)
+
+    def moved(self, dx: float, dy: float) -> Label:
+        """Return it at another place."""
+        return replace(self, x=self.x + dx, y=self.y + dy)
+
+
+Item = Shape | Curve | Label
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A finished drawing.
+
+    Attributes:
+        width, height: its size in pixels.
+        items: what to draw, in order.
+        title: one line that names the figure.
+        description: what it shows, for those who cannot see it.
+    """
+
+    width: float
+    height: float
+    items: tuple[Item, ...]
+    title: str
+    description: str
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """The circles and boxes."""
+        return tuple(item for item in self.items if isinstance(item, Shape))
+
+    @property
+    def curves(self) -> tuple[Curve, ...]:
+        """The lines and splines."""
+        return tuple(item for item in self.items if isinstance(item, Curve))
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The texts."""
+        return tuple(item for item in self.items if isinstance(item, Label))
+
+
+class Canvas:
+    """Collects items at any coordinates; ``finish`` fits the picture around them."""
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+
+    def add(self, *items: Item) -> None:
+        """Draw items on top of what is there."""
+        self.items.extend(items)
+
+    def extend(self, items: Iterable[Item], dx: float = 0.0, dy: float = 0.0) -> None:
+        """Draw items moved by ``(dx, dy)``."""
+        self.items.extend(item.moved(dx, dy) for item in items)
+
+    @property
+    def box(self) -> Box:
+        """The rectangle around everything drawn so far."""
+        if not self.items:
+            return (0.0, 0.0, 0.0, 0.0)
+        boxes = [item.box for item in self.items]
+        return (
+            min(b[0] for b in boxes), min(b[1] for b in boxes),
+            max(b[2] for b in boxes), max(b[3] for b in boxes),
+        )  # fmt: skip
+
+    def finish(self, title: str, description: str, margin: float = 28.0) -> Layout:
+        """Return the layout: everything drawn, with a margin around it."""
+        left, top, right, bottom = self.box
+        return Layout(
+            round(right - left + 2 * margin, 1),
+            round(bottom - top + 2 * margin, 1),
+            tuple(item.moved(margin - left, margin - top) for item in self.items),
+            title,
+            description,
+        )
+
+
+ARROW_LENGTH, ARROW_WIDTH = 6.5, 5.2
+
+
+def arrowhead(curve: Curve) -> tuple[Point, Point, Point]:
+    """Return the triangle at a curve's end: its tip and its two barbs."""
+    (x, y), before = curve.points[-1], curve.points[-2]
+    earlier = (p for p in reversed(curve.points[:-1]) if p != (x, y))
+    before = next(earlier, before)
+    dx, dy = x - before[0], y - before[1]
+    norm = (dx * dx + dy * dy) ** 0.5 or 1.0
+    dx, dy = dx / norm, dy / norm
+    grow = 1.25 if STYLES[curve.style].width > 2.2 else 1.0
+    bx, by = x - ARROW_LENGTH * grow * dx, y - ARROW_LENGTH * grow * dy
+    wx, wy = -dy * ARROW_WIDTH * grow / 2, dx * ARROW_WIDTH * grow / 2
+    return ((x, y), (bx + wx, by + wy), (bx - wx, by - wy))

@@ -1,0 +1,27 @@
+"""Gradient norms by degree, within a stated budget.
+
+A sweep carries one cotangent for each degree, so the norms of all degrees of a deep
+net cost as many backward passes as there are degrees.  Figures stop at a budget and
+say so.
+"""
+
+from __future__ import annotations
+
+from tinygrad_res.graph import Grading
+from tinygrad_res.paths import Paths
+
+EDGE_VISITS = 250_000
+FEWEST_DEGREES = 10
+
+
+def norms_by(paths: Paths, by: Grading = "weight") -> tuple[dict[int, float], int]:
+    """Return the exact gradient norm of the lowest degrees, and the highest of them.
+
+    Raises:
+        GradientError: the output has several elements and the paths no cotangent.
+    """
+    degrees = sorted(paths.count_by(by))
+    affordable = max(FEWEST_DEGREES, EDGE_VISITS // max(len(paths.graph.edges), 1))
+    top = degrees[min(len(degrees), affordable) - 1]
+    parts = paths.gradient_by(by, top)
+    return {k: float((g * g).sum()) ** 0.5 for k, g in parts.items()}, top

@@ -1,0 +1,171 @@
+"""plot_paths: how many paths there are of each degree, and how much gradient they carry.
+
+Two panels share the degree axis.  Counts may have hundreds of digits, so logarithms are
+taken of the exact integers and only those are plotted.  The weight-free paths are
+marked in words as well as in red.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tinygrad_res.errors import FigureError, GradientError
+from tinygrad_res.graph import Grading
+from tinygrad_res.paths import Paths
+
+from . import text
+from .figure import write
+from .norms import norms_by
+from .style import PALETTE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+_WORDS = {
+    "weight": "weight layers crossed",
+    "scale": "learned scales crossed",
+    "block": "residual branches crossed",
+    "activation": "activations crossed",
+    "length": "edges on the path",
+}
+_INK, _QUIET, _FAINT, _RED, _BLUE = (
+    PALETTE[name][0] for name in ("ink", "quiet", "faint", "identity", "weight")
+)
+_MANY = 60
+
+
+class Plot:
+    """What ``viz.plot_paths`` returns; shows itself in Jupyter and saves itself.
+
+    Attributes:
+        counts: the exact number of paths of each degree.
+        norms: the exact gradient norm of each degree that was computed; empty for an
+            output of several elements without a cotangent.
+    """
+
+    def __init__(self, counts: dict[int, int], norms: dict[int, float], note: str, words: str) -> None:
+        self.counts, self.norms = counts, norms
+        self._note, self._words = note, words
+
+    @cached_property
+    def figure(self) -> MatplotlibFigure:
+        """The matplotlib figure, for changes of your own; ``pyplot`` does not know it."""
+        from matplotlib.figure import Figure as MatplotlibFigure
+
+        panels = 2 if self.norms else 1
+        figure = MatplotlibFigure(figsize=(7.2, 0.9 + 2.2 * panels), layout="constrained")
+        upper, *lower = figure.subplots(panels, 1, sharex=True, squeeze=False)[:, 0]
+        free = f"{text.grouped(self.counts.get(0, 0))} weight-free of {text.grouped(sum(self.counts.values()))}"
+        named = self._words == _WORDS["weight"]
+        _panel(upper, {k: math.log10(n) for k, n in self.counts.items()}, named)
+        upper.set_title(
+            free if named else f"{text.grouped(sum(self.counts.values()))} paths",
+            loc="left", color=_RED if named and 0 in self.counts else _INK, weight="bold", pad=12,
+        )  # fmt: skip
+        upper.set_ylabel("paths", color=_INK)
+        for axes in lower:
+            logs = {k: math.log10(n) for k, n in self.norms.items() if n > 0}
+            _panel(axes, logs, named)
+            axes.set_ylabel("gradient norm", color=_INK)
+        last = lower[-1] if lower else upper
+        last.set_xlabel(self._words + self._note, color=_INK)
+        last.set_xlim(-0.03 * max(self.counts), 1.03 * max(self.counts) + 0.5)
+        return figure
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the plot to a file that ends in ``.png``, ``.svg`` or ``.pdf``.
+
+        Raises:
+            FigureError: the ending is unknown, or the file cannot be written.
+        """
+        formats: tuple[Literal["png", "svg", "pdf"], ...] = ("png", "svg", "pdf")
+        writers: dict[str, Callable[[], bytes]] = {
+            f".{format}": lambda format=format: self._content(format) for format in formats  # type: ignore[misc]
+        }
+        return write(path, writers)
+
+    def _content(self, format: Literal["png", "svg", "pdf"]) -> bytes:
+        from matplotlib import rc_context
+
+        file = io.BytesIO()
+        undated: dict[str, None] = {
+            "png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None},
+        }[format]  # fmt: skip
+        with rc_context({"svg.hashsalt": "tinygrad_res", "pdf.fonttype": 42}):
+            self.figure.savefig(file, format=format, dpi=200, metadata=undated)
+        return file.getvalue()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {"image/png": self._content("png"), "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        total = text.grouped(sum(self.counts.values()))
+        return f"Plot({total} paths by {self._words})"
+
+
+def plot_paths(paths: Paths, by: Grading = "weight") -> Plot:
+    """Plot the number of paths and the norm of their gradient by degree, both exact.
+
+    Args:
+        paths: a set of paths, from ``tg.paths``.
+        by: a grading, as for ``paths.count_by``.
+
+    Raises:
+        FigureError: ``paths`` is no set of paths, or an empty one.
+
+    >>> import tinygrad_res as tg
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
+    >>> W = tg.parameter([[0.5, 0.0], [0.0, 0.5]], name="W")
+    >>> plot_paths(tg.paths((x + x @ W).sum(), x)).counts
+    {0: 1, 1: 1}
+    """
+    if not isinstance(paths, Paths):
+        raise FigureError(
+            f"plot_paths: expected paths, got {type(paths).__name__}: "
+            "pass what tg.paths(loss, x) returned"
+        )
+    counts = paths.count_by(by)
+    if not counts:
+        raise FigureError("plot_paths: there is no path in this set, so nothing to plot")
+    try:
+        norms, top = norms_by(paths, by)
+    except GradientError:
+        norms, top = {}, max(counts)
+    note = "" if top == max(counts) else f" (norms up to {top})"
+    words = _WORDS.get(by, by) if isinstance(by, str) else "degree"
+    return Plot(counts, norms, note, words)
+
+
+def _panel(axes: Axes, logs: dict[int, float], named: bool) -> None:
+    """Draw one panel of base-10 logarithms, degree 0 marked where it means weight-free."""
+    low, high = min(logs.values(), default=0.0), max(logs.values(), default=1.0)
+    floor = low - 0.09 * max(high - low, 1.0)
+    rest = {k: v for k, v in logs.items() if not (named and k == 0)}
+    if len(rest) > _MANY:
+        axes.fill_between(list(rest), list(rest.values()), floor, color=_BLUE, linewidth=0)
+    else:
+        axes.vlines(list(rest), floor, list(rest.values()), color=_BLUE, linewidth=1.6)
+        axes.plot(list(rest), list(rest.values()), "o", color=_BLUE, markersize=4)
+    if named and 0 in logs:
+        axes.vlines([0], floor, [logs[0]], color=_RED, linewidth=2.6)
+        axes.plot([0], [logs[0]], "o", color=_RED, markersize=6.5)
+        axes.annotate(
+            "weight-free", (0, logs[0]), xytext=(0, 9), textcoords="offset points",
+            color=_RED, weight="bold", size=9, annotation_clip=False,
+        )  # fmt: skip
+    axes.set_ylim(floor, high + 0.16 * max(high - low, 1.0))
+    axes.yaxis.get_major_locator().set_params(integer=True, nbins=5)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_formatter(lambda level, _: f"10{text.raised(round(level))}")
+    axes.grid(axis="y", color=_FAINT, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=_QUIET, labelsize=8.5, length=3)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(_QUIET)

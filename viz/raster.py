@@ -1,0 +1,171 @@
+"""PNG and PDF from a layout, drawn by matplotlib's own canvas.
+
+Only objects are used, never ``pyplot``: no window, no global state, nothing that a
+user's own plots could notice.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING, Any, Literal
+
+from .layout import Curve, Item, Label, Layout, Shape, arrowhead
+from .style import OFF_PATH_OPACITY, STYLES, Style, Theme, colour
+from .text import SUB_SIZE
+
+if TYPE_CHECKING:
+    from matplotlib.font_manager import FontProperties
+
+_POINTS_PER_INCH = 72
+_FALLBACK_FONTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Micro Hei",
+    "PingFang SC", "Microsoft YaHei", "Noto Emoji", "Segoe UI Emoji", "Symbola",
+)  # fmt: skip
+
+
+def to_raster(
+    layout: Layout, format: Literal["png", "pdf"], theme: Theme = "light", scale: float = 2.0
+) -> bytes:
+    """Return the picture as a PNG or PDF file's content.
+
+    Args:
+        scale: pixels of the PNG for each pixel of the layout.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    figure = Figure(
+        figsize=(layout.width / _POINTS_PER_INCH, layout.height / _POINTS_PER_INCH),
+        facecolor=colour("paper", theme),
+    )
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, layout.width), ylim=(layout.height, 0))
+    axes.set_axis_off()
+    for order, item in enumerate(layout.items):
+        for artist in _artists(item, theme):
+            artist.set(zorder=order, clip_on=False)
+            if item.faded:
+                artist.set_alpha(OFF_PATH_OPACITY)
+            axes.add_artist(artist)
+    file = io.BytesIO()
+    dates = {"Software": None} if format == "png" else {"CreationDate": None}
+    with warnings.catch_warnings(), rc_context({"pdf.fonttype": 42}):
+        # a character that no installed font has is drawn as a box
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(
+            file, format=format, dpi=_POINTS_PER_INCH * scale, metadata=dates,
+            facecolor=figure.get_facecolor(),
+        )  # fmt: skip
+    return file.getvalue()
+
+
+def _artists(item: Item, theme: Theme) -> list[Any]:
+    if isinstance(item, Shape):
+        return _shape(item, theme)
+    if isinstance(item, Curve):
+        return _curve(item, theme)
+    return _label(item, theme)
+
+
+def _look(style: Style, theme: Theme) -> dict[str, Any]:
+    """Return matplotlib's words for a style."""
+    look: dict[str, Any] = {
+        "facecolor": colour(style.fill, theme) or "none",
+        "edgecolor": colour(style.stroke, theme) or "none",
+        "linewidth": style.width if style.stroke else 0,
+    }
+    if style.dash:
+        look["linestyle"] = (0, tuple(d / style.width for d in style.dash))
+        look["capstyle"] = "round" if style.dash[0] < style.width else "butt"
+    return look
+
+
+def _shape(shape: Shape, theme: Theme) -> list[Any]:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import BoxStyle, Circle, FancyBboxPatch, Rectangle
+
+    look = _look(STYLES[shape.style], theme)
+    if shape.kind == "circle":
+        found: list[Any] = [Circle((shape.x, shape.y), shape.width / 2, **look)]
+    else:
+        found = []
+        for grow in (4.0, 0.0) if shape.double else (0.0,):
+            w, h = shape.width + 2 * grow, shape.height + 2 * grow
+            corner = (shape.x - w / 2, shape.y - h / 2)
+            if shape.radius or grow:
+                rounded = BoxStyle("Round", pad=0, rounding_size=shape.radius + grow)
+                found.append(FancyBboxPatch(corner, w, h, boxstyle=rounded, **look))
+            else:
+                found.append(Rectangle(corner, w, h, **look))
+    if shape.sign:
+        cross, r = STYLES["cross"], shape.width * 0.28
+        pen = {"color": colour(cross.stroke, theme), "linewidth": cross.width}
+        found.append(Line2D([shape.x - r, shape.x + r], [shape.y, shape.y], **pen))
+        found.append(Line2D([shape.x, shape.x], [shape.y - r, shape.y + r], **pen))
+    return found
+
+
+def _curve(curve: Curve, theme: Theme) -> list[Any]:
+    from matplotlib.patches import PathPatch, Polygon
+    from matplotlib.path import Path
+
+    points = list(curve.points)
+    head = arrowhead(curve) if curve.arrow else None
+    if head is not None:
+        points[-1] = ((head[1][0] + head[2][0]) / 2, (head[1][1] + head[2][1]) / 2)
+    codes = [Path.MOVETO, *[Path.CURVE4 if curve.smooth else Path.LINETO] * (len(points) - 1)]
+    if curve.filled:
+        points.append(points[0])
+        codes.append(Path.CLOSEPOLY)
+    style = STYLES[curve.style]
+    found: list[Any] = [PathPatch(Path(points, codes), **_look(style, theme))]
+    if head is not None:
+        found.append(
+            Polygon(head, closed=True, facecolor=colour(style.stroke, theme), edgecolor="none")
+        )
+    return found
+
+
+def _label(label: Label, theme: Theme) -> list[Any]:
+    from matplotlib.text import Text
+
+    style, found = STYLES[label.style], []
+    pieces = []
+    for text, kind in label.runs:
+        size = label.size * (SUB_SIZE if kind else 1.0)
+        font = _font(text, size, style)
+        pieces.append((text, font, _measure(text, font), 0.26 * label.size if kind else 0.0))
+    total = sum(width for _, _, width, _ in pieces)
+    x = label.x - total * {"start": 0.0, "middle": 0.5, "end": 1.0}[label.anchor]
+    for text, font, width, drop in pieces:
+        found.append(
+            Text(x, label.y + drop, text, color=colour(style.fill, theme), fontproperties=font,
+                 ha="left", va="baseline", parse_math=False)
+        )  # fmt: skip
+        x += width
+    return found
+
+
+def _font(text: str, size: float, style: Style) -> FontProperties:
+    from matplotlib.font_manager import FontProperties, fontManager
+
+    families = ["DejaVu Sans"]
+    if any(ord(c) > 0x2E7F for c in text):
+        installed = {font.name for font in fontManager.ttflist}
+        families += [name for name in _FALLBACK_FONTS if name in installed]
+    return FontProperties(
+        family=families,
+        size=size,
+        weight="bold" if style.bold else "normal",
+        style="italic" if style.italic else "normal",
+    )
+
+
+def _measure(text: str, font: FontProperties) -> float:
+    from matplotlib.textpath import text_to_path
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return float(width)

@@ -1,0 +1,85 @@
+"""The design language: every colour, line and size of the figures, in one table.
+
+A shape names a style; a writer looks it up here.  So a figure is coded once and comes
+out the same in SVG, PNG, PDF and DOT, in light and in dark.  Nothing is coded by colour
+alone: identity is thick and solid, a weight layer dashed with a small square, an
+activation dotted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Theme = Literal["light", "dark"]
+
+PALETTE: dict[str, tuple[str, str]] = {
+    "paper": ("#FFFFFF", "#14171C"),
+    "surface": ("#F5F6F8", "#20252C"),
+    "ink": ("#1F2430", "#E8EAEE"),
+    "quiet": ("#5B6472", "#A3ABB7"),
+    "faint": ("#D9DDE3", "#3A414C"),
+    "forward": ("#B0B7C2", "#667080"),
+    "identity": ("#D5004B", "#FF6B8F"),
+    "weight": ("#0072B2", "#56B4E9"),
+    "activation": ("#009E73", "#009E73"),
+    "activation text": ("#007A59", "#2CC79B"),
+}
+"""Colours by name, for a light and for a dark ground."""
+
+FONTS = "'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', 'Noto Sans', sans-serif"
+"""The fonts of the SVG writer; labels are measured for the widest of them."""
+
+OFF_PATH_OPACITY = 0.15
+"""What lies off the chosen paths keeps its colours at this opacity."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a stroke, a filled shape or a text looks; colours are names in ``PALETTE``."""
+
+    stroke: str | None = None
+    fill: str | None = None
+    width: float = 1.0
+    dash: tuple[float, ...] = ()
+    bold: bool = False
+    italic: bool = False
+
+
+STYLES: dict[str, Style] = {
+    # edges
+    "identity": Style(stroke="identity", width=2.6),
+    "weight": Style(stroke="weight", width=1.6, dash=(6, 3.5)),
+    "activation": Style(stroke="activation", width=2.0, dash=(0.1, 4)),
+    "plain": Style(stroke="ink", width=1.3),
+    "forward": Style(stroke="forward", width=1.1),
+    # values, sums, weights, stages
+    "value": Style(stroke="ink", fill="paper", width=1.2),
+    "dot": Style(fill="quiet"),
+    "square": Style(stroke="weight", fill="paper", width=1.5),
+    "stage": Style(stroke="quiet", fill="surface", width=1.0),
+    "operation": Style(stroke="quiet", fill="paper", width=1.0),
+    "cluster": Style(stroke="faint", fill="surface", width=1.0),
+    "repeated": Style(stroke="ink", fill="paper", width=1.1),
+    "cross": Style(stroke="ink", width=1.3),
+    # charts
+    "bar": Style(fill="weight"),
+    "stem": Style(stroke="weight", width=1.6),
+    "bar free": Style(fill="identity"),
+    "rule": Style(stroke="faint", width=0.9),
+    "axis": Style(stroke="quiet", width=0.9),
+    # texts
+    "text": Style(fill="ink"),
+    "text title": Style(fill="ink", bold=True),
+    "text quiet": Style(fill="quiet"),
+    "text italic": Style(fill="quiet", italic=True),
+    "text identity": Style(fill="identity", bold=True),
+    "text weight": Style(fill="weight"),
+    "text activation": Style(fill="activation text"),
+}
+"""Every style that a shape can name."""
+
+
+def colour(name: str | None, theme: Theme) -> str | None:
+    """Return the colour ``name`` on a light or dark ground, as ``#RRGGBB``."""
+    return None if name is None else PALETTE[name][theme == "dark"]

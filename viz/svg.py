@@ -1,0 +1,173 @@
+"""SVG from a layout: one self-contained picture, light or dark as the reader prefers.
+
+The same layout gives the same bytes.  Every id and class starts with a digest of the
+picture, so that several figures share a page without touching each other.  Everything
+a user named is escaped: it can be read, and it can do nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from xml.sax.saxutils import escape
+
+from .layout import Curve, Item, Label, Layout, Point, Shape, arrowhead
+from .style import FONTS, OFF_PATH_OPACITY, PALETTE, STYLES, Theme, colour
+from .text import SUB_SIZE
+
+
+
+def to_svg(layout: Layout) -> str:
+    """Return the picture as SVG text."""
+    digest = hashlib.sha256(repr(layout).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    prefix = f"f{digest}"
+    w, h = _n(layout.width), _n(layout.height)
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" id="{prefix}" class="{prefix}" width="{w}" '
+        f'height="{h}" viewBox="0 0 {w} {h}" role="img" '
+        f'aria-labelledby="{prefix}-title {prefix}-desc">',
+        f'<title id="{prefix}-title">{_text(layout.title)}</title>',
+        f'<desc id="{prefix}-desc">{_text(layout.description)}</desc>',
+        f"<style>{_sheet(layout, prefix)}</style>",
+        f'<rect class="{prefix}-ground" width="{w}" height="{h}"/>',
+    ]
+    lines += [_item(item, prefix) for item in layout.items]
+    return "\n".join([*lines, "</svg>", ""])
+
+
+def _item(item: Item, prefix: str) -> str:
+    body = {Shape: _shape, Curve: _curve, Label: _label}[type(item)](item, prefix)  # type: ignore[operator]
+    if not (item.title or item.faded):
+        return str(body)
+    opacity = f' opacity="{OFF_PATH_OPACITY}"' if item.faded else ""
+    title = f"<title>{_text(item.title)}</title>" if item.title else ""
+    return f"<g{opacity}>{title}{body}</g>"
+
+
+def _shape(shape: Shape, prefix: str) -> str:
+    look = f'class="{_class(prefix, shape.style)}"'
+    if shape.kind == "circle":
+        r = shape.width / 2
+        body = f'<circle {look} cx="{_n(shape.x)}" cy="{_n(shape.y)}" r="{_n(r)}"/>'
+    else:
+        body = _rect(shape, look, 0.0)
+    if shape.double:
+        outer = _rect(shape, look, 4.0)
+        body = outer + body
+    if shape.sign:
+        r = shape.width * 0.28
+        x, y = shape.x, shape.y
+        body += (
+            f'<path class="{_class(prefix, "cross")}" d="M{_n(x - r)} {_n(y)}H{_n(x + r)}'
+            f'M{_n(x)} {_n(y - r)}V{_n(y + r)}"/>'
+        )
+    return body
+
+
+def _rect(shape: Shape, look: str, grow: float) -> str:
+    w, h = shape.width + 2 * grow, shape.height + 2 * grow
+    rx = f' rx="{_n(shape.radius + grow)}"' if shape.radius or grow else ""
+    return (
+        f'<rect {look} x="{_n(shape.x - w / 2)}" y="{_n(shape.y - h / 2)}" '
+        f'width="{_n(w)}" height="{_n(h)}"{rx}/>'
+    )
+
+
+def _curve(curve: Curve, prefix: str) -> str:
+    points = curve.points
+    head = arrowhead(curve) if curve.arrow else None
+    if head is not None:
+        points = (*points[:-1], _middle(head[1], head[2]))
+    first, rest = points[0], points[1:]
+    d = f"M{_at(first)}"
+    if curve.smooth:
+        triples = zip(rest[::3], rest[1::3], rest[2::3], strict=True)
+        d += "".join(f"C{_at(a)} {_at(b)} {_at(c)}" for a, b, c in triples)
+    else:
+        d += "".join(f"L{_at(p)}" for p in rest)
+    body = f'<path class="{_class(prefix, curve.style)}" d="{d}{"Z" if curve.filled else ""}"/>'
+    if head is not None:
+        fill = f"{prefix}-fill-{STYLES[curve.style].stroke}"
+        corners = "L".join(_at(p) for p in head)
+        body += f'<path class="{fill}" d="M{corners}Z"/>'
+    return body
+
+
+def _label(label: Label, prefix: str) -> str:
+    anchor = "" if label.anchor == "start" else f' text-anchor="{label.anchor}"'
+    spans, lowered = [], False
+    for text, kind in label.runs:
+        low = kind == "sub"
+        shift = (low - lowered) * 0.26 * label.size
+        dy = f' dy="{_n(shift)}"' if shift else ""
+        size = f' font-size="{_n(label.size * SUB_SIZE)}"' if low else ""
+        spans.append(f"<tspan{dy}{size}>{_text(text)}</tspan>" if dy or size else _text(text))
+        lowered = low
+    return (
+        f'<text class="{_class(prefix, label.style)}" x="{_n(label.x)}" y="{_n(label.y)}" '
+        f'font-size="{_n(label.size)}"{anchor}>{"".join(spans)}</text>'
+    )
+
+
+def _sheet(layout: Layout, prefix: str) -> str:
+    """Return the rules for the styles in use, and their colours in the dark."""
+    used = {item.style for item in layout.items}
+    if any(shape.sign for shape in layout.shapes):
+        used.add("cross")
+    heads = {STYLES[curve.style].stroke for curve in layout.curves if curve.arrow}
+    still = [f".{prefix} text{{font-family:{FONTS};white-space:pre}}"]
+    for name in sorted(used):
+        style = STYLES[name]
+        rules = []
+        if style.stroke:
+            rules.append(f"stroke-width:{_n(style.width)}")
+        if style.dash:
+            rules.append(f"stroke-dasharray:{' '.join(map(_n, style.dash))}")
+            if style.dash[0] < style.width:
+                rules.append("stroke-linecap:round")
+        if style.bold:
+            rules.append("font-weight:600")
+        if style.italic:
+            rules.append("font-style:italic")
+        if rules:
+            still.append(f".{_class(prefix, name)}{{{';'.join(rules)}}}")
+    light, dark = (_colours(used, heads, prefix, theme) for theme in ("light", "dark"))
+    media = f"@media (prefers-color-scheme:dark){{{dark}}}"
+    return escape("".join(still) + light + media)
+
+
+def _colours(used: set[str], heads: set[str | None], prefix: str, theme: Theme) -> str:
+    rules = [f".{prefix}-ground{{fill:{colour('paper', theme)}}}"]
+    for name in sorted(used):
+        style = STYLES[name]
+        stroke = f";stroke:{colour(style.stroke, theme)}" if style.stroke else ""
+        rules.append(
+            f".{_class(prefix, name)}{{fill:{colour(style.fill, theme) or 'none'}{stroke}}}"
+        )
+    for head in sorted(filter(None, heads)):
+        assert head in PALETTE
+        rules.append(f".{prefix}-fill-{head}{{fill:{colour(head, theme)}}}")
+    return "".join(rules)
+
+
+def _class(prefix: str, style: str) -> str:
+    return f"{prefix}-{style.replace(' ', '-')}"
+
+
+def _text(text: str) -> str:
+    """Return text that XML can hold: escaped, without control characters."""
+    kept = "".join(c for c in text if c in "\n\t" or (c >= " " and not "\ud800" <= c <= "\udfff"))
+    return escape(kept.replace("\ufffe", "").replace("\uffff", ""), {'"': "&quot;"})
+
+
+def _middle(a: Point, b: Point) -> Point:
+    return ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2)
+
+
+def _at(point: Point) -> str:
+    return f"{_n(point[0])} {_n(point[1])}"
+
+
+def _n(number: float) -> str:
+    """Return a coordinate with two digits after the point, and no more than it needs."""
+    shown = f"{number:.2f}".rstrip("0").rstrip(".")
+    return "0" if shown in ("-0", "") else shown

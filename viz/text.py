@@ -1,0 +1,150 @@
+"""Text for figures: names made safe, subscripts, widths, big numbers.
+
+Names come from users and may hold anything.  ``clean`` turns them into one printable
+line of bounded length; escaping is the writers' work.  A label is a tuple of runs,
+pieces of text that stand on the line or below it, so ``W_1`` is ``("W", "")`` and
+``("1", "sub")``.  Widths are estimated on the large side, for DejaVu Sans, the widest
+of the usual fonts: a label box holds its text in whatever font the reader has.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+Run = tuple[str, str]
+Runs = tuple[Run, ...]
+
+LONGEST_NAME = 24
+THIN_SPACE = "\u2009"
+SUB_SIZE = 0.72
+
+_NAME = re.compile(r"([^\W\d_]{1,2})_(\{[^{}_]{1,8}\}|\w{1,4})", re.ASCII)
+_SYMBOL = re.compile(r"([A-Za-z]|∂[A-Za-z])_(?:\{([^{}]*)\}|(\d+))")
+_NARROW, _SMALL, _WIDE = frozenset("iljI.,:;'|!`\u2009"), frozenset("frt()[]{}-/\\ \"·"), frozenset("mwMW@%—…→←")
+
+
+def clean(name: str, longest: int = LONGEST_NAME) -> str:
+    """Return a name as one printable line, shortened in its middle.
+
+    >>> clean("a\\nb\\x00c")
+    'a b c'
+    >>> clean("x" * 300, longest=9)
+    'xxxx…xxxx'
+    """
+    visible = "".join(
+        " " if unicodedata.category(c) in {"Cc", "Cs", "Cn", "Co", "Zl", "Zp"} or c in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069" else c
+        for c in name
+    )
+    line = " ".join(visible.split())
+    if len(line) <= longest:
+        return line
+    half = (longest - 1) // 2
+    return f"{line[:longest - 1 - half].rstrip()}…{line[len(line) - half:].lstrip()}"
+
+
+def plain(text: str) -> Runs:
+    """Return text of our own as one run."""
+    return ((text, ""),)
+
+
+def name(text: str, longest: int = LONGEST_NAME) -> Runs:
+    """Return a user's name as runs: ``W_1``, ``J_{12}`` and ``h_out`` get a subscript.
+
+    >>> name("W_1")
+    (('W', ''), ('1', 'sub'))
+    >>> name("my_layer")
+    (('my_layer', ''),)
+    """
+    shown = clean(text, longest).replace("'", "′") if text.endswith("'") else clean(text, longest)
+    found = _NAME.fullmatch(shown)
+    if found is None:
+        return plain(shown or "unnamed")
+    return ((found[1], ""), (found[2].strip("{}"), "sub"))
+
+
+def math(text: str) -> Runs:
+    """Return a formula of our own as runs; ``J_2`` and ``h_{12}`` get a subscript.
+
+    >>> math("I · J_2")
+    (('I · J', ''), ('2', 'sub'))
+    """
+    runs: list[Run] = []
+    at = 0
+    for found in _SYMBOL.finditer(text):
+        runs += [(text[at : found.end(1)], ""), (found[2] or found[3], "sub")]
+        at = found.end()
+    if text[at:]:
+        runs.append((text[at:], ""))
+    return tuple(runs)
+
+
+def joined(runs: Runs) -> str:
+    """Return runs as plain text, subscripts after an underscore.
+
+    >>> joined(name("W_1"))
+    'W_1'
+    """
+    return "".join(f"_{text}" if kind == "sub" else text for text, kind in runs)
+
+
+def width(runs: Runs, size: float, bold: bool = False) -> float:
+    """Return the width of a label in pixels, estimated on the large side."""
+    total = sum(
+        sum(map(_advance, text)) * (SUB_SIZE if kind else 1.0) for text, kind in runs
+    )
+    return total * size * (1.1 if bold else 1.0)
+
+
+def grouped(number: int, longest: int = 24) -> str:
+    """Return an exact count with its digits grouped by thin spaces, or as a power of two.
+
+    A number with more than ``longest`` digits is written as ``2^n`` where it is one, else
+    with its first digits and its power of ten.
+
+    >>> grouped(1125899906842624).replace("\\u2009", " ")
+    '1 125 899 906 842 624'
+    >>> grouped(2**600)
+    '2⁶⁰⁰'
+    """
+    digits = f"{number:,}".replace(",", THIN_SPACE) if number < 10**longest else ""
+    if digits:
+        return digits
+    if number & (number - 1) == 0:
+        return f"2{raised(number.bit_length() - 1)}"
+    exponent = int((number.bit_length() - 1) * 0.30102999566398120)
+    exponent += number // 10**exponent >= 10
+    leading = number // 10 ** (exponent - 2)
+    return f"{leading / 100:.2f}{THIN_SPACE}·{THIN_SPACE}10{raised(exponent)}"
+
+
+def value(number: float) -> str:
+    """Return a measured number with three digits, minus as a minus sign.
+
+    >>> value(-0.01234)
+    '−0.0123'
+    """
+    shown = f"{number:.3g}"
+    mantissa, _, exponent = shown.partition("e")
+    if exponent:
+        shown = f"{mantissa}{THIN_SPACE}·{THIN_SPACE}10{raised(int(exponent))}"
+    return shown.replace("-", "−")
+
+
+def raised(exponent: int) -> str:
+    """Return an integer as superscript digits."""
+    return str(exponent).translate(str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"))
+
+
+def _advance(c: str) -> float:
+    if unicodedata.combining(c):
+        return 0.0
+    if unicodedata.east_asian_width(c) in "WF":
+        return 1.1
+    if c in _NARROW:
+        return 0.34
+    if c in _SMALL:
+        return 0.44
+    if c in _WIDE:
+        return 1.0
+    return 0.74 if c.isupper() else 0.64

@@ -1,0 +1,146 @@
+"""The unravelled view: one row for each path, and the sum under them.
+
+A row shows which way the path takes through every block, the product that it stands
+for, the weight layers that it crosses and the gradient that it brings.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tinygrad_res.errors import GradientError
+from tinygrad_res.paths import Path
+
+from . import text
+from .chain import Chain, Lane, Link
+from .layout import Canvas, Curve, Label, Shape
+from .strip import block_symbols
+
+ROW, COLUMN = 27.0, 92.0
+MOST_ROWS = 16
+
+
+def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float) -> None:
+    """Draw the table of paths with its upper left corner at ``(x, y)``."""
+    paths = sorted(
+        ((path, chain.choices(path)) for path in chain.paths),
+        key=lambda found: (found[0].degree("weight"), [-c for c in found[1]]),
+    )
+    products = [text.math(product(chain, choice)) for _, choice in paths]
+    norms = [_norm(path) for path, _ in paths]
+    wires = x + 22
+    end = wires + COLUMN * len(chain.blocks)
+    total = formula(chain)
+    at = end + 44
+    degree = at + max(
+        text.width(text.plain("product, from g back"), 11),
+        *(text.width(runs, 13, True) for runs in products),
+    ) + 36  # fmt: skip
+    norm = degree + 196
+    _head(canvas, chain, wires, end, at, degree, norm, y, scalar=_is_scalar(chain))
+    for row, ((path, choice), runs, size) in enumerate(zip(paths, products, norms, strict=True)):
+        middle = y + 20 + ROW * (row + 0.5)
+        _wire(canvas, chain, choice, wires, middle)
+        weight = path.degree("weight")
+        free = weight == 0
+        ink = "text identity" if free else "text"
+        words = "0, weight-free" if free else str(weight)
+        canvas.add(
+            Label(runs, at, middle + 4.5, 13, ink, "start"),
+            Label(text.plain(words), degree, middle + 4.5, 12.5, ink, "start"),
+        )
+        if size is not None:
+            canvas.add(Label(text.plain(size), norm, middle + 4.5, 12.5, ink, "end"))
+    bottom = y + 20 + ROW * len(paths) + 8
+    canvas.add(Curve(((x, bottom), (norm, bottom)), "axis"))
+    some = "" if chain.complete else f", {len(paths)} of its {chain.inner_count} terms above"
+    canvas.add(
+        Label(text.math(f"sum of the {len(paths)} rows") if len(paths) > 1 else
+              text.plain("the one row"), x, bottom + 21, 12.5, "text title", "start"),
+        Label(text.math(total + some), x, bottom + 44, 14, "text", "start"),
+        Label(text.plain(CAPTION), x, bottom + 67, 11.5, "text italic", "start"),
+    )  # fmt: skip
+    gradient = _norm(chain.paths)
+    if gradient is not None:
+        canvas.add(Label(text.plain(gradient), norm, bottom + 21, 12.5, "text title", "end"))
+
+
+CAPTION = (
+    "exact for gradients at the recorded activations; arrays add up, their norms do not"
+)
+
+
+def product(chain: Chain, choice: tuple[int, ...]) -> str:
+    """Return a path's product, from the output back, such as ``I · J_{2} · I``."""
+    taken = dict(zip((block.number for block in chain.blocks), choice, strict=True))
+    factors = []
+    for part in reversed(chain.parts):
+        if isinstance(part, Link):
+            factors += [part.symbol] * bool(part.symbol)
+        else:
+            factors.append(block_symbols(part)[taken[part.number]])
+    return " · ".join(factors)
+
+
+def formula(chain: Chain) -> str:
+    """Return the sum of all paths in factored form."""
+    factors = []
+    for part in reversed(chain.parts):
+        if isinstance(part, Link):
+            factors += [f" {part.symbol}"] * bool(part.symbol)
+        else:
+            factors.append(f"({' + '.join(block_symbols(part))})")
+    source = "y" if chain.output.shape else "L"
+    return f"∂{source}/∂x = g {''.join(factors)}"
+
+
+def _head(
+    canvas: Canvas, chain: Chain, wires: float, end: float, at: float, degree: float,
+    norm: float, y: float, *, scalar: bool,
+) -> None:  # fmt: skip
+    heads = [(at, "product, from g back"), (degree, "weight layers")]
+    canvas.add(*(Label(text.plain(words), x, y, 11, "text quiet", "start") for x, words in heads))
+    words = "gradient" if scalar else "gradient norm"
+    canvas.add(Label(text.plain(words), norm, y, 11, "text quiet", "end"))
+    for block in chain.blocks:
+        middle = wires + COLUMN * (block.number - 0.5)
+        canvas.add(Label(text.plain(f"block {block.number}"), middle, y, 11, "text quiet"))
+    canvas.add(
+        Label(text.plain("x"), wires - 14, y, 12, "text quiet"),
+        Label(text.plain("g"), end + 14, y, 12, "text quiet"),
+    )
+
+
+def _wire(canvas: Canvas, chain: Chain, choice: tuple[int, ...], x: float, y: float) -> None:
+    """Draw which lanes a path takes, the gradient's arrow pointing left."""
+    for i, (block, taken) in enumerate(zip(chain.blocks, choice, strict=True)):
+        lane = block.lanes[taken]
+        left, right = x + COLUMN * i, x + COLUMN * (i + 1)
+        style = _lane_style(lane)
+        canvas.add(Curve(((right - 3, y), (left + 3, y)), style, arrow=True))
+        squares = min(lane.weight, 4)
+        for k in range(squares):
+            at = (left + right) / 2 + (k - (squares - 1) / 2) * 16
+            title = f"{lane.weight} weight layers"
+            canvas.add(Shape("box", at, y, 9, 9, "square", 1.5, title=title))
+        if i:
+            canvas.add(Shape("circle", left, y, 4.4, 4.4, "dot"))
+
+
+def _lane_style(lane: Lane) -> str:
+    return "weight" if lane.weight else "identity"
+
+
+def _is_scalar(chain: Chain) -> bool:
+    return math.prod(chain.input.shape) == 1
+
+
+def _norm(paths: Path | Any) -> str | None:
+    """Return the size of a product or a sum: a number, an array's norm, or None."""
+    try:
+        found = paths.product() if isinstance(paths, Path) else paths.gradient()
+    except GradientError:
+        return None
+    number = float(found.sum() if found.size == 1 else (found * found).sum() ** 0.5)
+    return text.value(number)
