@@ -5,23 +5,23 @@ transpose (the input's cotangent) and the weight's cotangent.  Each is bilinear 
 other two, so each one's derivatives are the two others, and derivatives of every order
 stay within the three.
 
-The kernels gather the windows into a matrix of (C k k, N OH OW), channel-major, and
-do one matrix product for a slice of the batch that fits the processor's cache.
+The kernels are matrix products on shifted views.  With the channels first and the
+padded images behind one another in memory, moving the filter by a row or a column
+moves the start of one long row of pixels.  So the filter's rows are gathered, k long
+copies in place of the k k of a textbook's im2col, and its columns are the same matrix
+read from k starting points.  Positions that wrap around an edge are computed and
+dropped.  A stride splits the image into phases, every stride-th pixel, where
+neighbours are neighbours again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 from typing import Any
-
-import numpy as np
 
 from ..errors import ShapeError
 from ..families import Contraction
 from ..tensor import Tensor, raw
-
-_CACHED = 1 << 20  # elements of gathered windows at a time, measured: 4 MiB of float32
-_DEVICE = 1 << 27  # on a GPU one large product is best; 512 MiB of float32
 
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
@@ -41,91 +41,152 @@ def output_size(
 
 
 class _Geometry:
-    """The sizes of one convolution, and its windows in channel-major order."""
+    """The shapes of one convolution, and how arrays lie in memory for it.
+
+    A phase is the grid (GH, GW) of every stride-th pixel of a padded image; ``length``
+    is the number of pixels of a whole batch in one phase.  ``down[i]`` says in which
+    phase row i of the filter falls and how many pixels further on, ``right[j]`` the
+    same of column j.
+    """
 
     def __init__(self, xp: Any, x_shape: Any, w_shape: Any, stride: Any, padding: Any,
                  dilation: Any, groups: int) -> None:
-        self.xp = xp
-        self.x_shape = x_shape
-        self.w_shape = w_shape
-        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
+        self.xp, self.x_shape, self.w_shape = xp, x_shape, w_shape
+        self.stride, self.padding, self.groups = stride, padding, groups
         self.out = output_size(x_shape[2:], w_shape[2:], stride, padding, dilation)
-        n, c, h, w = x_shape
-        self.padded = (c, n, h + 2 * padding[0], w + 2 * padding[1])
-
-    def slices(self) -> Iterator[slice]:
-        """Cut the batch into slices whose gathered windows fit the cache."""
-        n, c = self.x_shape[:2]
-        each = c * self.w_shape[2] * self.w_shape[3] * self.out[0] * self.out[1]
-        step = max(1, (_CACHED if self.xp is np else _DEVICE) // max(1, each))
-        return (slice(i, min(i + step, n)) for i in range(0, n, step))
-
-    def inside(self, padded: Any) -> Any:
-        """Return the view of a padded channel-major array that holds the image."""
-        (p, q), (h, w) = self.padding, self.x_shape[2:]
-        return padded[:, :, p : p + h, q : q + w]
-
-    def windows(self, x: Any) -> Any:
-        """Return a view (C, kh, kw, N, OH, OW) of the padded input."""
-        padded = self.xp.zeros(self.padded, dtype=x.dtype)
-        self.inside(padded)[...] = x.transpose(1, 0, 2, 3)
-        (kh, kw), (dh, dw), (sh, sw) = self.w_shape[2:], self.dilation, self.stride
-        view = self.xp.lib.stride_tricks.sliding_window_view(
-            padded, (dh * (kh - 1) + 1, dw * (kw - 1) + 1), axis=(2, 3)
+        (kh, kw), (sh, sw), (dh, dw) = w_shape[2:], stride, dilation
+        self.grid = tuple(
+            n + d * (k - 1) // s
+            for n, d, k, s in zip(self.out, dilation, w_shape[2:], stride, strict=True)
         )
-        return view[:, :, ::sh, ::sw, ::dh, ::dw].transpose(0, 4, 5, 1, 2, 3)
+        self.length = x_shape[0] * math.prod(self.grid)
+        self.down = [(i * dh % sh, i * dh // sh * self.grid[1]) for i in range(kh)]
+        self.right = [(j * dw % sw, j * dw // sw) for j in range(kw)]
+        self.tall = self.length - self.down[-1][1]
+        self.wide = self.tall - self.right[-1][1]
 
-    def columns(self, windows: Any, part: slice) -> Any:
-        """Gather a slice of the batch into (groups, C k k / groups, N OH OW)."""
-        depth = self.w_shape[1] * self.w_shape[2] * self.w_shape[3]
-        return _grouped(windows[:, :, :, part].reshape(self.groups * depth, -1), self.groups)
+    def _inside(self) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+        """Return where the image lies in the padded grid, and which part of it is used."""
+        there, here = [], []
+        for n, g, s, p in zip(self.x_shape[2:], self.grid, self.stride, self.padding, strict=True):
+            used = max(0, min(n, g * s - p))
+            there.append(slice(p, p + used))
+            here.append(slice(0, used))
+        return tuple(there), tuple(here)  # type: ignore[return-value]
 
-    def rows(self, g: Any, part: slice) -> Any:
-        """Lay out a slice of an output-shaped array as (groups, O / groups, N OH OW)."""
-        major = g[part].transpose(1, 0, 2, 3)
-        return _grouped(major.reshape(self.w_shape[0], -1), self.groups)
+    def phases(self, x: Any) -> Any:
+        """Lay out images (N, C, H, W) as phases (sh, sw, C, length)."""
+        (n, c), (gh, gw), (sh, sw) = self.x_shape[:2], self.grid, self.stride
+        there, here = self._inside()
+        padded = self.xp.zeros((c, n, gh * sh, gw * sw), dtype=x.dtype)
+        padded[(slice(None), slice(None), *there)] = x[(slice(None), slice(None), *here)].transpose(
+            1, 0, 2, 3
+        )
+        split = padded.reshape(c, n, gh, sh, gw, sw).transpose(3, 5, 0, 1, 2, 4)
+        return split.reshape(sh, sw, c, self.length)
 
-    def kernel(self, w: Any) -> Any:
-        """Lay out the weights as (groups, O / groups, C k k / groups)."""
-        return _grouped(w.reshape(self.w_shape[0], -1), self.groups)
+    def images(self, phases: Any) -> Any:
+        """Undo ``phases``: return images (N, C, H, W)."""
+        (n, c), (gh, gw), (sh, sw) = self.x_shape[:2], self.grid, self.stride
+        there, here = self._inside()
+        split = phases.reshape(sh, sw, c, n, gh, gw).transpose(3, 2, 4, 0, 5, 1)
+        padded = split.reshape(n, c, gh * sh, gw * sw)
+        x = self.xp.zeros(self.x_shape, dtype=phases.dtype)
+        x[(slice(None), slice(None), *here)] = padded[(slice(None), slice(None), *there)]
+        return x
 
+    def columns(self, x: Any) -> list[Any]:
+        """Return, for each column of the filter, the matrix (groups, C kh / groups, wide).
 
-def _grouped(matrix: Any, groups: int) -> Any:
-    """Split the rows into groups; one group stays a plain matrix, one product of BLAS."""
-    return matrix if groups == 1 else matrix.reshape(groups, -1, matrix.shape[-1])
+        Columns in the same phase are views of one matrix of gathered rows.
+        """
+        phases, gathered = self.phases(x), {}
+        for b, _ in self.right:
+            if b not in gathered:
+                rows = self.xp.empty((phases.shape[2], len(self.down), self.tall), dtype=x.dtype)
+                for i, (a, shift) in enumerate(self.down):
+                    rows[:, i] = phases[a, b, :, shift : shift + self.tall]
+                gathered[b] = self.grouped(rows, self.tall)
+        return [gathered[b][..., shift : shift + self.wide] for b, shift in self.right]
+
+    def outputs(self, g: Any) -> Any:
+        """Lay out an output-shaped array as (groups, O / groups, wide), zero between images."""
+        (n, o), (oh, ow) = g.shape[:2], self.out
+        spread = self.xp.zeros((o, n, *self.grid), dtype=g.dtype)
+        spread[:, :, :oh, :ow] = g.transpose(1, 0, 2, 3)
+        return self.grouped(spread, self.length)[..., : self.wide]
+
+    def filters(self, w: Any) -> list[Any]:
+        """Return, for each column of the filter, its weights (groups, O / groups, C kh / groups)."""
+        by_column = self.xp.ascontiguousarray(w.transpose(3, 0, 1, 2))
+        return [self.grouped(part, w.shape[1] * w.shape[2]) for part in by_column]
+
+    def grouped(self, array: Any, length: int) -> Any:
+        """Split into matrices of rows of ``length``; one group stays one product of BLAS."""
+        return array.reshape(*(() if self.groups == 1 else (self.groups,)), -1, length)
 
 
 def _forward(xp: Any, x: Any, w: Any, **geometry: Any) -> Any:
     shape = _Geometry(xp, x.shape, w.shape, **geometry)
-    kernel, windows = shape.kernel(w), shape.windows(x)
-    out = xp.empty((x.shape[0], w.shape[0], *shape.out), dtype=xp.result_type(x, w))
-    for part in shape.slices():
-        product = kernel @ shape.columns(windows, part)
-        out[part] = product.reshape(w.shape[0], -1, *shape.out).transpose(1, 0, 2, 3)
-    return out
+    flat = shape.grouped(
+        xp.empty((w.shape[0], shape.length), dtype=xp.result_type(x, w)), shape.length
+    )
+    total = flat[..., : shape.wide]
+    room = xp.empty(total.shape, dtype=total.dtype)
+    for j, (kernel, pixels) in enumerate(zip(shape.filters(w), shape.columns(x), strict=True)):
+        xp.matmul(kernel, pixels, out=room if j else total)
+        if j:
+            total += room
+    (oh, ow), n = shape.out, x.shape[0]
+    cropped = flat.reshape(w.shape[0], n, *shape.grid)[:, :, :oh, :ow]
+    return xp.ascontiguousarray(cropped.transpose(1, 0, 2, 3))
 
 
 def _weight(xp: Any, x: Any, g: Any, w_shape: Any, **geometry: Any) -> Any:
     shape = _Geometry(xp, x.shape, w_shape, **geometry)
-    windows, total = shape.windows(x), 0
-    for part in shape.slices():
-        total = total + shape.rows(g, part) @ shape.columns(windows, part).swapaxes(-1, -2)
-    return total.reshape(w_shape) if x.shape[0] else xp.zeros(w_shape, dtype=x.dtype)
+    o, c, kh, _ = w_shape
+    rows = shape.outputs(g)
+    parts = [(rows @ m.swapaxes(-1, -2)).reshape(o, c, kh) for m in shape.columns(x)]
+    return xp.stack(parts, axis=3)
 
 
 def _input(xp: Any, g: Any, w: Any, x_shape: Any, **geometry: Any) -> Any:
     shape = _Geometry(xp, x_shape, w.shape, **geometry)
-    kernel = shape.kernel(w).swapaxes(-1, -2)
-    (kh, kw), (dh, dw), (sh, sw), (oh, ow) = w.shape[2:], shape.dilation, shape.stride, shape.out
-    padded = xp.zeros(shape.padded, dtype=xp.result_type(g, w))
-    for part in shape.slices():
-        products = (kernel @ shape.rows(g, part)).reshape(x_shape[1], kh, kw, -1, oh, ow)
-        for i in range(kh):
-            rows = slice(i * dh, i * dh + sh * (oh - 1) + 1, sh)
-            for j in range(kw):
-                columns = slice(j * dw, j * dw + sw * (ow - 1) + 1, sw)
-                padded[:, part, rows, columns] += products[:, i, j]
-    return xp.ascontiguousarray(shape.inside(padded).transpose(1, 0, 2, 3))
+    mirrored = _mirrored(g, w, x_shape, **geometry)
+    if mirrored is not None:
+        return _forward(xp, g, **mirrored)
+    rows, dtype = shape.outputs(g), xp.result_type(g, w)
+    phases = xp.zeros((*shape.stride, x_shape[1], shape.length), dtype=dtype)
+    gathered: dict[int, Any] = {}
+    for kernel, (b, shift) in zip(shape.filters(w), shape.right, strict=True):
+        product = kernel.swapaxes(-1, -2) @ rows
+        if b not in gathered:
+            gathered[b] = xp.zeros((*product.shape[:-1], shape.tall), dtype=dtype)
+        gathered[b][..., shift : shift + shape.wide] += product
+    for b, pixels in gathered.items():
+        by_row = pixels.reshape(x_shape[1], -1, shape.tall)
+        for i, (a, shift) in enumerate(shape.down):
+            phases[a, b, :, shift : shift + shape.tall] += by_row[:, i]
+    return shape.images(phases)
+
+
+def _mirrored(
+    g: Any, w: Any, x_shape: Any, stride: Any, padding: Any, dilation: Any, groups: int
+) -> dict[str, Any] | None:
+    """Return the convolution of g that is the transpose: with stride 1, the mirrored filter's.
+
+    ``None`` where there is none: the stride is larger, or the padding leaves nothing to pad.
+    """
+    reach = [d * (k - 1) for d, k in zip(dilation, w.shape[2:], strict=True)]
+    around = (reach[0] - padding[0], reach[1] - padding[1])
+    if stride != (1, 1) or min(around) < 0:
+        return None
+    o, c, kh, kw = w.shape
+    swapped = w.reshape(groups, o // groups, c, kh, kw).swapaxes(1, 2)[..., ::-1, ::-1]
+    return {
+        "w": swapped.reshape(groups * c, o // groups, kh, kw), "stride": stride,
+        "padding": around, "dilation": dilation, "groups": groups,
+    }  # fmt: skip
 
 
 # fmt: off
