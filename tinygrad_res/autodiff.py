@@ -15,7 +15,7 @@ from typing import Any
 
 from . import backend
 from .errors import DtypeError, GradientError, ShapeError, UsageError
-from .record import Node, recording, state
+from .record import Leaf, Node, recording, state
 from .sweeps import ancestry, pull, push
 from .tensor import Tensor, raw, tensor
 
@@ -148,8 +148,8 @@ def _call(name: str, f: Callable[..., Any], args: Sequence[Any], argnums: Sequen
         )
     order = ancestry([output._node]) if output.requires_grad else []  # type: ignore[list-item]
     fresh = {x._node for x in inputs}
-    recorded = outside and (
-        any(n.primitive is None and n not in fresh for n in order)
+    recorded = outside and (  # nobody can ask for a leaf whose tensor is gone
+        any(isinstance(n, Leaf) and n not in fresh and n.owner() is not None for n in order)
         or any(isinstance(g, Tensor) and g.requires_grad for g in given)
     )
     tensors = recorded or any(isinstance(args[i], Tensor) for i in argnums)

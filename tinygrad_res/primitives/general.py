@@ -7,7 +7,7 @@ from typing import Any
 from .. import backend
 from ..errors import ShapeError
 from ..families import General
-from ..tensor import Tensor, raw
+from ..tensor import Tensor, raw, shape_of
 
 
 def _over(x: Any) -> tuple[int, ...]:
@@ -24,8 +24,10 @@ def batch_statistics(x: Any) -> tuple[Any, Any]:
     """Return mean and (biased) variance of each channel of ``x`` (N, C, ...), as constants (C,)."""
     array = raw(x)
     xp = backend.namespace(array)
-    if len(array.shape) < 2 or array.shape[0] == 0:
-        raise ShapeError(f"batch_norm: expected a shape (N, C, ...) with N > 0, got {array.shape}")
+    if len(array.shape) < 2 or array.size == 0:
+        raise ShapeError(
+            f"batch_norm: expected a shape (N, C, ...) with at least one element, got {array.shape}"
+        )
     mean = array.mean(axis=_over(array))
     centred = array - _spread(mean, array.ndim)
     return mean, xp.square(centred).mean(axis=_over(array))
@@ -80,11 +82,14 @@ def batch_norm(
 
     Source: Ioffe & Szegedy 2015, Batch Normalization.
     """
-    channels = raw(x).shape[1:2]
-    if raw(weight).shape != channels or raw(bias).shape != channels:
+    channels = shape_of(x)[1:2]
+    if shape_of(weight) != channels or shape_of(bias) != channels:
         raise ShapeError(
-            f"batch_norm: input {raw(x).shape}, weight {raw(weight).shape}, bias "
-            f"{raw(bias).shape}: weight and bias need one element per channel, axis 1"
+            f"batch_norm: input {shape_of(x)}, weight {shape_of(weight)}, bias "
+            f"{shape_of(bias)}: weight and bias need one element per channel, axis 1"
         )
-    known = statistics if statistics is not None else batch_statistics(x)
+    xp = backend.namespace(raw(x))
+    known = (
+        batch_statistics(x) if statistics is None else tuple(xp.array(raw(s)) for s in statistics)
+    )
     return _batch_norm(x, weight, bias, statistics=known, eps=eps)

@@ -1,0 +1,401 @@
+"""The conventions: ties and kinks, dtypes, no silent detachment, no gradient from changed data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tinygrad_res as tg
+from tinygrad_res.errors import ConversionError, DeviceError, DtypeError, Error, GradientError
+
+
+def tracked(values, **options):
+    return tg.tensor(values, requires_grad=True, **options)
+
+
+def same(found, expected):
+    np.testing.assert_array_equal(found.numpy() if isinstance(found, tg.Tensor) else found, expected)
+
+
+# Ties and kinks
+
+
+def test_ties_in_max_and_min_share_equally():
+    x = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
+
+    same(tg.grad(lambda x: tg.max(x, 1).sum())(x), [[0, 0.5, 0.5], [1 / 3, 1 / 3, 1 / 3]])
+    same(tg.grad(lambda x: tg.min(x, 1).sum())(x), [[1, 0, 0], [1 / 3, 1 / 3, 1 / 3]])
+    same(tg.grad(tg.max)(x), [[0, 0.5, 0.5], [0, 0, 0]])
+
+
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+def test_ties_between_two_operands_share_equally(name):
+    f = getattr(tg, name)
+    x = np.array([1.0, 2.0])
+
+    for g in tg.grad(lambda x, y: f(x, y).sum(), (0, 1))(x, x):
+        same(g, [0.5, 0.5])
+    same(tg.grad(lambda x: f(x, 2.0)[1])(x), [0, 0.5])
+
+
+def test_ties_in_a_pooling_window_share_equally():
+    x = np.array([[[[1.0, 1.0, 0.0, 5.0], [0.0, 1.0, 5.0, 4.0]]]])
+
+    g = tg.grad(lambda x: tg.max_pool2d(x, 2).sum())(x)
+
+    same(g, [[[[1 / 3, 1 / 3, 0, 0.5], [0, 1 / 3, 0.5, 0]]]])
+
+
+@pytest.mark.parametrize("f", [tg.relu, tg.abs, abs])
+def test_the_derivative_at_the_kink_is_zero(f):
+    zero = np.zeros(2)
+
+    same(tg.grad(lambda x: f(x).sum())(zero), [0, 0])
+    same(tg.jvp(f, (zero,), (np.ones(2),))[1], [0, 0])
+    same(tg.hessian(lambda x: f(x).sum())(zero), np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("exponent", [0, 0.0, 1, 2, 3])
+def test_whole_powers_of_zero_have_finite_derivatives(exponent):
+    expected = [1.0, 0.0][exponent != 1]
+
+    assert tg.grad(lambda x: x**exponent)(0.0) == expected
+    assert tg.grad(lambda x: x ** np.array(exponent, float))(0.0) == expected
+    assert tg.grad(tg.grad(lambda x: x**exponent))(0.0) == (2.0 if exponent == 2 else 0.0)
+
+
+def test_an_exponent_of_zero_keeps_its_mixed_derivative():
+    # d/dx d/dy x**y = x**(y-1) (1 + y log x), at y = 0: 1/x
+    mixed = tg.grad(lambda x, y: tg.grad(tg.pow, 1)(x, y), 0)
+
+    np.testing.assert_allclose(mixed(4.0, 0.0), 0.25)
+
+
+# Dtypes
+
+
+FLOATING = {
+    "scalars": lambda x: (2 * x + 1) / 3 - 0.5 + 1 / (2 + x) + True,
+    "powers": lambda x: x**2 + x**3 + x**0.5 + 2**x + x**-1,
+    "extrema": lambda x: tg.maximum(x, 0.5) + tg.minimum(0.7, x) + tg.maximum(x, x * x),
+    "where": lambda x: tg.where(x > 0.6, x, 0.0) + tg.where(x < 0.5, 1, x),
+    "exponentials": lambda x: tg.exp(x) + tg.expm1(x) + tg.log(x) + tg.log1p(x) + tg.sqrt(x),
+    "trigonometry": lambda x: tg.sin(x) + tg.cos(x) + tg.square(x) + tg.abs(-x),
+    "activations": lambda x: tg.tanh(x) + tg.sigmoid(x) + tg.relu(x),
+    "softmax": lambda x: tg.softmax(x) * tg.log_softmax(x) + tg.logsumexp(x, 0),
+    "reductions": lambda x: x.sum() + x.mean(0) + tg.max(x, 1, True) + tg.min(x),
+    "cross_entropy": lambda x: tg.cross_entropy(x, [0, 3]),
+    "matmul": lambda x: x @ x.T @ x,
+    "structure": lambda x: tg.concat([x[:, 1:], x[:, [0]]], 1) + tg.stack([x, x])[0] + tg.pad(x, ((1, 0), (0, 0)), 1.0)[1:],
+    "broadcast": lambda x: tg.broadcast_to(x[0], (2, 4)) + x.reshape(4, 2).T,
+    "conv2d": lambda x: tg.conv2d(x.reshape(1, 2, 2, 2), x.reshape(2, 2, 2, 1), padding=1),
+    "pools": lambda x: tg.max_pool2d(x, 2, 1, 1)[:-1, :-1] + tg.avg_pool2d(x.reshape(1, 2, 4), 2)[0, 0, 0],
+    "batch_norm": lambda x: tg.batch_norm(x, x[0], x[1]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("case", FLOATING)
+def test_the_dtype_stays_through_values_and_derivatives(case, dtype):
+    f = FLOATING[case]
+    x = np.linspace(0.25, 0.95, 8, dtype=dtype).reshape(2, 4)
+
+    def loss(x):
+        return (f(x) * f(x)).sum()
+
+    assert f(tg.tensor(x)).dtype == dtype
+    assert tg.grad(loss)(x).dtype == dtype
+    assert tg.jvp(f, (x,), (x,))[1].dtype == dtype
+    assert tg.hvp(loss)(x, x).dtype == dtype
+
+
+def test_gradients_have_the_dtype_of_their_parameter():
+    w = tg.parameter(np.ones((3, 2), np.float32))
+    b = tg.parameter(np.ones(2, np.float64))
+    x = tg.tensor(np.ones((4, 3), np.float16))
+
+    y = tg.tanh(x @ w + b)
+    y.sum().backward()
+
+    assert (y.dtype, w.grad.dtype, b.grad.dtype) == (np.float64, np.float32, np.float64)
+
+
+def test_recorded_gradients_have_the_dtype_of_their_parameter():
+    w = tg.parameter(np.full(2, 0.5, np.float32))
+    x = np.array([1.0, 2.0])
+
+    (tg.tanh(w * x)).sum().backward(create_graph=True)
+    first = w.grad
+    w.grad = None
+    (first * first).sum().backward()
+
+    assert first.dtype == w.grad.dtype == np.float32
+    t = np.tanh(0.5 * x)
+    np.testing.assert_allclose(w.grad.numpy(), -4 * x**3 * t * (1 - t * t) ** 2, rtol=1e-6)
+
+
+def test_a_cast_carries_the_gradient_back_in_the_first_dtype():
+    x = tracked(np.ones(2, np.float32))
+
+    y = x.astype(np.float64) * 3
+    y.sum().backward()
+
+    assert (y.dtype, x.grad.dtype) == (np.float64, np.float32)
+    same(x.grad, [3, 3])
+
+
+# Integers and booleans
+
+
+@pytest.mark.parametrize("values", [[1, 2], [True, False], 3, np.arange(3, dtype=np.uint8)])
+def test_integers_and_booleans_carry_no_gradient_and_the_error_says_so(values):
+    with pytest.raises(DtypeError, match="carries no gradient: pass floats"):
+        tracked(values)
+    with pytest.raises(DtypeError, match="carries no gradient: pass floats"):
+        tg.grad(lambda x: x)(values)
+
+
+@pytest.mark.parametrize("dtype", [int, bool])
+def test_a_cast_to_integers_is_a_constant(dtype):
+    x = tracked([1.5, 2.5])
+
+    y = x.astype(dtype)
+
+    assert y.dtype == dtype and not y.requires_grad
+    with pytest.raises(GradientError, match=f"dtype {np.dtype(dtype)} carries no gradient"):
+        y.sum().astype(dtype).backward()
+
+
+def test_integer_operands_are_constants():
+    x = tracked([1.5, 2.5])
+    n = tg.tensor([2, 3])
+
+    (x * n).sum().backward()
+
+    same(x.grad, [2, 3])
+    assert not (n + n).requires_grad
+
+
+@pytest.mark.parametrize(
+    "values", [np.ones(2, complex), np.array([None, 1.0]), np.array(["a"]), "text", None, 1j]
+)
+def test_complex_object_and_text_are_refused(values):
+    x = tracked(np.ones(2))
+
+    with pytest.raises(DtypeError, match="real number"):
+        tg.tensor(values)
+    with pytest.raises(DtypeError, match="multiply: .*real number"):
+        x * values
+    with pytest.raises(DtypeError, match="real number"):
+        x.data = values
+
+
+@pytest.mark.parametrize("dtype", [complex, object, "U3"])
+def test_casts_to_other_than_real_numbers_are_refused(dtype):
+    with pytest.raises(DtypeError, match="astype: .*real number"):
+        tracked(np.ones(2)).astype(dtype)
+    with pytest.raises(DtypeError, match="real number"):
+        tg.tensor(np.ones(2), dtype=dtype)
+
+
+def test_arrays_with_rules_of_their_own_are_refused():
+    x = tracked(np.ones((2, 2)))
+    masked = np.ma.masked_array(np.ones((2, 2)), mask=np.eye(2))
+    with pytest.warns(PendingDeprecationWarning):
+        matrix = np.matrix([[1.0, 2.0], [3.0, 4.0]])
+
+    for values in (masked, matrix):
+        with pytest.raises(DeviceError, match="not supported: pass a plain NumPy"):
+            tg.tensor(values)
+        with pytest.raises(Error):
+            x * values
+        with pytest.raises(Error):
+            values * x
+
+
+def test_lists_are_operands():
+    x = tracked([1.0, 2.0])
+
+    for y in (x * [3, 4], [3, 4] * x, tg.multiply([3, 4], x), tg.where([True, True], x, [0, 0]) * [3, 4]):
+        same(tg.grad(lambda x: x)(y.sum()), 1)
+        same(y, [3, 8])
+    same(tg.exp([0, 0]), [1, 1])
+    same(tg.permute_dims([[1, 2], [3, 4]]), [[1, 3], [2, 4]])
+
+
+# No silent detachment
+
+
+RECORDED = {
+    "array + tensor": lambda a, x: a + x,
+    "array - tensor": lambda a, x: a - x,
+    "array * tensor": lambda a, x: a * x,
+    "array / tensor": lambda a, x: a / x,
+    "array ** tensor": lambda a, x: a**x,
+    "array @ tensor": lambda a, x: a @ x,
+    "np.float64 * tensor": lambda a, x: np.float64(2) * x,
+    "np.float32 - tensor": lambda a, x: np.float32(2) - x,
+    "np.int64 / tensor": lambda a, x: np.int64(2) / x,
+    "np.exp": lambda a, x: np.exp(x),
+    "np.add": lambda a, x: np.add(a, x),
+    "np.maximum": lambda a, x: np.maximum(a, x),
+    "np.abs": lambda a, x: np.abs(x),
+    "np.power": lambda a, x: np.power(a, x),
+    "np.matmul": lambda a, x: np.matmul(a, x),
+    "np.concatenate": lambda a, x: np.concatenate([a, x]),
+    "np.stack": lambda a, x: np.stack([a, x], axis=1),
+    "np.where": lambda a, x: np.where(a > 1, a, x),
+    "np.sum": lambda a, x: np.sum(x, axis=0, keepdims=True),
+    "np.mean": lambda a, x: np.mean(x),
+    "np.max": lambda a, x: np.max(x, 0),
+    "np.reshape": lambda a, x: np.reshape(x, (2, 1)),
+    "np.transpose": lambda a, x: np.transpose(x),
+    "np.broadcast_to": lambda a, x: np.broadcast_to(x, (3, 2)),
+}
+
+
+@pytest.mark.parametrize("case", RECORDED)
+def test_numpy_meets_a_tensor_and_records(case):
+    a, x = np.array([1.0, 3.0]), np.array([2.0, 0.5])
+
+    y = RECORDED[case](a, tracked(x))
+
+    assert isinstance(y, tg.Tensor) and y.requires_grad
+    np.testing.assert_allclose(y.numpy(), RECORDED[case](a, x))
+
+
+REFUSED = {
+    "np.asarray": lambda a, x: np.asarray(x),
+    "np.array of a list": lambda a, x: np.array([x, x]),
+    "np.add with out": lambda a, x: np.add(a, x, out=a),
+    "array += tensor": lambda a, x: a.__iadd__(x),
+    "np.add.reduce": lambda a, x: np.add.reduce(x),
+    "np.multiply with where": lambda a, x: np.multiply(a, x, where=[True, False]),
+    "np.sum with dtype": lambda a, x: np.sum(x, dtype=np.float32),
+    "np.sum with positional dtype": lambda a, x: np.sum(x, 0, np.float32),
+    "np.max with out": lambda a, x: np.max(x, out=a[0]),
+    "np.sort": lambda a, x: np.sort(x),
+    "np.arctan": lambda a, x: np.arctan(x),
+    "np.pad": lambda a, x: np.pad(x, 1),
+    "np.linalg.norm": lambda a, x: np.linalg.norm(x),
+    "assignment into an array": lambda a, x: a.__setitem__(slice(None), x),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_numpy_functions_that_cannot_record_refuse(case):
+    with pytest.raises(ConversionError, match=r"tensor\.numpy\(\)"):
+        REFUSED[case](np.array([1.0, 3.0]), tracked([2.0, 0.5]))
+
+
+# Mutation
+
+
+def test_a_tensor_has_its_own_copy_of_the_array():
+    a = np.array([1.0, 2.0])
+    x = tracked(a)
+
+    y = (x * x).sum()
+    a[:] = 7
+    y.backward()
+
+    same(x, [1, 2])
+    same(x.grad, [2, 4])
+
+
+MUTATIONS = {
+    "operand": (lambda x, a: x * a, np.array([3.0, 5.0])),
+    "first operand": (lambda x, a: a * x, np.array([3.0, 5.0])),
+    "matmul": (lambda x, a: x @ a, np.array([3.0, 5.0])),
+    "exponent": (lambda x, a: x**a, np.array([3.0, 2.0])),
+    "condition": (lambda x, a: tg.where(a, 2 * x, 3 * x), np.array([True, False])),
+    "index": (lambda x, a: x[a], np.array([1, 1, 0])),
+    "index in a tuple": (lambda x, a: x[None, a], np.array([1, 1, 0])),
+    "mask": (lambda x, a: x[a], np.array([False, True])),
+    "labels": (lambda x, a: tg.cross_entropy(x.reshape(1, 2), a), np.array([1])),
+    "concatenated": (lambda x, a: tg.concat([x * x, a]) * tg.concat([x, a]), np.array([1.0, 2.0])),
+    "statistics": (
+        lambda x, a: tg.batch_norm(x.reshape(2, 1), np.ones(1), np.zeros(1), (a[:1], a[1:])) ** 3,
+        np.array([1.5, 0.25]),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MUTATIONS)
+def test_an_array_changed_after_the_call_changes_no_gradient(case):
+    f, a = MUTATIONS[case]
+    x, changed = tracked([1.0, 2.0]), a.copy()
+    expected = tg.grad(lambda x: f(x, a).sum())(x.data)
+
+    y = f(x, changed).sum()
+    changed[:] = ~changed if changed.dtype == bool else 0
+    y.backward()
+
+    same(x.grad, expected)
+
+
+def test_a_cotangent_changed_after_the_call_changes_no_gradient():
+    x, c = tracked([1.0, 2.0]), np.array([3.0, 5.0])
+
+    (x + 0).backward(c)
+    c[:] = 0
+
+    same(x.grad, [3, 5])
+
+
+def test_arrays_handed_out_can_be_changed_without_changing_a_gradient():
+    y, back = tg.vjp(tg.exp, np.zeros(2))
+    y[:] = 7
+    (g,) = back(np.ones(2))
+    g[:] = 7
+
+    same(back(np.ones(2))[0], [1, 1])
+
+
+def test_gradients_of_one_call_are_arrays_of_their_own():
+    g, h = tg.grad(lambda x, y: (x + y).sum(), (0, 1))(np.ones(2), np.ones(2))
+
+    g *= 5
+
+    same(h, [1, 1])
+
+
+def test_data_is_read_only_and_numpy_is_a_copy():
+    x = tracked([1.0, 2.0])
+
+    with pytest.raises(ValueError, match="read-only"):
+        x.data[0] = 5
+    x.numpy()[0] = 5
+
+    same(x, [1, 2])
+
+
+def test_a_leaf_assigned_after_the_forward_pass_leaves_the_recorded_gradient():
+    x = tracked([1.0, 2.0])
+    values = np.array([10.0, 20.0])
+
+    y = (x * x).sum()
+    x.data = values
+    values[:] = 0
+    y.backward()
+
+    same(x.grad, [2, 4])
+    same(x, [10, 20])
+
+
+def test_gradients_of_two_leaves_are_assigned_independently():
+    x, y = tracked([1.0]), tracked([1.0])
+
+    (x + y).sum().backward(create_graph=True)
+    x.grad.data = [7.0]
+
+    same(y.grad, [1])
+
+
+def test_elements_and_computed_values_cannot_be_assigned():
+    x = tracked([1.0, 2.0])
+
+    with pytest.raises(GradientError, match=r"tg\.where"):
+        x[0] = 5.0
+    with pytest.raises(GradientError, match="computed by multiply"):
+        (x * x).data = [1.0, 2.0]
