@@ -25,17 +25,18 @@ _newest_first = attrgetter("index")
 
 def ancestry(roots: Iterable[Node]) -> list[Node]:
     """Return every node that requires a gradient and that ``roots`` depend on, newest first."""
-    found = {root for root in roots if root.requires_grad}
-    stack = list(found)
+    order = [root for root in dict.fromkeys(roots) if root.requires_grad]
+    found = set(order)
+    stack = list(order)
     while stack:
         node = stack.pop()
-        parents = node.parents
-        for i in node.wanted:
-            parent = parents[i]
-            if parent not in found:
-                found.add(parent)  # type: ignore[arg-type]
-                stack.append(parent)  # type: ignore[arg-type]
-    return sorted(found, key=_newest_first, reverse=True)
+        for parent in node.parents:
+            if parent not in found and parent is not None and parent.requires_grad:
+                found.add(parent)
+                order.append(parent)
+                stack.append(parent)
+    order.sort(key=_newest_first, reverse=True)
+    return order
 
 
 def leading_to(order: Sequence[Node], targets: Iterable[Node]) -> set[Node]:
@@ -71,7 +72,7 @@ def pull(
         cotangent = take(node, None)
         if cotangent is None:
             continue
-        if node in kept:
+        if kept and node in kept:
             arrived[node] = cotangent
         found = node.primitive.vjp(node, cotangent, wanted)  # type: ignore[union-attr]
         for i, g in zip(wanted, found):
