@@ -184,7 +184,7 @@ def test_complex_object_and_text_are_refused(values):
 
     with pytest.raises(DtypeError, match="real number"):
         tg.tensor(values)
-    with pytest.raises(DtypeError, match="multiply: .*real number"):
+    with pytest.raises(DtypeError, match=r"multiply: .*real number"):
         x * values
     with pytest.raises(DtypeError, match="real number"):
         x.data = values
@@ -192,7 +192,7 @@ def test_complex_object_and_text_are_refused(values):
 
 @pytest.mark.parametrize("dtype", [complex, object, "U3"])
 def test_casts_to_other_than_real_numbers_are_refused(dtype):
-    with pytest.raises(DtypeError, match="astype: .*real number"):
+    with pytest.raises(DtypeError, match=r"astype: .*real number"):
         tracked(np.ones(2)).astype(dtype)
     with pytest.raises(DtypeError, match="real number"):
         tg.tensor(np.ones(2), dtype=dtype)

@@ -19,13 +19,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from ..errors import ShapeError
 from ..families import Contraction
-from ..tensor import Tensor, raw
+from ..tensor import Tensor, shape_of
+from .pointwise import add
+from .structural import reshape
 
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
+    high, wide = (value, value) if isinstance(value, (int, np.integer)) else value
+    return int(high), int(wide)
 
 
 def output_size(
@@ -62,8 +67,8 @@ class _Geometry:
         self.length = x_shape[0] * math.prod(self.grid)
         self.down = [(i * dh % sh, i * dh // sh * self.grid[1]) for i in range(kh)]
         self.right = [(j * dw % sw, j * dw // sw) for j in range(kw)]
-        self.tall = self.length - self.down[-1][1]
-        self.wide = self.tall - self.right[-1][1]
+        self.tall = max(0, self.length - self.down[-1][1])
+        self.wide = max(0, self.tall - self.right[-1][1])
 
     def _inside(self) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
         """Return where the image lies in the padded grid, and which part of it is used."""
@@ -106,7 +111,7 @@ class _Geometry:
                 rows = self.xp.empty((phases.shape[2], len(self.down), self.tall), dtype=x.dtype)
                 for i, (a, shift) in enumerate(self.down):
                     rows[:, i] = phases[a, b, :, shift : shift + self.tall]
-                gathered[b] = self.grouped(rows, self.tall)
+                gathered[b] = self.grouped(rows.reshape(phases.shape[2] * len(self.down), self.tall))
         return [gathered[b][..., shift : shift + self.wide] for b, shift in self.right]
 
     def outputs(self, g: Any) -> Any:
@@ -114,23 +119,24 @@ class _Geometry:
         (n, o), (oh, ow) = g.shape[:2], self.out
         spread = self.xp.zeros((o, n, *self.grid), dtype=g.dtype)
         spread[:, :, :oh, :ow] = g.transpose(1, 0, 2, 3)
-        return self.grouped(spread, self.length)[..., : self.wide]
+        return self.grouped(spread.reshape(o, self.length))[..., : self.wide]
 
     def filters(self, w: Any) -> list[Any]:
         """Return, for each column of the filter, its weights (groups, O / groups, C kh / groups)."""
         by_column = self.xp.ascontiguousarray(w.transpose(3, 0, 1, 2))
-        return [self.grouped(part, w.shape[1] * w.shape[2]) for part in by_column]
+        shape = w.shape[0], w.shape[1] * w.shape[2]
+        return [self.grouped(part.reshape(shape)) for part in by_column]
 
-    def grouped(self, array: Any, length: int) -> Any:
-        """Split into matrices of rows of ``length``; one group stays one product of BLAS."""
-        return array.reshape(*(() if self.groups == 1 else (self.groups,)), -1, length)
+    def grouped(self, matrix: Any) -> Any:
+        """Split the rows into groups; one group stays one product of BLAS."""
+        if self.groups == 1:
+            return matrix
+        return matrix.reshape(self.groups, matrix.shape[0] // self.groups, matrix.shape[1])
 
 
 def _forward(xp: Any, x: Any, w: Any, **geometry: Any) -> Any:
     shape = _Geometry(xp, x.shape, w.shape, **geometry)
-    flat = shape.grouped(
-        xp.empty((w.shape[0], shape.length), dtype=xp.result_type(x, w)), shape.length
-    )
+    flat = shape.grouped(xp.empty((w.shape[0], shape.length), dtype=xp.result_type(x, w)))
     total = flat[..., : shape.wide]
     room = xp.empty(total.shape, dtype=total.dtype)
     for j, (kernel, pixels) in enumerate(zip(shape.filters(w), shape.columns(x), strict=True)):
@@ -164,7 +170,7 @@ def _input(xp: Any, g: Any, w: Any, x_shape: Any, **geometry: Any) -> Any:
             gathered[b] = xp.zeros((*product.shape[:-1], shape.tall), dtype=dtype)
         gathered[b][..., shift : shift + shape.wide] += product
     for b, pixels in gathered.items():
-        by_row = pixels.reshape(x_shape[1], -1, shape.tall)
+        by_row = pixels.reshape(x_shape[1], len(shape.down), shape.tall)
         for i, (a, shift) in enumerate(shape.down):
             phases[a, b, :, shift : shift + shape.tall] += by_row[:, i]
     return shape.images(phases)
@@ -190,13 +196,13 @@ def _mirrored(
 
 
 # fmt: off
-_conv  = Contraction("conv2d", _forward,
+_conv: Contraction = Contraction("conv2d", _forward,
     [lambda xp, g, w, shape, **q: _conv_x.apply((g, w), {"x_shape": shape, **q}),
      lambda xp, g, x, shape, **q: _conv_w.apply((x, g), {"w_shape": shape, **q})])
-_conv_x = Contraction("conv2d_input", _input,
+_conv_x: Contraction = Contraction("conv2d_input", _input,
     [lambda xp, u, w, shape, x_shape, **q: _conv.apply((u, w), q),
      lambda xp, u, g, shape, x_shape, **q: _conv_w.apply((u, g), {"w_shape": shape, **q})])
-_conv_w = Contraction("conv2d_weight", _weight,
+_conv_w: Contraction = Contraction("conv2d_weight", _weight,
     [lambda xp, u, g, shape, w_shape, **q: _conv_x.apply((g, u), {"x_shape": shape, **q}),
      lambda xp, u, x, shape, w_shape, **q: _conv.apply((x, u), q)])
 # fmt: on
@@ -221,7 +227,7 @@ def conv2d(
     Raises:
         ShapeError: the shapes do not fit together.
     """
-    a, b = raw(x).shape, raw(w).shape
+    a, b = shape_of(x), shape_of(w)
     geometry = {"stride": _pair(stride), "padding": _pair(padding), "dilation": _pair(dilation)}
     if len(a) != 4 or len(b) != 4:
         raise ShapeError(
@@ -243,4 +249,8 @@ def conv2d(
             f"{a[2:]} padded by {padding}"
         )
     out = _conv(x, w, groups=groups, **geometry)
-    return out if bias is None else out + bias.reshape(1, -1, 1, 1)
+    if bias is None:
+        return out
+    if shape_of(bias) != b[:1]:
+        raise ShapeError(f"conv2d: bias {shape_of(bias)} and filters {b}: expected {b[:1]}")
+    return add(out, reshape(bias, (-1, 1, 1)))

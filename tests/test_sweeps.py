@@ -1,0 +1,595 @@
+"""The sweeps over the record: their depth, lifetime, accumulation, nesting and threads."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import threading
+from weakref import ref
+
+import numpy as np
+import pytest
+
+import tinygrad_res as tg
+from tinygrad_res.errors import GradientError, ShapeError, UsageError
+
+
+def tracked(values, **options):
+    return tg.tensor(values, requires_grad=True, **options)
+
+
+def same(found, expected):
+    np.testing.assert_array_equal(found.numpy() if isinstance(found, tg.Tensor) else found, expected)
+
+
+@pytest.fixture
+def no_collector():
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+# Depth and lifetime
+
+DEPTH = 100_000
+
+
+def chain(x):
+    for _ in range(DEPTH // 2):
+        x = tg.negative(x) * 1.0
+    return x
+
+
+def test_a_chain_of_100_000_operations_runs_backward_and_is_dropped():
+    x = tracked(2.0)
+
+    y = chain(x)
+    y.backward()
+    last = ref(y._node)
+    del y
+
+    assert x.grad.item() == 1.0
+    assert last() is None
+
+
+def test_a_chain_of_100_000_operations_runs_forward_and_twice():
+    assert tg.jvp(chain, (2.0,), (3.0,))[1] == 3.0
+    assert tg.grad(lambda x: tg.grad(chain)(x) * x)(2.0) == 1.0
+
+
+def nodes_of(tensor):
+    """Return weak references to every node that ``tensor`` depends on."""
+    found, stack = set(), [tensor._node]
+    while stack:
+        node = stack.pop()
+        if node is not None and node not in found:
+            found.add(node)
+            stack.extend(node.parents)
+    return [ref(node) for node in found]
+
+
+def network(x, w):
+    h = tg.relu(tg.batch_norm(x @ w, np.ones(3), np.zeros(3)))
+    image = tg.conv2d(h.reshape(1, 1, 4, 3), np.ones((1, 1, 2, 2)))
+    return tg.cross_entropy(tg.max_pool2d(image, 2, 1).reshape(2, 1) * x[:2, :2], [0, 1])
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_a_dropped_loss_frees_its_record_without_the_collector():
+    x, w = tracked(np.linspace(-1, 1, 8).reshape(4, 2)), tracked(np.linspace(0, 1, 6).reshape(2, 3))
+
+    loss = network(x, w)
+    nodes = nodes_of(loss)
+    loss.backward()
+    del loss
+
+    assert len(nodes) > 8
+    assert {node() for node in nodes} == {None, x._node, w._node}
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_a_recorded_gradient_frees_its_record_without_the_collector():
+    x, w = tracked(np.linspace(-1, 1, 8).reshape(4, 2)), tracked(np.linspace(0, 1, 6).reshape(2, 3))
+
+    loss = network(x, w)
+    loss.backward(create_graph=True)
+    nodes = nodes_of(loss) + nodes_of(x.grad)
+    (x.grad * x.grad).sum().backward()
+    del loss
+    x.grad = w.grad = None
+
+    assert {node() for node in nodes} == {None, x._node, w._node}
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_nested_gradients_leave_nothing_behind():
+    seen = []
+
+    def loss(x):
+        y = network(x, np.linspace(0, 1, 6).reshape(2, 3))
+        seen.append(ref(y._node))
+        return y
+
+    x = np.linspace(-1, 1, 8).reshape(4, 2)
+    tg.grad(lambda x: (tg.grad(loss)(x) ** 2).sum())(x)
+    tg.hvp(loss)(x, x)
+    tg.hessian(loss)(x)
+    tg.jvp(loss, (x,), (x,))
+
+    assert len(seen) == 4
+    assert all(node() is None for node in seen)
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_a_failed_operation_leaves_nothing_behind():
+    x = tracked(np.ones(2))
+    y = x * x
+    node = ref(y._node)
+
+    with pytest.raises(ShapeError):
+        y + np.ones(3)
+    del y
+
+    assert node() is None
+
+
+# Accumulation, as PyTorch defines it
+
+
+def test_a_second_backward_adds_to_the_gradient():
+    x = tracked([1.0, 2.0])
+
+    y = (x * x).sum()
+    y.backward()
+    y.backward()
+
+    same(x.grad, [4, 8])
+
+
+def test_backward_of_two_losses_adds_up_and_none_starts_again():
+    x = tracked([1.0, 2.0])
+
+    (x * 3).sum().backward()
+    before = x.grad
+    (x * x).sum().backward()
+    same(before, [3, 3])
+    same(x.grad, [5, 7])
+    x.grad = None
+    (x * 3).sum().backward()
+    same(x.grad, [3, 3])
+
+
+def test_backward_twice_with_create_graph_adds_recorded_gradients():
+    x = tracked(3.0)
+
+    for _ in range(2):
+        (x * x * x).backward(create_graph=True)
+    total = x.grad
+    x.grad = None
+    total.backward()
+
+    assert total.item() == 54.0
+    assert x.grad.item() == 36.0
+
+
+def test_only_leaves_get_a_gradient():
+    x = tracked(3.0)
+    y = x * x
+
+    (y * y).backward()
+
+    assert y.grad is None
+    assert x.grad.item() == 108.0
+
+
+def test_a_leaf_is_its_own_gradient_of_one():
+    x = tracked(3.0)
+
+    x.backward()
+
+    assert x.grad.item() == 1.0
+
+
+def test_diamonds_squares_and_many_uses_add_their_paths():
+    x = tracked(2.0)
+    a, b = x * 3, x * 5
+    (a * b + x * x + sum(x for _ in range(1000))).backward()
+
+    assert x.grad.item() == 2 * 15 * 2 + 2 * 2 + 1000
+
+
+def test_twenty_diamonds_in_a_row_take_no_exponential_time():
+    assert tg.grad(lambda x: [x := x + x for _ in range(60)][-1])(1.0) == 2.0**60
+
+
+def test_frozen_parameters_get_no_gradient():
+    w = tg.parameter([1.0], requires_grad=False)
+    v = tg.parameter([2.0])
+
+    (w * v * w).sum().backward()
+
+    assert w.grad is None
+    same(v.grad, [1])
+    assert not (w * w).requires_grad
+
+
+def test_a_dropped_leaf_is_no_obstacle():
+    x = tracked(2.0)
+    y = x * tracked(3.0)
+
+    y.backward()
+
+    assert x.grad.item() == 3.0
+
+
+# Cotangents
+
+
+def test_more_than_one_element_needs_a_cotangent():
+    y = tracked([1.0, 2.0]) * 2
+
+    with pytest.raises(GradientError, match=r"backward: .*\(2,\).*cotangent="):
+        y.backward()
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (1, 2)])
+def test_a_cotangent_of_another_shape_is_refused(shape):
+    back = tg.vjp(lambda x: x * 2, np.ones(2))[1]
+
+    with pytest.raises(ShapeError, match=r"vjp: the cotangent has shape .* must have shape \(2,\)"):
+        back(np.ones(shape))
+    with pytest.raises(ShapeError, match="backward: the cotangent"):
+        (tracked([1.0, 2.0]) * 2).backward(np.ones(shape))
+
+
+def test_one_element_of_any_shape_needs_no_cotangent():
+    x = tracked([[2.0]])
+
+    (x * x).backward()
+
+    same(x.grad, [[4]])
+
+
+@pytest.mark.parametrize("cotangent", [[3, 4], np.array([3, 4]), np.float32([3, 4]), tg.tensor([3.0, 4.0])])
+def test_a_cotangent_is_anything_that_makes_a_tensor(cotangent):
+    x = tracked([1.0, 2.0])
+
+    (x * 2).backward(cotangent)
+
+    same(x.grad, [6, 8])
+    assert x.grad.dtype == np.float64
+
+
+def test_a_recorded_cotangent_is_differentiated_through():
+    def f(c):
+        _, back = tg.vjp(lambda x: x * x, np.array([3.0]))
+        return back(c)[0].sum()
+
+    assert tg.grad(f)(np.array([5.0])) == 6.0
+
+
+# Switching recording off
+
+
+def test_no_grad_records_nothing_but_derivatives_work_inside():
+    x = tracked([3.0])
+
+    with tg.no_grad():
+        y = x * x
+        g = tg.grad(lambda x: tg.grad(lambda x: (x**3).sum())(x).sum())(x)
+
+    assert not y.requires_grad
+    same(g, [18])
+    assert not g.requires_grad
+    assert (x * x).requires_grad
+
+
+def test_no_grad_ends_with_an_exception():
+    x = tracked([3.0])
+
+    with pytest.raises(KeyError), tg.no_grad():
+        raise KeyError
+
+    assert (x * x).requires_grad
+
+
+def test_backward_of_what_no_grad_made_says_so():
+    with tg.no_grad():
+        y = tracked(1.0) * 2
+        with pytest.raises(GradientError, match="no_grad"):
+            y.backward()
+    with pytest.raises(GradientError, match="requires_grad=True"):
+        y.backward()
+
+
+def test_stop_gradient_is_a_constant_in_every_mode():
+    def f(x):
+        return (x * tg.stop_gradient(x * x)).sum()
+
+    x = np.array([3.0])
+
+    same(tg.grad(f)(x), [9])
+    same(tg.jvp(f, (x,), (x,))[1], 27)
+    same(tg.hessian(f)(x), [[0]])
+
+
+def test_scopes_nest_and_end():
+    x = tracked([1.0])
+
+    with tg.scope("net"), tg.scope("block/1"):
+        y = x * 2
+    z = y * 2
+
+    assert y._node.scope.path == "net/block/1"
+    assert z._node.scope.path == ""
+
+
+def test_a_scope_inside_no_grad_records_nothing():
+    x = tracked([1.0])
+
+    with tg.no_grad(), tg.scope("net"):
+        y = x * 2
+
+    assert not y.requires_grad
+
+
+# Nesting
+
+
+def cube(x):
+    return (tg.exp(x / 2) * tg.sin(x) + x**4 * 2 / (1 + x)).sum()
+
+
+def by_grad(f):
+    return tg.grad(f)
+
+
+def by_jvp(f):
+    return lambda x: tg.jvp(f, (x,), (1.0,))[1]
+
+
+def by_vjp(f):
+    return lambda x: tg.vjp(f, x)[1](1.0)[0]
+
+
+def by_jacobian(f):
+    return lambda x: tg.jacobian(f)(x)
+
+
+def by_backward(f):
+    def derivative(x):
+        # A leaf of its own, so this stands where the argument is a number: outermost.
+        leaf = tracked(x)
+        f(leaf).backward()
+        return leaf.grad.item()
+
+    return derivative
+
+
+@pytest.mark.parametrize(
+    "modes",
+    [
+        (*inner, outer)
+        for inner in itertools.product([by_grad, by_jvp, by_vjp, by_jacobian], repeat=2)
+        for outer in [by_grad, by_jvp, by_vjp, by_jacobian, by_backward]
+    ],
+    ids=lambda modes: "-".join(mode.__name__ for mode in modes),
+)
+def test_third_derivatives_agree_in_every_order_of_modes(modes):
+    f = cube
+    for mode in modes:
+        f = mode(f)
+    x, third = 0.7, 0.0
+    third += np.exp(x / 2) * (-11 / 8 * np.sin(x) - 1 / 4 * np.cos(x))
+    # 2x**4 / (1 + x) = 2x**3 - 2x**2 + 2x - 2 + 2 / (1 + x)
+    third += 12 - 12 / (1 + x) ** 4
+
+    np.testing.assert_allclose(float(f(x)), third, rtol=1e-12)
+
+
+def test_perturbations_of_nested_derivatives_are_not_confused():
+    # d/dx [x * d/dy (x + y)] = 1, where confusing the two perturbations gives 2
+    for outer, inner in itertools.product([by_grad, by_jvp, by_vjp], repeat=2):
+        assert outer(lambda x, inner=inner: x * inner(lambda y: x + y)(1.0))(1.0) == 1.0
+
+
+def test_what_a_closure_holds_stays_recorded():
+    w = tracked([2.0, 3.0])
+    x = np.array([5.0, 7.0])
+
+    g = tg.grad(lambda x: (w * x * x).sum())(x)
+    t = tg.jvp(lambda x: (w * w * x).sum(), (x,), (np.ones(2),))[1]
+    (g.sum() + t).backward()
+
+    same(g, [20, 42])
+    same(w.grad, 2 * x + 2 * np.array([2, 3]))
+
+
+def test_under_no_grad_a_closure_is_a_constant():
+    w = tracked([2.0])
+
+    with tg.no_grad():
+        g = tg.grad(lambda x: (w * x).sum())(np.array([5.0]))
+
+    assert isinstance(g, np.ndarray)
+
+
+def test_a_function_that_ignores_its_argument_has_zero_derivatives():
+    x, c = np.ones((2, 3), np.float32), tg.tensor(2.0)
+
+    same(tg.grad(lambda x: c * 1)(x), np.zeros((2, 3)))
+    assert tg.grad(lambda x: c * 1)(x).dtype == np.float32
+    assert tg.jvp(lambda x: c * 1, (x,), (x,))[1] == 0.0
+    same(tg.vjp(lambda x: c * 1, x)[1](1.0)[0], np.zeros((2, 3)))
+    same(tg.hessian(lambda x: x.sum())(np.ones(2)), np.zeros((2, 2)))
+    same(tg.hvp(lambda x: x.sum())(np.ones(2), np.ones(2)), np.zeros(2))
+    same(tg.grad(lambda x: tg.grad(lambda y: y * 2)(x))(1.0), 0)
+
+
+# Derived functions
+
+
+def quadratic(x):
+    matrix = np.array([[2.0, 1.0, 0.0], [1.0, 3.0, -1.0], [0.0, -1.0, 5.0]])
+    return 0.5 * (x @ matrix @ x), matrix
+
+
+def test_jacobian_hessian_and_hvp_agree_with_closed_forms_and_each_other():
+    x, v = np.array([1.0, 2.0, 3.0]), np.array([1.0, -1.0, 0.5])
+    matrix = quadratic(x)[1]
+
+    def f(x):
+        return quadratic(x)[0]
+
+    np.testing.assert_allclose(tg.jacobian(f)(x), matrix @ x)
+    np.testing.assert_allclose(tg.hessian(f)(x), matrix)
+    np.testing.assert_allclose(tg.hvp(f)(x, v), matrix @ v)
+    np.testing.assert_allclose(tg.jacobian(tg.grad(f))(x), tg.hessian(f)(x))
+    np.testing.assert_allclose(tg.jacobian(lambda x: tg.sin(x[:2]) * x[2])(x), [
+        [3 * np.cos(1), 0, np.sin(1)], [0, 3 * np.cos(2), np.sin(2)],
+    ])  # fmt: skip
+
+
+def test_a_jacobian_has_the_shapes_of_output_and_argument():
+    x = np.arange(6.0).reshape(2, 3)
+
+    assert tg.jacobian(lambda x: x.T @ x)(x).shape == (3, 3, 2, 3)
+    assert tg.jacobian(lambda x: x.sum())(x).shape == (2, 3)
+    assert tg.jacobian(lambda x: x[:0])(x).shape == (0, 3, 2, 3)
+    assert isinstance(tg.jacobian(lambda x: x.T)(tg.tensor(x)), tg.Tensor)
+
+
+@pytest.mark.parametrize("argnums", [1, -2])
+def test_argnums_choose_the_argument(argnums):
+    args = 2.0, 3.0, 5.0
+
+    def f(x, y, z):
+        return x * y * y * z
+
+    assert tg.grad(f, argnums)(*args) == 60.0
+    assert tg.jacobian(f, argnums)(*args) == 60.0
+    assert tg.hessian(f, argnums)(*args) == 20.0
+    assert tg.hvp(f, argnums)(*args, 2.0) == 40.0
+
+
+def test_value_and_grad_gives_a_tuple_for_a_tuple_of_argnums():
+    value, gradients = tg.value_and_grad(lambda x, y, z: x * y * z, (0, -1))(2.0, 3.0, 7.0)
+
+    assert value == 42.0
+    assert gradients == (21.0, 6.0)
+
+
+def test_keyword_arguments_are_passed_on():
+    assert tg.grad(lambda x, k: k * x)(2.0, k=7.0) == 7.0
+
+
+def test_arrays_give_arrays_and_tensors_give_tensors():
+    def f(x):
+        return (x * x).sum()
+
+    for kind, x in [(np.ndarray, np.ones(2)), (tg.Tensor, tg.tensor(np.ones(2)))]:
+        results = [
+            *tg.value_and_grad(f)(x), *tg.jvp(f, (x,), (x,)), tg.vjp(f, x)[0],
+            *tg.vjp(f, x)[1](1.0), tg.hessian(f)(x), tg.hvp(f)(x, x),
+        ]  # fmt: skip
+        assert {type(result) for result in results} == {kind}
+
+
+def test_results_of_calls_on_recorded_tensors_are_recorded():
+    x = tracked([3.0])
+
+    tg.grad(lambda x: (x**3).sum())(x).sum().backward()
+
+    same(x.grad, [18])
+
+
+# Sizes
+
+SHAPES = [(), (0,), (2, 0), (0, 3)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_arrays_of_no_axes_and_of_no_elements_are_differentiated(shape):
+    x = np.full(shape, 0.5)
+
+    def f(x):
+        y = tg.tanh(x * x + 1) / 2 - tg.relu(x)
+        y = tg.concat([y[None], tg.where(x > 0, x, y)[None]])
+        return tg.logsumexp(tg.pad(y.reshape(-1), ((1, 0),)), 0) + tg.broadcast_to(y, (2, *y.shape)).sum()
+
+    assert tg.grad(f)(x).shape == shape
+    assert tg.hessian(f)(x).shape == shape + shape
+    assert tg.jvp(f, (x,), (x,))[1].shape == ()
+    assert tg.hvp(f)(x, x).shape == shape
+
+
+def test_reductions_over_no_elements_have_empty_gradients():
+    x = np.ones((0, 3))
+
+    same(tg.grad(lambda x: tg.sum(x, 0).sum())(x), x)
+    with pytest.warns(RuntimeWarning):
+        same(tg.grad(lambda x: tg.mean(x, 0).sum())(x), x)
+    same(tg.sum(x[:, 0]), 0)
+
+
+def test_convolution_of_an_empty_batch_has_empty_gradients():
+    x, w = np.ones((0, 2, 4, 4)), np.ones((3, 2, 2, 2))
+
+    g, h = tg.grad(lambda x, w: tg.conv2d(x, w).sum(), (0, 1))(x, w)
+
+    same(g, x)
+    same(h, np.zeros_like(w))
+
+
+# Threads
+
+
+def test_two_threads_record_at_once_without_disturbing_each_other():
+    barrier, found = threading.Barrier(2), {}
+
+    def record():
+        x = tracked(np.ones(3))
+        barrier.wait()
+        with tg.scope("recorded"):
+            for _ in range(300):
+                y = (x * x + x).sum()
+        y.backward()
+        found["recorded"] = x.grad.numpy(), y._node.scope.path
+
+    def evaluate():
+        x = tracked(np.ones(3))
+        barrier.wait()
+        with tg.no_grad():
+            found["evaluated"] = [(x * x + x).sum().requires_grad for _ in range(300)]
+
+    threads = [threading.Thread(target=f) for f in (record, evaluate)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    same(found["recorded"][0], [3, 3, 3])
+    assert found["recorded"][1] == "recorded"
+    assert found["evaluated"] == [False] * 300
+
+
+# Misuse
+
+
+def test_wrong_counts_of_arguments_are_refused():
+    with pytest.raises(UsageError, match="argnums 2, but there are 1 arguments"):
+        tg.grad(lambda x: x, 2)(1.0)
+    with pytest.raises(UsageError, match="argnums 1, but there are 1 arguments"):
+        tg.hvp(lambda x: x, 1)(1.0, 1.0)
+    with pytest.raises(UsageError, match="1 primals, but 2 tangents"):
+        tg.jvp(lambda x: x, (1.0,), (1.0, 1.0))
+    with pytest.raises(ShapeError, match="jvp: the tangent"):
+        tg.jvp(lambda x: x, (1.0,), (np.ones(2),))
+
+
+def test_functions_that_return_no_scalar_tensor_are_refused():
+    with pytest.raises(GradientError, match=r"shape \(2,\).*jacobian"):
+        tg.grad(lambda x: x * 2)(np.ones(2))
+    with pytest.raises(GradientError, match="returned tuple, not a tensor"):
+        tg.grad(lambda x: (x, x))(1.0)
