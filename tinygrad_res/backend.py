@@ -66,24 +66,24 @@ def cupy() -> ModuleType:
         module = importlib.import_module("cupy")
     except ImportError as error:
         raise DeviceError(
-            "device 'cuda' needs CuPy: pip install 'tinygrad-res[cuda12]' or "
+            "to: device 'cuda' needs CuPy: pip install 'tinygrad-res[cuda12]' or "
             "'tinygrad-res[cuda13]', or use device 'cpu'"
         ) from error
     try:
         found = module.cuda.runtime.getDeviceCount()
     except Exception as error:
         raise DeviceError(
-            f"device 'cuda': no usable GPU ({error}); use device 'cpu'"
+            f"to: device 'cuda': no usable GPU ({error}); use device 'cpu'"
         ) from error
     if not found:
-        raise DeviceError("device 'cuda': CuPy sees no GPU; use device 'cpu'")
+        raise DeviceError("to: device 'cuda': CuPy sees no GPU; use device 'cpu'")
     return module
 
 
 def to_device(array: Any, target: str) -> Any:
     """Copy ``array`` to the device ``target`` (``"cpu"`` or ``"cuda"``)."""
     if target not in ("cpu", "cuda"):
-        raise DeviceError(f"unknown device {target!r}: use 'cpu' or 'cuda'")
+        raise DeviceError(f"to: unknown device {target!r}: use 'cpu' or 'cuda'")
     if target == device(array):
         return array
     return cupy().asarray(array) if target == "cuda" else to_host(array)

@@ -193,7 +193,9 @@ def _constant(primitive: Primitive, value: Any, args: Sequence[Any]) -> Any:
         xp = backend.modules[next(kinds, np.ndarray)]
         array = value.copy() if backend.is_array(value) else np.asarray(value)
     except ValueError as error:
-        raise ShapeError(f"{primitive}: a list is no array: {error}") from error
+        raise ShapeError(
+            f"{primitive}: lists of unequal lengths make no array: {error}"
+        ) from error
     except DeviceError as error:
         raise DeviceError(f"{primitive}: {error}") from error
     if array.dtype.kind not in "fiub":

@@ -67,8 +67,13 @@ class Tensor:
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
+        if value is not None and not isinstance(value, Tensor):
+            value = tensor(value)
         if value is not None and value.shape != self.shape:
-            raise ShapeError(f"grad: expected shape {self.shape}, got {value.shape}")
+            raise ShapeError(
+                f"grad: the tensor has shape {self.shape} and the gradient {value.shape}: "
+                "they must be equal"
+            )
         self._grad = value
 
     @property
@@ -367,6 +372,19 @@ def raw(value: Any) -> Any:
     return value._array if isinstance(value, Tensor) else value
 
 
+def real_dtype(name: str, dtype: Any) -> np.dtype[Any]:
+    """Return ``dtype`` as NumPy's, or say in the name of an operation that it is of no use."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError as error:
+        raise DtypeError(f"{name}: {dtype!r} is no dtype: use float, int or bool") from error
+    if found.kind not in "fiub":
+        raise DtypeError(
+            f"{name}: dtype {found} is not a real number type: use floats, integers or booleans"
+        )
+    return found
+
+
 def shape_of(value: Any) -> tuple[int, ...]:
     """Return the shape of a tensor, an array, a number or nested lists."""
     return value.shape if hasattr(value, "shape") else np.shape(value)
@@ -380,18 +398,15 @@ def _leaf(
     try:
         values = xp.array(values)
     except ValueError as error:
-        raise ShapeError(f"{kind.__name__.lower()}: a list is no array: {error}") from error
-    wanted = values.dtype if dtype is None else np.dtype(dtype)
-    for each in (values.dtype, wanted):
-        if each.kind not in "fiub":
-            raise DtypeError(
-                f"{kind.__name__.lower()}: dtype {each} is not a real number type: "
-                "pass floats, integers or booleans"
-            )
-    values = values.astype(wanted, copy=False)
+        raise ShapeError(
+            f"{kind.__name__.lower()}: lists of unequal lengths make no array: {error}"
+        ) from error
+    what = kind.__name__.lower()
+    found = real_dtype(what, values.dtype)
+    values = values.astype(found if dtype is None else real_dtype(what, dtype), copy=False)
     if requires_grad and values.dtype.kind != "f":
         raise DtypeError(
-            f"{kind.__name__.lower()}: dtype {values.dtype} carries no gradient: "
+            f"{what}: dtype {values.dtype} carries no gradient: "
             f"pass floats (array.astype('float64')), or requires_grad=False"
         )
     made = kind(values)

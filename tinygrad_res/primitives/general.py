@@ -7,7 +7,7 @@ from typing import Any
 from .. import backend
 from ..errors import ShapeError
 from ..families import General
-from ..tensor import Tensor, raw, shape_of
+from ..tensor import Tensor, raw, shape_of, tensor
 
 
 def _over(x: Any) -> tuple[int, ...]:
@@ -22,7 +22,7 @@ def _spread(v: Any, ndim: int) -> Any:
 
 def batch_statistics(x: Any) -> tuple[Any, Any]:
     """Return mean and (biased) variance of each channel of ``x`` (N, C, ...), as constants (C,)."""
-    array = raw(x)
+    array = raw(x if backend.is_array(x) else tensor(x))
     xp = backend.namespace(array)
     if len(array.shape) < 2 or array.size == 0:
         raise ShapeError(
@@ -82,6 +82,7 @@ def batch_norm(
 
     Source: Ioffe & Szegedy 2015, Batch Normalization.
     """
+    x = x if backend.is_array(x) else tensor(x)
     channels = shape_of(x)[1:2]
     if shape_of(weight) != channels or shape_of(bias) != channels:
         raise ShapeError(

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DtypeError
 from ..families import Binary, Pointwise, Unary
-from ..tensor import Tensor
+from ..tensor import Tensor, real_dtype
 from .constants import not_equal, share, stop_gradient
 
 
@@ -76,9 +75,7 @@ def astype(x: Any, dtype: Any) -> Tensor:
     Raises:
         DtypeError: the dtype is no real number type.
     """
-    wanted = np.dtype(dtype)
-    if wanted.kind not in "fiub":
-        raise DtypeError(f"astype: dtype {wanted} is not a real number type: use float, int or bool")
+    wanted = real_dtype("astype", dtype)
     return cast(x if wanted.kind == "f" else stop_gradient(x), dtype=wanted)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from .. import backend
 from ..errors import DtypeError, ShapeError
 from ..families import Reduction
-from ..tensor import Tensor, raw, shape_of
+from ..tensor import Tensor, raw, shape_of, tensor
 from .constants import onehot, peak, tied
 
 
@@ -83,6 +83,7 @@ def cross_entropy(logits: Any, labels: Any) -> Tensor:
         ShapeError: the shapes are not (N, classes) and (N,), or a label is out of range.
         DtypeError: the labels are not integers.
     """
+    logits = logits if backend.is_array(logits) else tensor(logits)
     array, wanted = raw(logits), raw(labels)
     xp = backend.namespace(array)
     wanted = xp.array(wanted) if backend.is_array(wanted) else xp.asarray(wanted)

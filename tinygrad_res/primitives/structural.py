@@ -6,6 +6,7 @@ primitives too, so every transpose is recorded and can be transposed again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -172,13 +173,18 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Tensor:
 
 def pad(x: Any, width: Any, value: float = 0.0) -> Tensor:
     """Return ``x`` surrounded by ``value``; ``width`` holds (before, after) for each axis."""
-    pairs = tuple((int(a), int(b)) for a, b in width)
     shape = shape_of(x)
+    try:
+        pairs = tuple((int(a), int(b)) for a, b in width)
+    except (TypeError, ValueError):
+        pairs = ()
     if len(pairs) != len(shape) or any(a < 0 or b < 0 for a, b in pairs):
         raise ShapeError(
             f"pad: width {width} does not fit shape {shape}: "
             "give one pair (before, after) of lengths >= 0 for each axis"
         )
+    if not math.isfinite(value) and backend.is_array(x) and x.dtype.kind != "f":
+        raise DtypeError(f"pad: {value} is no value of dtype {x.dtype}: use x.astype(float)")
     return _padded(x, width=pairs, value=value)
 
 

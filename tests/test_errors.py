@@ -1,0 +1,134 @@
+"""Every error class is raised by a public call; messages name operation, argument and mend."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+
+import tinygrad_res as tg
+from tinygrad_res import data, errors
+from tinygrad_res.errors import (
+    ConversionError,
+    DataError,
+    DeviceError,
+    DtypeError,
+    FigureError,
+    GradientError,
+    GraphError,
+    ShapeError,
+    UsageError,
+)
+from viz import draw
+
+X = tg.tensor(np.ones((2, 3)), requires_grad=True)
+IMAGES = np.ones((1, 2, 4, 4))
+FILTERS = np.ones((2, 2, 3, 3))
+
+# What is called, the class of its error, and what the message says: the operation first,
+# then what was given, then the mend or what was expected.
+CASES = [
+    (lambda: X @ np.ones((4, 2)), ShapeError, "matmul: (2, 3) @ (4, 2): inner dimensions 3 and 4 differ"),
+    (lambda: np.ones(4) @ X, ShapeError, "matmul: (4,) @ (2, 3): inner dimensions 4 and 2 differ"),
+    (lambda: tg.matmul(np.ones((3, 2, 2)), np.ones((2, 2, 2))), ShapeError, "matmul: (3, 2, 2) @ (2, 2, 2): batch dimensions (3,) and (2,) do not broadcast"),
+    (lambda: X @ 2, ShapeError, "matmul: (2, 3) @ (): scalars cannot be multiplied with @, use *"),
+    (lambda: X + np.ones(4), ShapeError, "add: shapes (2, 3) and (4,) do not broadcast: lengths must be equal or 1"),
+    (lambda: X < np.ones(4), ShapeError, "less: shapes (2, 3) and (4,) do not broadcast"),
+    (lambda: tg.where(np.ones(4, bool), X, 0), ShapeError, "where: shapes (4,) and (2, 3) do not broadcast"),
+    (lambda: X * [[1, 2], [3]], ShapeError, "multiply: lists of unequal lengths make no array"),
+    (lambda: X.sum(5), ShapeError, "sum: axis 5 does not exist in a tensor of shape (2, 3)"),
+    (lambda: tg.mean(X, 1.5), ShapeError, "mean: axis 1.5 does not exist in a tensor of shape (2, 3)"),
+    (lambda: tg.max(X, (0, -2)), ShapeError, "max: axis (0, -2) names an axis twice"),
+    (lambda: tg.max(X[:0], 0), ShapeError, "max: shapes (0, 3): zero-size array"),
+    (lambda: tg.softmax(X, 2), ShapeError, "axis 2 does not exist in a tensor of shape (2, 3)"),
+    (lambda: X.reshape(7), ShapeError, "reshape: shapes (2, 3): cannot reshape array of size 6 into shape (7,)"),
+    (lambda: X.transpose(1), ShapeError, "permute_dims: axes (1,) are not a permutation of the axes of shape (2, 3)"),
+    (lambda: X[2], ShapeError, "getitem: shapes (2, 3): index 2 is out of bounds"),
+    (lambda: X[0, 0, 0], ShapeError, "getitem: shapes (2, 3): too many indices"),
+    (lambda: X[np.ones(3, bool)], ShapeError, "getitem: shapes (2, 3): boolean index did not match"),
+    (lambda: X[np.ones(2)], DtypeError, "getitem: an index of dtype float64: use integers or booleans"),
+    (lambda: tg.concat([]), ShapeError, "concat: needs at least one tensor"),
+    (lambda: tg.concat([X], 2), ShapeError, "concat: axis 2 does not exist in a tensor of shape (2, 3)"),
+    (lambda: tg.concat([X, np.ones((2, 2))]), ShapeError, "concat: shapes (2, 3) and (2, 2): "),
+    (lambda: tg.stack([]), ShapeError, "stack: axis 0 does not fit 0 tensors"),
+    (lambda: tg.broadcast_to(X, (2, 2)), ShapeError, "broadcast_to: shapes (2, 3): "),
+    (lambda: tg.pad(X, 1), ShapeError, "pad: width 1 does not fit shape (2, 3): give one pair (before, after)"),
+    (lambda: tg.pad(X, ((-1, 0), (0, 0))), ShapeError, "pad: width ((-1, 0), (0, 0)) does not fit"),
+    (lambda: tg.max_pool2d(np.ones((2, 2), int), 2, padding=1), DtypeError, "pad: -inf is no value of dtype int64: use x.astype(float)"),
+    (lambda: tg.max_pool2d(X, 3), ShapeError, "sliding_windows: windows of (3, 3) with stride (3, 3) do not fit into shape (2, 3)"),
+    (lambda: tg.sliding_windows(X, (1, 1), (0, 1)), ShapeError, "sliding_windows: windows of (1, 1) with stride (0, 1)"),
+    (lambda: tg.conv2d(X, FILTERS), ShapeError, "conv2d: images (2, 3) and filters (2, 2, 3, 3): expected (N, C, H, W)"),
+    (lambda: tg.conv2d(IMAGES[:, :1], FILTERS), ShapeError, "conv2d: images (1, 1, 4, 4), filters (2, 2, 3, 3), groups 1: the images have 1 channels, the filters take 2 x 1"),
+    (lambda: tg.conv2d(IMAGES, FILTERS, stride=0), ShapeError, "conv2d: stride 0, padding 0, dilation 1: stride and dilation must be at least 1"),
+    (lambda: tg.conv2d(IMAGES, FILTERS, dilation=2), ShapeError, "conv2d: filters of (3, 3) (dilation 2) do not fit into images of (4, 4) padded by 0"),
+    (lambda: tg.conv2d(IMAGES, FILTERS, np.ones(1)), ShapeError, "conv2d: bias (1,) and filters (2, 2, 3, 3): expected (2,)"),
+    (lambda: tg.batch_norm(X, np.ones(2), np.ones(3)), ShapeError, "batch_norm: input (2, 3), weight (2,), bias (3,): weight and bias need one element per channel"),
+    (lambda: tg.batch_norm(X[:0], np.ones(3), np.ones(3)), ShapeError, "batch_norm: expected a shape (N, C, ...) with at least one element, got (0, 3)"),
+    (lambda: tg.cross_entropy(X, [0]), ShapeError, "cross_entropy: logits (2, 3) and labels (1,): expected (N, classes) and (N,)"),
+    (lambda: tg.cross_entropy(X, [0, 3]), ShapeError, "cross_entropy: labels from 0 to 3, but there are 3 classes"),
+    (lambda: tg.cross_entropy(X, [-1, 0]), ShapeError, "cross_entropy: labels from -1 to 0, but there are 3 classes"),
+    (lambda: tg.cross_entropy(X, [0.0, 1.0]), DtypeError, "cross_entropy: labels of dtype float64: expected integers"),
+    (lambda: X.item(), ShapeError, "item: needs exactly one element, the shape is (2, 3)"),
+    (lambda: len(tg.tensor(1.0)), ShapeError, "len: a tensor of shape () has no length"),
+    (lambda: tg.tensor([[1, 2], [3]]), ShapeError, "tensor: lists of unequal lengths make no array"),
+    (lambda: setattr(X, "data", np.ones(3)), ShapeError, "data: the tensor has shape (2, 3) and the new values (3,); make a new tensor with tg.tensor(values)"),
+    (lambda: setattr(X, "grad", np.ones(3)), ShapeError, "grad: the tensor has shape (2, 3) and the gradient (3,): they must be equal"),
+    (lambda: tg.parameter([1, 2]), DtypeError, "parameter: dtype int64 carries no gradient: pass floats (array.astype('float64')), or requires_grad=False"),
+    (lambda: tg.tensor("a"), DtypeError, "tensor: dtype <U1 is not a real number type: use floats, integers or booleans"),
+    (lambda: tg.tensor([1.0], dtype="number"), DtypeError, "tensor: 'number' is no dtype: use float, int or bool"),
+    (lambda: X.astype("number"), DtypeError, "astype: 'number' is no dtype: use float, int or bool"),
+    (lambda: X + None, DtypeError, "add: cannot use an operand of type NoneType and dtype object: pass tensors, arrays or real numbers"),
+    (lambda: -tg.tensor([True]), DtypeError, "negative: cannot work on operands of type bool"),
+    (lambda: tg.grad(lambda x: x)(2), DtypeError, "grad: an argument of dtype int carries no gradient: pass floats"),
+    (lambda: np.asarray(X), ConversionError, "np.asarray(tensor) would drop the record silently: use tensor.numpy()"),
+    (lambda: np.arctan2(X, X), ConversionError, "np.arctan2 cannot be recorded on a tensor: use the functions of tinygrad_res, or tensor.numpy()"),
+    (lambda: np.std(X), ConversionError, "np.std cannot be recorded on a tensor"),
+    (lambda: np.exp(X, out=np.ones((2, 3))), ConversionError, "np.exp with out cannot be recorded"),
+    (lambda: np.sum(X, dtype=int), ConversionError, "np.sum with dtype cannot be recorded"),
+    (lambda: X.to("tpu"), DeviceError, "to: unknown device 'tpu': use 'cpu' or 'cuda'"),
+    (lambda: tg.tensor(np.ma.ones(2)), DeviceError, "numpy.ma.MaskedArray are not supported: pass a plain NumPy or CuPy array, such as numpy.asarray(values)"),
+    (lambda: X * np.ma.ones(3), DeviceError, "multiply: arrays of type numpy.ma.MaskedArray are not supported"),
+    (lambda: X.backward(), GradientError, "backward: the output has shape (2, 3); reduce it to one element (.sum() or .mean()), or pass cotangent="),
+    (lambda: tg.tensor(1.0).backward(), GradientError, "backward: nothing was recorded for this tensor: no operand was made with requires_grad=True"),
+    (lambda: tg.tensor(1).backward(), GradientError, "backward: nothing was recorded for this tensor: dtype int64 carries no gradient"),
+    (lambda: tg.grad(lambda x: 2 * x)(np.ones(2)), GradientError, "grad: the function returned shape (2,); it must return one element. Use tg.jacobian, or tg.vjp"),
+    (lambda: tg.jvp(lambda x: 2.0, (1.0,), (1.0,)), GradientError, "jvp: the function returned float, not a tensor: return what tinygrad_res functions computed"),
+    (lambda: X.__setitem__(0, 1.0), GradientError, "a tensor's elements cannot be assigned, since records may rest on them: build the new values with tg.where or tg.concat"),
+    (lambda: setattr(X * X, "data", X), GradientError, "data: this tensor was computed by multiply; assigning to it would falsify the record. Assign to leaves"),
+    (lambda: tg.grad(lambda x: x, 1)(1.0), UsageError, "grad: argnums 1, but there are 1 arguments"),
+    (lambda: tg.hvp(lambda x: x)(1.0), UsageError, "hvp: argnums 0, but there are 0 arguments before the vector"),
+    (lambda: tg.graph(tg.tensor(1.0)), GraphError, "graph: nothing was recorded for"),
+    (lambda: data.load("numbers"), DataError, "unknown data 'numbers': use 'digits', or the path of an .npz file"),
+    (lambda: draw(1.0), FigureError, "draw: cannot draw a float: pass tg.paths(loss, x), tg.graph(loss)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "kind", "message"), CASES, ids=[case[2][:50] for case in CASES])
+def test_the_error_says_what_is_wrong_and_how_to_mend_it(call, kind, message):
+    with pytest.raises(kind) as caught:
+        call()
+
+    assert type(caught.value) is kind
+    assert message in str(caught.value)
+
+
+def test_every_class_of_the_hierarchy_is_raised_by_some_call():
+    hierarchy = {
+        kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind is not errors.Error
+    }
+
+    assert hierarchy <= {kind for _, kind, _ in CASES}
+
+
+@pytest.mark.parametrize("kind", sorted({kind for _, kind, _ in CASES}, key=str))
+def test_one_base_class_catches_all_and_a_builtin_one_does_too(kind):
+    assert issubclass(kind, errors.Error)
+    assert issubclass(kind, (ValueError, TypeError, RuntimeError))
+
+
+def test_the_error_of_numpy_is_kept_as_the_cause():
+    with pytest.raises(ShapeError) as caught:
+        X + np.ones(4)
+
+    assert isinstance(caught.value.__cause__, ValueError)
