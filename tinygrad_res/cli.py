@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("model", metavar="MODEL", help=", ".join(nets.MODELS))
     size = command.add_mutually_exclusive_group()
     size.add_argument(
-        "--blocks", type=int, metavar="N", help="residual blocks (default: 4 for MLPs)"
+        "--blocks", type=int, metavar="N", help="residual blocks (default: 3 for MLPs)"
     )
     size.add_argument(
         "--depth", type=int, metavar="D", help="weight layers, instead of blocks: 2 N + 2"

@@ -71,7 +71,7 @@ def load(source: str, seed: int = 0) -> Images:
     if path.suffix != ".npz":
         raise DataError(f"unknown data {source!r}: use 'digits', or the path of an .npz file")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in ("x", "y")}
     except FileNotFoundError as error:
         raise DataError(f"data {source}: there is no such file") from error

@@ -68,7 +68,7 @@ def _mlp(
 
 
 def residual_mlp(
-    blocks: int = 4, inputs: int = 64, classes: int = 10, width: int = 64,
+    blocks: int = 3, inputs: int = 64, classes: int = 10, width: int = 64,
     rng: np.random.Generator | None = None,
 ) -> Network:  # fmt: skip
     """Return an MLP of two-layer residual blocks, h + W'' relu(W' h).
@@ -81,7 +81,7 @@ def residual_mlp(
 
 
 def plain_mlp(
-    blocks: int = 4, inputs: int = 64, classes: int = 10, width: int = 64,
+    blocks: int = 3, inputs: int = 64, classes: int = 10, width: int = 64,
     rng: np.random.Generator | None = None,
 ) -> Network:  # fmt: skip
     """Return the same MLP without shortcuts: relu(W'' relu(W' h)) in each block."""
@@ -155,7 +155,7 @@ def build(
         image: the shape of one image.
         classes: the number of classes.
         blocks: the number of blocks; a ResNet's must be a multiple of 3.  Left out, an
-            MLP gets 4 and a ResNet what its name says.
+            MLP gets 3 and a ResNet what its name says.
         rng: draws the initial weights.
 
     Raises:
@@ -164,7 +164,7 @@ def build(
     channels, height, width = image
     if model in ("residual-mlp", "plain-mlp"):
         make = residual_mlp if model == "residual-mlp" else plain_mlp
-        return make(4 if blocks is None else blocks, channels * height * width, classes, rng=rng)
+        return make(3 if blocks is None else blocks, channels * height * width, classes, rng=rng)
     named = re.fullmatch(r"(resnet|plain)(\d+)", model)
     if named is None:
         raise UsageError(f"unknown model {model!r}: use one of {', '.join(MODELS)}")

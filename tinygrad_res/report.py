@@ -57,7 +57,8 @@ def train(
         bar = tqdm(range(steps), desc=f"training {network.name}", unit="step", leave=False)
         for step in bar:
             x, y = (backend.to_device(part, device) for part in next(batches))
-            loss = primitives.cross_entropy(network(tensor(x)), y)
+            with np.errstate(over="ignore", invalid="ignore"):  # a loss beyond floats is caught below
+                loss = primitives.cross_entropy(network(tensor(x)), y)
             losses.append(loss.item())
             if not np.isfinite(losses[-1]):
                 raise GradientError(

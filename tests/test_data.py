@@ -1,0 +1,83 @@
+"""Data: the digits, a user's own file, and everything that can be wrong with it."""
+
+import numpy as np
+import pytest
+
+from tinygrad_res import data
+from tinygrad_res.errors import DataError
+
+RNG = np.random.default_rng(4)
+
+
+def archive(tmp_path, **arrays):
+    path = tmp_path / "images.npz"
+    np.savez(path, **arrays)
+    return str(path)
+
+
+def test_digits_are_split_and_standardised():
+    digits = data.load("digits")
+    assert digits.train_x.shape == (1348, 1, 8, 8)
+    assert digits.test_x.shape == (449, 1, 8, 8)
+    assert digits.classes == 10
+    assert digits.train_x.dtype == np.float32
+    assert abs(digits.train_x.mean()) < 1e-5
+    assert digits.train_x.std() == pytest.approx(1, abs=1e-5)
+
+
+def test_seed_decides_the_split():
+    a, b, c = data.load("digits", 0), data.load("digits", 0), data.load("digits", 1)
+    np.testing.assert_array_equal(a.test_y, b.test_y)
+    assert (a.test_y != c.test_y).any()
+
+
+def test_batches_visit_every_image_once_in_each_pass():
+    digits = data.load("digits")
+    batches = digits.batches(337, np.random.default_rng(0))
+    seen = np.concatenate([next(batches)[0] for _ in range(4)])
+    assert len(np.unique(seen.reshape(len(seen), -1), axis=0)) == len(
+        np.unique(digits.train_x.reshape(1348, -1), axis=0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "image"), [((20, 3, 4, 4), (3, 4, 4)), ((20, 4, 5), (1, 4, 5)), ((20, 7), (1, 1, 7))]
+)
+def test_own_file_of_any_image_shape_is_read(tmp_path, shape, image):
+    source = archive(tmp_path, x=RNG.standard_normal(shape), y=RNG.integers(0, 3, 20))
+    assert data.load(source).shape == image
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x": np.full((20, 3), np.nan)}, r"60 values that are NaN or infinite, the first at \(0, 0"),
+        ({"y": np.zeros(19, int)}, r"y \(19,\): expected at least 8 images"),
+        ({"y": np.zeros(20)}, "classes as integers from 0"),
+        ({"y": np.full(20, -1)}, "classes as integers from 0"),
+        ({"x": np.ones((20, 3), complex)}, "expected real numbers"),
+    ],
+)
+def test_unusable_arrays_are_refused(tmp_path, change, message):
+    arrays = {"x": RNG.standard_normal((20, 3)), "y": np.zeros(20, int)} | change
+    with pytest.raises(DataError, match=message):
+        data.load(archive(tmp_path, **arrays))
+
+
+def test_missing_damaged_and_foreign_files_are_refused(tmp_path):
+    with pytest.raises(DataError, match="use 'digits', or the path of an .npz file"):
+        data.load("cifar")
+    with pytest.raises(DataError, match="there is no such file"):
+        data.load(str(tmp_path / "none.npz"))
+    damaged = tmp_path / "damaged.npz"
+    damaged.write_bytes(b"PK\x03\x04 cut short")
+    with pytest.raises(DataError, match="cannot be read as an .npz file"):
+        data.load(str(damaged))
+    with pytest.raises(DataError, match="needs the arrays x and y"):
+        data.load(archive(tmp_path, x=np.ones((20, 3))))
+
+
+def test_pickled_objects_are_not_loaded(tmp_path):
+    objects = np.array([{"x": 1}] * 20, dtype=object)
+    with pytest.raises(DataError, match="cannot be read"):
+        data.load(archive(tmp_path, x=objects, y=np.zeros(20, int)))

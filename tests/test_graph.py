@@ -1,0 +1,145 @@
+"""The graph: what was recorded, edge by edge, and which edges are weight layers."""
+
+import networkx as nx
+import numpy as np
+import pytest
+
+import tinygrad_res as tg
+from tinygrad_res import nn
+from tinygrad_res.errors import GraphError, UsageError
+
+RNG = np.random.default_rng(0)
+
+
+def data(*shape):
+    return tg.tensor(RNG.standard_normal(shape), requires_grad=True, name="x")
+
+
+def weight(*shape, name="W"):
+    return tg.parameter(RNG.standard_normal(shape), name=name)
+
+
+def weights_on_edges(output):
+    """Return {(op, operand's label): weight} for every edge of the graph."""
+    g = tg.graph(output)
+    return {(g.nodes[e.source].op, g.nodes[e.target].label): e.weight for e in g.edges}
+
+
+def test_parallel_edges_are_kept():
+    x = data(3)
+    g = tg.graph(x * x)
+    assert [(e.source, e.target, e.position) for e in g.edges] == [(1, 0, 0), (1, 0, 1)]
+    assert g.to_networkx().number_of_edges(1, 0) == 2
+
+
+def test_networkx_graph_carries_what_was_recorded():
+    x, w = data(2, 3), weight(3, 4, name="W_1")
+    with tg.scope("layer"):
+        y = x @ w
+    g = tg.graph(y).to_networkx()
+    assert isinstance(g, nx.MultiDiGraph)
+    assert nx.is_directed_acyclic_graph(g)
+    top = g.nodes[2]
+    assert (top["op"], top["scope"], top["shape"], top["dtype"]) == (
+        "matmul", "layer", (2, 4), "float64",
+    )  # fmt: skip
+    assert g.edges[2, 0, 0]["weight"] == 1
+    assert g.edges[2, 0, 0]["label"] == "W_1"
+    assert g.edges[2, 1, 1]["weight"] == 0
+
+
+def test_operands_come_before_outputs():
+    x = data(3)
+    g = tg.graph(tg.tanh(x * x + x).sum())
+    assert all(e.target < e.source for e in g.edges)
+    assert g.output.op == "sum"
+
+
+def test_data_edge_of_a_product_with_a_weight_crosses_a_weight_layer():
+    x, w = data(2, 3), weight(3, 4)
+    assert weights_on_edges(x @ w) == {("matmul", "x"): 1, ("matmul", "W"): 0}
+
+
+def test_transposed_reshaped_and_normalised_weights_are_weights():
+    x, w = data(2, 3), weight(4, 3)
+    for derived in (w.T, w.reshape(3, 4), (w / tg.sqrt((w * w).sum())).T):
+        graph = tg.graph(x @ derived)
+        assert max(e.weight for e in graph.outgoing[graph.output.index]) == 1
+
+
+def test_masked_weight_is_a_weight_but_weight_mixed_with_data_is_data():
+    x, w = data(2, 3), weight(3, 4)
+    assert weights_on_edges(x @ (w * np.ones((3, 4))))["matmul", "x"] == 1
+    assert weights_on_edges(x @ (w * x.sum()))["matmul", "x"] == 0
+
+
+def test_frozen_weight_is_still_a_weight():
+    x = data(2, 3)
+    w = tg.parameter(RNG.standard_normal((4, 3)), name="W", requires_grad=False)
+    assert weights_on_edges(x @ w.T)["matmul", "x"] == 1
+
+
+def test_product_of_data_with_data_crosses_no_weight_layer():
+    x = data(3, 3)
+    assert set(weights_on_edges(tg.tanh(x) @ x).values()) == {0}
+
+
+def test_batch_as_a_plain_array_is_data():
+    w, v = weight(3, 4, name="W"), weight(4, 2, name="V")
+    h = RNG.standard_normal((5, 3)) @ w
+    assert weights_on_edges(tg.relu(h) @ v)["matmul", "relu"] == 1
+
+
+def test_convolution_crosses_one_weight_layer_and_pointwise_none():
+    x, w = data(1, 2, 5, 5), weight(3, 2, 3, 3)
+    y = tg.relu(tg.conv2d(x, w, padding=1))
+    assert weights_on_edges(y) == {
+        ("conv2d", "x"): 1, ("conv2d", "W"): 0, ("relu", "conv2d"): 0,
+    }  # fmt: skip
+
+
+def test_learned_scale_is_graded_apart_from_weight():
+    x, gamma = data(2, 3), weight(3, name="gamma")
+    edges = tg.graph(x * gamma).edges
+    assert [(e.weight, e.scale) for e in edges] == [(0, 1), (0, 0)]
+    norm = nn.BatchNorm(3)
+    edges = tg.graph(norm(tg.tensor(RNG.standard_normal((4, 3)), requires_grad=True))).edges
+    assert [(e.weight, e.scale) for e in edges] == [(0, 1), (0, 0), (0, 0)]
+
+
+def test_activation_edges_are_graded():
+    x = data(3)
+    assert [e.activation for e in tg.graph(tg.relu(x) + x).edges] == [1, 0, 0]
+
+
+def test_unknown_grading_and_bad_grading_functions_are_refused():
+    g = tg.graph(data(3) * 2)
+    with pytest.raises(UsageError, match="unknown grading 'depth': use one of weight"):
+        g.grades("depth")
+    with pytest.raises(UsageError, match=r"returned -1 for edge 0 .*must return an int of at least 0"):
+        g.grades(lambda edge: -1)
+    with pytest.raises(UsageError, match=r"returned 0\.5"):
+        g.grades(lambda edge: 0.5)
+
+
+def test_tensor_outside_the_graph_is_refused_by_name():
+    x = data(3)
+    stranger = tg.tensor([1.0], requires_grad=True, name="stranger")
+    with pytest.raises(GraphError, match="tensor 'stranger' is not in this graph"):
+        tg.graph(x * 2).find(stranger)
+
+
+def test_graph_of_what_was_not_recorded_says_how_to_record():
+    with pytest.raises(GraphError, match="make its inputs with requires_grad=True"):
+        tg.graph(tg.tensor([1.0]) * 2)
+    with pytest.raises(GraphError, match="expected a tensor, got float"):
+        tg.graph(3.0)
+
+
+def test_snapshot_does_not_change_when_recording_goes_on():
+    x = data(3)
+    y = x * 2
+    g = tg.graph(y)
+    before = len(g.nodes), len(g.edges)
+    (y + 1).sum().backward()
+    assert (len(g.nodes), len(g.edges)) == before
