@@ -34,7 +34,7 @@ CASES = [
     (lambda: tg.matmul(np.ones((3, 2, 2)), np.ones((2, 2, 2))), ShapeError, "matmul: (3, 2, 2) @ (2, 2, 2): batch dimensions (3,) and (2,) do not broadcast"),
     (lambda: X @ 2, ShapeError, "matmul: (2, 3) @ (): scalars cannot be multiplied with @, use *"),
     (lambda: X + np.ones(4), ShapeError, "add: shapes (2, 3) and (4,) do not broadcast: lengths must be equal or 1"),
-    (lambda: X < np.ones(4), ShapeError, "less: shapes (2, 3) and (4,) do not broadcast"),
+    (lambda: tg.less_equal(X, np.ones(4)), ShapeError, "less_equal: shapes (2, 3) and (4,) do not broadcast"),
     (lambda: tg.where(np.ones(4, bool), X, 0), ShapeError, "where: shapes (4,) and (2, 3) do not broadcast"),
     (lambda: X * [[1, 2], [3]], ShapeError, "multiply: lists of unequal lengths make no array"),
     (lambda: X.sum(5), ShapeError, "sum: axis 5 does not exist in a tensor of shape (2, 3)"),

@@ -116,7 +116,7 @@ class Primitive:
             out = self._kernels[kind](*arrays, **params)
         except _FAILURES as error:
             raise self._explain(error, args, arrays) from error
-        if type(out) is not kind:
+        if type(out) is not kind and not backend.is_array(out):
             out = backend.modules[kind].asarray(out)
         scope = state.scope
         if scope is None or not (wanted or _all_weights(args, parents)):
@@ -165,15 +165,15 @@ class Primitive:
         """Say what went wrong in the words of this operation."""
         if isinstance(error, Error):
             return error
-        mended = self._mend(*arrays) if self._mend is not None else None
-        if mended is not None:
-            return ShapeError(f"{self}: {mended}")
         kinds = {backend.device(a) for a in arrays if backend.is_array(a)}
         if len(kinds) > 1:
             return DeviceError(
                 f"{self}: the operands are on {' and '.join(sorted(kinds))}: "
                 "move one with tensor.to('cuda') or tensor.to('cpu')"
             )
+        mended = self._mend(*arrays) if self._mend is not None else None
+        if mended is not None:
+            return ShapeError(f"{self}: {mended}")
         if isinstance(error, (TypeError, OverflowError)):
             found = ", ".join(str(getattr(a, "dtype", type(a).__name__)) for a in arrays)
             return DtypeError(f"{self}: cannot work on operands of type {found}: {error}")

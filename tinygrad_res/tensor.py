@@ -66,7 +66,7 @@ class Tensor:
         return self._grad
 
     @grad.setter
-    def grad(self, value: Tensor | None) -> None:
+    def grad(self, value: Any) -> None:
         if value is not None and not isinstance(value, Tensor):
             value = tensor(value)
         if value is not None and value.shape != self.shape:
@@ -375,7 +375,7 @@ def raw(value: Any) -> Any:
 def real_dtype(name: str, dtype: Any) -> np.dtype[Any]:
     """Return ``dtype`` as NumPy's, or say in the name of an operation that it is of no use."""
     try:
-        found = np.dtype(dtype)
+        found: np.dtype[Any] = np.dtype(dtype)
     except TypeError as error:
         raise DtypeError(f"{name}: {dtype!r} is no dtype: use float, int or bool") from error
     if found.kind not in "fiub":

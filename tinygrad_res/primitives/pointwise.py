@@ -6,12 +6,14 @@ minimum are equal, each gets one half.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from .. import backend
 from ..families import Binary, Pointwise, Unary
-from ..tensor import Tensor, real_dtype
+from ..tensor import Tensor, raw, real_dtype
 from .constants import not_equal, share, stop_gradient
 
 
@@ -58,6 +60,7 @@ chosen   = pointwise(lambda xp, c, x, y: xp.where(c, x, y), None,
 cast     = pointwise(lambda xp, x, dtype: x.astype(dtype), 1, name="astype")
 raised   = pointwise(lambda xp, x, exponent: _raise(xp, x, exponent),
                      lambda xp, _o, x, exponent: exponent * _power(x, exponent - 1) if exponent else 0, name="pow")
+raising  = pointwise(lambda xp, x, base: base**x, lambda xp, out, _x, base: out * (math.log(base) if base > 0 else 0), name="pow")
 # fmt: on
 
 
@@ -66,6 +69,9 @@ def where(condition: Any, x: Any, y: Any) -> Tensor:
 
     A condition that is not boolean holds where it is not 0; no gradient flows to it.
     """
+    if not backend.is_array(condition):
+        like = next((raw(a) for a in (x, y) if backend.is_array(a)), np.empty(0))
+        condition = backend.namespace(like).asarray(condition)
     return chosen(not_equal(condition, False), x, y)
 
 
@@ -82,10 +88,12 @@ def astype(x: Any, dtype: Any) -> Tensor:
 def pow(x: Any, y: Any) -> Tensor:
     """Return x to the power y.
 
-    A number as exponent makes one edge (x ** 2 has one gradient path, x * x has two).
+    A number as exponent or base makes one edge (x ** 2 has one gradient path, x * x two).
     """
     if type(y) in Pointwise.numbers:
         return raised(x, exponent=y)
+    if type(x) in Pointwise.numbers:
+        return raising(y, base=x)
     return power(x, y)
 
 
