@@ -15,7 +15,7 @@ crosses no layer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -148,6 +148,27 @@ class Graph:
             )
         return self.nodes[index]
 
+    def reached(self, start: int, alive: Collection[int] | None = None) -> set[int]:
+        """Return the nodes that edges lead to from node ``start``, and itself.
+
+        ``alive`` are the indices of the edges to follow; all where left out.
+        """
+        found = {start}
+        for edges in reversed(self.outgoing):
+            for edge in edges:
+                if edge.source in found and (alive is None or edge.index in alive):
+                    found.add(edge.target)
+        return found
+
+    def reaching(self, end: int, alive: Collection[int] | None = None) -> set[int]:
+        """Return the nodes from which edges lead to node ``end``, and itself; see ``reached``."""
+        found = {end}
+        for edges in self.outgoing:
+            for edge in edges:
+                if edge.target in found and (alive is None or edge.index in alive):
+                    found.add(edge.source)
+        return found
+
     def grades(self, by: Grading) -> list[int]:
         """Return the grade of every edge.
 
@@ -206,7 +227,8 @@ class Graph:
 
     def _edges_of(self, node: GraphNode, first: int, data: set[Node]) -> list[GraphEdge]:
         """Grade the edges of one operation."""
-        record, edges = node.record, []
+        record = node.record
+        edges: list[GraphEdge] = []
         if record.primitive is None:
             return edges
         product = isinstance(record.primitive, Contraction)

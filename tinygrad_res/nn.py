@@ -175,7 +175,8 @@ class BatchNorm(Module):
             shape = (1, -1) + (1,) * (len(x.shape) - 2)
             scale = self.weight / (self.running_var + self.eps) ** 0.5
             shift = self.bias - self.running_mean * scale
-            return x * scale.reshape(shape) + shift.reshape(shape)
+            scaled = primitives.multiply(x, scale.reshape(shape))
+            return scaled + shift.reshape(shape)
         mean, var = primitives.batch_statistics(x)
         n = x.size // x.shape[1]
         if n < 2:

@@ -7,10 +7,7 @@ is a part of the graph; questions about all its paths are answered by one sweep 
 adds at nodes and multiplies along edges, in whatever algebra fits the question:
 
 - integers with an edge counting 1 give the number of paths;
-- polynomials in z with z^a on an edge of grade a give the number by grade.  One big
-  integer holds a polynomial with non-negative coefficients (Kronecker substitution:
-  evaluate at a power of two above every coefficient), so adding and shifting whole
-  integers does the work of a convolution;
+- polynomials in z with z^a on an edge of grade a give the number by grade;
 - cotangents with the edge's vector-Jacobian product give the gradient; one cotangent
   for each grade gives the gradient by grade, exactly.
 
@@ -29,7 +26,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from . import backend
+from . import backend, counting, grading
 from .autodiff import seed
 from .errors import GradientError, GraphError, UsageError
 from .graph import Graph, GraphEdge, GraphNode, Grading, graph
@@ -59,7 +56,7 @@ class Path:
         nodes = self.paths.graph.nodes
         cotangent = self.paths.start_cotangent()
         for edge in self.edges:
-            cotangent = _pull(nodes[edge.source], cotangent, [edge])[0]
+            cotangent = grading.pull(nodes[edge.source], cotangent, [edge])[0]
         return cotangent
 
     def __repr__(self) -> str:
@@ -103,7 +100,7 @@ class Paths:
     def through(self, tensor: Tensor) -> Paths:
         """Return the paths that visit ``tensor``."""
         at = self.graph.find(tensor).index
-        below, above = self._reached(at), self._reaching(at)
+        below, above = self.graph.reached(at, self._alive), self.graph.reaching(at, self._alive)
         return self._narrowed(
             e for e in self._alive
             if (self.graph.edges[e].source in below and self.graph.edges[e].target in below)
@@ -158,14 +155,14 @@ class Paths:
                 ``"activation"``, ``"length"`` (edges), or a function from an edge to an int.
         """
         grades = self.window(by)
-        longest = self._longest(grades)[self.source]
+        longest = self._longest(grades)
         if longest < 0:
             return {}
         stride = longest + 1
         joint = [a + stride * b for a, b in zip(grades, self._grading, strict=True)]
-        width = _bytes_for(self._ways[self.source])
+        width = counting.bytes_for(self._ways[self.source])
         table = self._polynomials(joint, width, stride * (self._goal + 1))
-        counts = _coefficients(table[self.source], width)[stride * self._goal :]
+        counts = counting.coefficients(table[self.source], width)[stride * self._goal :]
         return {k: n for k, n in enumerate(counts[:stride]) if n}
 
     def __len__(self) -> int:
@@ -280,7 +277,7 @@ class Paths:
             they sum to ``gradient()``.
         """
         grades = self.window(by)
-        longest = self._longest(grades)[self.source]
+        longest = self._longest(grades)
         if longest < 0:
             return {}
         stride = longest + 1
@@ -313,7 +310,7 @@ class Paths:
         start, end = self._between
         if (start, end) == (self.source, self.target):
             return grades
-        below, above = self._all_reached(start), self._all_reaching(end)
+        below, above = self.graph.reached(start), self.graph.reaching(end)
         return [
             grade if edge.source in below and edge.target in above else 0
             for edge, grade in zip(self.graph.edges, grades, strict=True)
@@ -336,11 +333,13 @@ class Paths:
 
     def _on_a_path(self, alive: frozenset[int] | None) -> frozenset[int]:
         """Return the edges among ``alive`` that some path from source to target uses."""
-        self._alive = frozenset(range(len(self.graph.edges))) if alive is None else alive
-        below, above = self._reached(self.source), self._reaching(self.target)
-        edges = self.graph.edges
+        below = self.graph.reached(self.source, alive)
+        above = self.graph.reaching(self.target, alive)
         return frozenset(
-            e for e in self._alive if edges[e].source in below and edges[e].target in above
+            edge.index
+            for edge in self.graph.edges
+            if edge.source in below and edge.target in above
+            and (alive is None or edge.index in alive)
         )
 
     def _narrowed(self, alive: Any) -> Paths:
@@ -348,20 +347,6 @@ class Paths:
             self.graph, self.source, self.target, self._x, self._cotangent, self._between,
             frozenset(alive), self._degrees,
         )  # fmt: skip
-
-    def _reached(self, start: int) -> set[int]:
-        """Return the nodes that paths from ``start`` along living edges reach."""
-        return _closure(self.graph, start, self._alive, forward=True)
-
-    def _reaching(self, end: int) -> set[int]:
-        """Return the nodes that reach ``end`` along living edges."""
-        return _closure(self.graph, end, self._alive, forward=False)
-
-    def _all_reached(self, start: int) -> set[int]:
-        return _closure(self.graph, start, None, forward=True)
-
-    def _all_reaching(self, end: int) -> set[int]:
-        return _closure(self.graph, end, None, forward=False)
 
     @cached_property
     def _outgoing(self) -> dict[int, tuple[GraphEdge, ...]]:
@@ -378,7 +363,7 @@ class Paths:
         total, goal, stride = [0] * len(self.graph.edges), 0, 1
         for by, degree in self._degrees:
             grades = self.window(by)
-            longest = self._longest(grades)[self.source]
+            longest = self._longest(grades)
             total = [t + stride * g for t, g in zip(total, grades, strict=True)]
             goal += stride * degree
             stride *= max(longest, degree) + 1
@@ -395,72 +380,35 @@ class Paths:
     @cached_property
     def _ways(self) -> dict[int, int]:
         """For each node, the number of paths from it to the target, degrees left aside."""
-        ways = {self.target: 1}
-        for node in sorted(self._outgoing):
-            if node != self.target:
-                ways[node] = sum(ways.get(edge.target, 0) for edge in self._outgoing[node])
-        ways.setdefault(self.source, 0)
-        return ways
+        return counting.ways(self._outgoing, self.source, self.target)
 
     @cached_property
     def _table(self) -> tuple[dict[int, int], int]:
         """The counting polynomials of the demanded degrees, and their coefficients' bytes."""
-        width = _bytes_for(self._ways[self.source])
+        width = counting.bytes_for(self._ways[self.source])
         return self._polynomials(self._grading, width, self._goal + 1), width
 
     def _remaining(self, node: int, degree: int) -> int:
         """Return how many ways lead from ``node`` to the target with ``degree`` to go."""
         if not self._degrees:
             return self._ways.get(node, 0)
-        if degree < 0:
-            return 0
         table, width = self._table
-        return (table.get(node, 0) >> (8 * width * degree)) & ((1 << (8 * width)) - 1)
+        return counting.coefficient(table.get(node, 0), width, degree)
 
     def _polynomials(self, grades: list[int], width: int, terms: int) -> dict[int, int]:
-        """Count by degree: for each node, the polynomial's value at 2^(8 width), cut to ``terms``."""
-        mask = (1 << (8 * width * terms)) - 1
-        table = {self.target: 1}
-        for node in sorted(self._outgoing):
-            if node == self.target:
-                continue
-            total = 0
-            for edge in self._outgoing[node]:
-                total += table.get(edge.target, 0) << (8 * width * grades[edge.index])
-            table[node] = total & mask
-        table.setdefault(self.source, 0)
-        return table
+        return counting.polynomials(
+            self._outgoing, self.source, self.target, grades, width, terms
+        )
 
-    def _longest(self, grades: list[int]) -> dict[int, int]:
-        """For each node, the largest degree of a path to the target; -1 where none leads there."""
-        longest = {self.target: 0}
-        for node in sorted(self._outgoing):
-            if node != self.target:
-                longest[node] = max(
-                    longest[edge.target] + grades[edge.index] for edge in self._outgoing[node]
-                )
-        longest.setdefault(self.source, -1)
-        return longest
+    def _longest(self, grades: list[int]) -> int:
+        """Return the largest degree of any path; -1 where there is none."""
+        return counting.longest(self._outgoing, self.source, self.target, grades)
 
     def _graded(self, grades: list[int], top: int) -> dict[int, Any]:
-        """Sweep one cotangent per degree backward; return the target's, up to degree ``top``."""
-        if self.source != self.target and not self._outgoing:
-            return {}
-        arriving: dict[int, dict[int, Any]] = {self.source: {0: self.start_cotangent()}}
-        for node in sorted(self._outgoing, reverse=True):
-            by_degree = arriving.pop(node, None)
-            if node == self.target or by_degree is None:
-                continue
-            edges = self._outgoing[node]
-            for degree, cotangent in by_degree.items():
-                pulled = _pull(self.graph.nodes[node], cotangent, edges)
-                for edge, g in zip(edges, pulled, strict=True):
-                    reached = degree + grades[edge.index]
-                    if reached > top:
-                        continue
-                    sums = arriving.setdefault(edge.target, {})
-                    sums[reached] = sums[reached] + g if reached in sums else g
-        return arriving.get(self.target, {})
+        start = self.start_cotangent() if self.source == self.target or self._outgoing else None
+        return grading.graded_gradient(
+            self.graph, self._outgoing, self.source, self.target, start, grades, top
+        )
 
     def _zeros(self) -> Any:
         xp = backend.namespace(self.graph._output._array)
@@ -512,48 +460,3 @@ def paths(
     first = source if start is None else whole.find(start).index
     last = target if end is None else whole.find(end).index
     return Paths(whole, source, target, x, cotangent, (first, last))
-
-
-def _pull(node: GraphNode, cotangent: Any, edges: Any) -> list[Any]:
-    """Pull a cotangent back along some edges of one operation."""
-    record = node.record
-    wanted = tuple(edge.position for edge in edges)
-    found = record.primitive.vjp(record, cotangent, wanted)  # type: ignore[union-attr]
-    return [
-        g if g.dtype == record.parents[i].dtype else g.astype(record.parents[i].dtype)  # type: ignore[union-attr]
-        for i, g in zip(wanted, found, strict=True)
-    ]
-
-
-def _closure(graph: Graph, start: int, alive: frozenset[int] | None, forward: bool) -> set[int]:
-    """Return the nodes reachable from ``start`` along (or against) the edges."""
-    found = {start}
-    ordered = reversed(graph.nodes) if forward else iter(graph.nodes)
-    if forward:
-        for node in ordered:
-            if node.index in found:
-                found.update(
-                    e.target for e in graph.outgoing[node.index]
-                    if alive is None or e.index in alive
-                )  # fmt: skip
-    else:
-        for node in ordered:
-            if any(
-                e.target in found and (alive is None or e.index in alive)
-                for e in graph.outgoing[node.index]
-            ):
-                found.add(node.index)
-    return found
-
-
-def _bytes_for(largest: int) -> int:
-    """Return how many bytes hold every coefficient up to ``largest``."""
-    return largest.bit_length() // 8 + 1
-
-
-def _coefficients(value: int, width: int) -> list[int]:
-    """Split a polynomial's value at 2^(8 width) into its coefficients."""
-    data = value.to_bytes((value.bit_length() + 7) // 8, "little")
-    return [
-        int.from_bytes(data[i : i + width], "little") for i in range(0, len(data), width)
-    ]

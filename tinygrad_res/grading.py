@@ -1,0 +1,55 @@
+"""The gradient by degree: one backward sweep that keeps a cotangent for each degree.
+
+A plain backward pass adds whatever arrives at a node.  Here what arrives is kept apart by
+the degree of the paths it came along: pulling a cotangent of degree k back along an edge
+of grade a gives one of degree k + a.  The parts that reach the input are exact, and their
+sum is the gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .counting import Outgoing
+from .graph import Graph, GraphEdge, GraphNode
+
+
+def pull(node: GraphNode, cotangent: Any, edges: Sequence[GraphEdge]) -> list[Any]:
+    """Pull a cotangent of ``node`` back along some of its edges, in their order."""
+    record = node.record
+    wanted = tuple(edge.position for edge in edges)
+    found = record.primitive.vjp(record, cotangent, wanted)  # type: ignore[union-attr]
+    dtypes = [record.parents[i].dtype for i in wanted]  # type: ignore[union-attr]
+    return [
+        g if g.dtype == dtype else g.astype(dtype) for g, dtype in zip(found, dtypes, strict=True)
+    ]
+
+
+def graded_gradient(
+    graph: Graph, outgoing: Outgoing, source: int, target: int, cotangent: Any,
+    grades: Sequence[int], top: int,
+) -> dict[int, Any]:  # fmt: skip
+    """Return the part of the gradient that comes along the paths of each degree.
+
+    Args:
+        graph: holds the nodes.
+        outgoing: the edges of each node on a path from ``source`` to ``target``.
+        source, target: where paths start and end.
+        cotangent: of the source; ``None`` where there is no path.
+        grades: the grade of every edge, by its index.
+        top: leave out degrees above it.
+    """
+    if cotangent is None:
+        return {}
+    arriving: dict[int, dict[int, Any]] = {source: {0: cotangent}}
+    for node in sorted(outgoing, reverse=True):
+        edges = outgoing[node]
+        for degree, whole in arriving.pop(node, {}).items():
+            pulled = pull(graph.nodes[node], whole, edges)
+            for edge, g in zip(edges, pulled, strict=True):
+                reached = degree + grades[edge.index]
+                if reached <= top:
+                    sums = arriving.setdefault(edge.target, {})
+                    sums[reached] = sums[reached] + g if reached in sums else g
+    return arriving.get(target, {})
