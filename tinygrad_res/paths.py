@@ -29,7 +29,7 @@ from typing import Any
 from . import backend, counting, grading
 from .autodiff import seed
 from .errors import GradientError, GraphError, UsageError
-from .graph import Graph, GraphEdge, GraphNode, Grading, graph
+from .graph import Grading, Graph, GraphEdge, GraphNode, graph
 from .tensor import Tensor, raw
 
 

@@ -24,6 +24,8 @@ from tinygrad_res.paths import Path, Paths
 Kind = Literal["weight", "activation", "other"]
 
 MOST_LANES = 4
+MOST_LISTED = 10_000
+"""Sets of up to this many paths are listed to find the edges that they take."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Block:
         count: the number of ways.
         by_weight: how many of them cross how many weight layers.
         merge: the operation in which they meet.
+        ends: the indices of the nodes where they part and where they meet.
     """
 
     number: int
@@ -91,6 +94,7 @@ class Block:
     count: int
     by_weight: dict[int, int]
     merge: str
+    ends: tuple[int, int]
 
     @property
     def weight_free(self) -> int:
@@ -139,8 +143,7 @@ class Chain:
         blocks = [i for i, part in enumerate(self.parts) if isinstance(part, Block)]
         inner = self.parts[blocks[0] : blocks[-1] + 1] if blocks else ()
         return prod(
-            part.weight_free if isinstance(part, Block) else part.lane.weight == 0
-            for part in inner
+            part.weight_free if isinstance(part, Block) else part.lane.weight == 0 for part in inner
         )
 
     @property
@@ -174,14 +177,15 @@ def read_chain(paths: Paths) -> Chain:
             parts.append(_link(graph, list(group)))
             continue
         parts += [_block(graph, segment, next(numbers), used) for segment in group]
-    return Chain(
-        paths, _with_symbols(parts), graph.nodes[paths.target], graph.nodes[paths.source]
-    )
+    return Chain(paths, _with_symbols(parts), graph.nodes[paths.target], graph.nodes[paths.source])
 
 
 def _used_edges(paths: Paths, segments: tuple[Paths, ...]) -> set[int] | None:
     """Return the edges that the set's paths take, or None for all of them."""
-    if paths.count() == prod(segment.count() for segment in segments) or paths.count() > 10_000:
+    if (
+        paths.count() == prod(segment.count() for segment in segments)
+        or paths.count() > MOST_LISTED
+    ):
         return None
     return {edge.index for path in paths for edge in path.edges}
 
@@ -204,6 +208,7 @@ def _block(graph: Graph, segment: Paths, number: int, used: set[int] | None) -> 
         count=segment.count(),
         by_weight=segment.count_by("weight"),
         merge=graph.nodes[segment.source].op,
+        ends=(segment.target, segment.source),
     )
 
 

@@ -8,9 +8,9 @@ rows give way to histograms of exact counts and exact gradient norms.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from tinygrad_res.errors import GradientError
+from tinygrad_res.graph import GraphNode
 
 from . import text
 from .chain import Block, Chain
@@ -18,10 +18,11 @@ from .histogram import draw_histogram
 from .layout import Canvas, Label, Layout
 from .legend import draw_legend
 from .norms import norms_by
-from .strip import Collapsed, Part, draw_strip
-from .unravelled import MOST_ROWS, draw_rows
+from .strip import Collapsed, Part, draw_strip, symbols_used
+from .unravelled import MOST_ROWS, draw_product, draw_rows
 
 MOST_BLOCKS = 4
+NARROWEST = 660.0
 
 
 def chain_layout(chain: Chain) -> Layout:
@@ -29,15 +30,27 @@ def chain_layout(chain: Chain) -> Layout:
     canvas = Canvas()
     draw_strip(canvas, chain, _collapse(chain))
     left, top, right, bottom = canvas.box
-    width = max(right - left, 760.0)
+    width = max(right - left, NARROWEST)
     _headline(canvas, chain, left, top - 66)
     below = bottom + 64
     if chain.blocks and _listable(chain):
-        canvas.add(Label(text.plain("The same paths, one by one"), left, below - 12, 14, "text title", "start"))
-        draw_rows(canvas, chain, left, below + 22)
-    elif chain.blocks:
+        canvas.add(
+            Label(
+                text.plain("The same paths, one by one"),
+                left,
+                below - 12,
+                14,
+                "text title",
+                "start",
+            )
+        )
+        draw_rows(canvas, chain, left, below + 22, width)
+    elif not chain.blocks:
+        draw_product(canvas, chain, left, bottom + 44)
+    else:
         _histograms(canvas, chain, left, below, width)
-    draw_legend(canvas, left, canvas.box[3] + 36, width)
+    left, _, right, bottom = canvas.box
+    draw_legend(canvas, left, bottom + 48, max(right - left, width), symbols_used(chain.parts))
     return canvas.finish(_title(chain), describe(chain))
 
 
@@ -68,39 +81,51 @@ def _headline(canvas: Canvas, chain: Chain, x: float, y: float) -> None:
     exact = str(chain.count) if chain.count >= 10**24 else ""
     canvas.add(Label(text.plain(count), x, y, 20, style, "start", title=exact))
     ends = (
-        text.plain("gradient paths from ") + _node(chain.output, "L")
+        text.plain(f"gradient path{'s' * (chain.count != 1)} from ") + _node(chain.output, "L")
         + text.plain(" back to ") + _node(chain.input, "x") + text.plain(_window(chain))
     )  # fmt: skip
     canvas.add(Label(ends, x, y + 22, 12.5, "text quiet", "start"))
 
 
-def _node(node: Any, otherwise: str) -> text.Runs:
+def _node(node: GraphNode, otherwise: str) -> text.Runs:
     return text.name(node.name) if node.name else text.plain(otherwise)
 
 
 def _window(chain: Chain) -> str:
     """Say between which tensors degrees are counted, or what the ends hide."""
     start, end = chain.paths.between
+    said = "" if chain.complete else f", chosen among {text.grouped(chain.inner_count)}"
     if (start, end) != (chain.output, chain.input):
-        return f"; weight layers counted from {text.clean(start.label)} back to {text.clean(end.label)}"
-    if not chain.weight_free and chain.inner_weight_free and chain.complete:
-        return (
+        return f"{said}; weight layers counted from {_place(chain, start)} back to {_place(chain, end)}"
+    if chain.blocks and not chain.weight_free and chain.inner_weight_free and chain.complete:
+        said += (
             f"; through the blocks alone, without stem and classifier: "
             f"{text.grouped(chain.inner_weight_free)} of {text.grouped(chain.inner_count)}"
         )
-    return ""
+    return said
+
+
+def _place(chain: Chain, node: GraphNode) -> str:
+    """Say which node is meant: by its name, its place in the row, or its operation."""
+    for block in chain.blocks:
+        if node.index in block.ends:
+            return (
+                f"the {'end' if node.index == block.ends[1] else 'start'} of block {block.number}"
+            )
+    return text.clean(node.label)
 
 
 def _histograms(canvas: Canvas, chain: Chain, x: float, y: float, width: float) -> None:
     counts = chain.by_weight
-    try:
-        norms, top = norms_by(chain.paths)
-    except GradientError:
-        norms, top = {}, max(counts)
-    note = "" if top == max(counts) else f" (up to {top} weight layers)"
     longest = max(counts)
+    try:
+        norms = norms_by(chain.paths)
+    except GradientError:
+        norms = {}
+    top = max(norms, default=longest)
+    note = "" if top == longest else f", up to {top} weight layers"
     wide = (width - 130) / 2
-    free = f"{text.grouped(counts[0])} weight-free" if 0 in counts else ""
+    free = f"{text.grouped(counts.get(0, 0))} weight-free"
     draw_histogram(
         canvas, {k: math.log10(n) for k, n in counts.items()}, longest,
         "number of paths, exact", free, x + 40, y + 20, wide, 150,
@@ -109,7 +134,7 @@ def _histograms(canvas: Canvas, chain: Chain, x: float, y: float, width: float) 
         logs = {k: math.log10(n) for k, n in norms.items() if n > 0}
         size = text.value(norms[0]) if norms.get(0) else ""
         draw_histogram(
-            canvas, logs, longest, f"gradient norm through them, exact{note}", f"weight-free: {size}",
+            canvas, logs, top, f"gradient norm through them, exact{note}", f"weight-free: {size}",
             x + wide + 130, y + 20, wide, 150,
         )  # fmt: skip
 
@@ -126,10 +151,10 @@ def _title(chain: Chain) -> str:
 def describe(chain: Chain) -> str:
     """Say in words what the figure shows."""
     degrees = chain.by_weight
+    ends = f"from {text.clean(chain.output.label)} back to {text.clean(chain.input.label)}"
     said = [
         f"{len(chain.paths.graph.nodes)} recorded nodes and {len(chain.blocks)} blocks.",
-        f"{chain.count} gradient paths lead from {text.clean(chain.output.label)} back to "
-        f"{text.clean(chain.input.label)}; {chain.weight_free} of them cross no weight layer.",
+        f"{chain.count} gradient paths lead {ends}; {chain.weight_free} cross no weight layer.",
     ]
     if len(degrees) <= 12:
         parts = ", ".join(f"{k}: {n}" for k, n in degrees.items())

@@ -6,6 +6,8 @@ a quoted string, so a name cannot end it.
 
 from __future__ import annotations
 
+import itertools
+
 from .layout import Curve, Label, Layout, Point, Shape
 from .style import OFF_PATH_OPACITY, STYLES, colour
 
@@ -129,7 +131,7 @@ def _curve(curve: Curve, layout: Layout) -> str:
 def _straight(points: tuple[Point, ...]) -> list[Point]:
     """Return a line through corners as a cubic spline, the only curve that DOT knows."""
     found = [points[0]]
-    for a, b in zip(points, points[1:], strict=False):
+    for a, b in itertools.pairwise(points):
         third = ((b[0] - a[0]) / 3, (b[1] - a[1]) / 3)
         found += [
             (a[0] + third[0], a[1] + third[1]),

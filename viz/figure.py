@@ -40,7 +40,9 @@ class Figure:
         """The picture as DOT source, for Graphviz."""
         return self._source if self._source is not None else to_dot(self.layout)
 
-    def save(self, path: str | os.PathLike[str], theme: Theme = "light", scale: float = 2.0) -> Path:
+    def save(
+        self, path: str | os.PathLike[str], theme: Theme = "light", scale: float = 2.0
+    ) -> Path:
         """Write the picture to a file; its ending chooses the format.
 
         The file appears complete or not at all.
@@ -81,13 +83,14 @@ def write(path: str | os.PathLike[str], writers: dict[str, Callable[[], bytes]])
     ending = target.suffix.lower()
     if ending not in writers:
         raise FigureError(
-            f"save: {str(target)!r} does not end in a known format: use one of "
-            f"{', '.join(writers)}"
+            f"save: {str(target)!r} does not end in a known format: use one of {', '.join(writers)}"
         )
     content = writers[ending]()
     temporary = ""
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.stem[:40]}-", suffix=ending, dir=target.parent)
+        handle, temporary = tempfile.mkstemp(
+            prefix=f".{target.stem[:40]}-", suffix=ending, dir=target.parent
+        )
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         mask = os.umask(0)

@@ -23,45 +23,50 @@ def draw_histogram(
     """
     canvas.add(Label(text.plain(title), x, y - 16, 12.5, "text", "start"))
     low, high = min(logs.values(), default=0.0), max(logs.values(), default=1.0)
-    step = _nice(max(high - low, 1.0) / 4)
-    bottom = math.floor(low / step) * step
-    top = max(math.ceil(high / step) * step, bottom + step)
-    floor = bottom - 0.07 * (top - bottom)
+    span = max(high - low, 1.0)
+    top, floor = high + 0.22 * span, low - 0.08 * span
+    base = y + height
 
     def height_of(log: float) -> float:
         return y + height * (top - log) / (top - floor)
 
     def place_of(degree: int) -> float:
-        return x + 12 + (width - 24) * degree / max(longest, 1)
+        return x + 14 + (width - 28) * degree / max(longest, 1)
 
-    ticks = round((top - bottom) / step)
-    for i in range(ticks + 1):
-        level = bottom + i * step
+    step = round(nice(span / 4))
+    for level in range(math.ceil(low / step) * step, math.floor(top) + 1, step):
         at = height_of(level)
         canvas.add(
             Curve(((x, at), (x + width, at)), "rule"),
             Label(text.plain(power(level)), x - 8, at + 4, 10.5, "text quiet", "end"),
         )
-    base = y + height
     canvas.add(Curve(((x, base), (x + width, base)), "axis"))
-    every = max(1, round(_nice(longest / 6)))
-    for degree in range(0, longest + 1, every):
+    for degree in range(0, longest + 1, round(nice(longest / 6))):
         at = place_of(degree)
         canvas.add(
             Curve(((at, base), (at, base + 4)), "axis"),
             Label(text.plain(str(degree)), at, base + 17, 10.5, "text quiet"),
         )
+    words = text.plain("weight layers crossed")
+    canvas.add(Label(words, x + width / 2, base + 36, 11, "text quiet"))
+    tops = {k: (place_of(k), height_of(v)) for k, v in logs.items()}
+    _bars(canvas, {k: top for k, top in tops.items() if k}, base)
+    if 0 in tops:
+        _mark(canvas, tops, base, free)
+
+
+def _mark(canvas: Canvas, tops: dict[int, tuple[float, float]], base: float, free: str) -> None:
+    """Draw degree 0, and its words above whatever stands beside it."""
+    at, level = tops[0]
+    label = Label(text.plain(free), at - 5, 0.0, 12, "text identity", "start")
+    above = min(y for x, y in tops.values() if x <= label.box[2] + 6) - 10
+    if above < level - 14:
+        canvas.add(Curve(((at, level), (at, above + 4)), "leader"))
     canvas.add(
-        Label(text.plain("weight layers crossed"), x + width / 2, base + 36, 11, "text quiet")
+        Curve(((at, base), (at, level)), "identity"),
+        Shape("circle", at, level, 9, 9, "bar free"),
+        label.moved(0.0, above),
     )
-    _bars(canvas, {k: (place_of(k), height_of(v)) for k, v in logs.items() if k}, base)
-    if 0 in logs:
-        at, level = place_of(0), height_of(logs[0])
-        canvas.add(
-            Curve(((at, base), (at, level)), "identity"),
-            Shape("circle", at, level, 9, 9, "bar free"),
-            Label(text.plain(free), at - 4, level - 11, 12, "text identity", "start"),
-        )
 
 
 def power(exponent: float) -> str:
@@ -82,10 +87,13 @@ def _bars(canvas: Canvas, tops: dict[int, tuple[float, float]], base: float) -> 
             )
         return
     line = tuple(tops[k] for k in sorted(tops))
-    canvas.add(Curve(((line[0][0], base), *line, (line[-1][0], base)), "bar", filled=True))
+    canvas.add(
+        Curve(((line[0][0], base), *line, (line[-1][0], base)), "area", filled=True),
+        Curve(line, "stem"),
+    )
 
 
-def _nice(step: float) -> float:
+def nice(step: float) -> float:
     """Return the next of 1, 2, 5, 10, 20, ... from ``step`` on."""
     size = 10.0 ** math.floor(math.log10(max(step, 1.0)))
     return next(size * f for f in (1, 2, 5, 10) if size * f >= step - 1e-9)

@@ -8,8 +8,15 @@ from .layout import Canvas, Curve, Item, Label, Shape
 _SAMPLE, _GAP, _ROW, _SIZE = 34.0, 26.0, 22.0, 11.5
 
 
-def draw_legend(canvas: Canvas, x: float, y: float, width: float) -> None:
-    """Draw the legend of what is on the canvas so far, in rows of at most ``width``."""
+def draw_legend(
+    canvas: Canvas, x: float, y: float, width: float, symbols: tuple[str, ...] = ()
+) -> None:
+    """Draw the legend of what is on the canvas so far, in rows of at most ``width``.
+
+    Args:
+        symbols: explanations of symbols, such as ``"I: identity"``, set under the samples.
+    """
+    canvas.add(Curve(((x, y - 20), (x + width, y - 20)), "rule"))
     at, row = x, y
     for sample, words in _entries(canvas.items):
         runs = text.plain(words)
@@ -18,6 +25,14 @@ def draw_legend(canvas: Canvas, x: float, y: float, width: float) -> None:
             at, row = x, row + _ROW
         canvas.extend(sample, at, row)
         canvas.add(Label(runs, at + _SAMPLE + 9, row + 4, _SIZE, "text quiet", "start"))
+        at += needed + _GAP
+    at, row = x, row + _ROW + 2
+    for words in symbols:
+        runs = text.math(words)
+        needed = text.width(runs, _SIZE)
+        if at > x and at + needed > x + width:
+            at, row = x, row + _ROW
+        canvas.add(Label(runs, at, row + 4, _SIZE, "text quiet", "start"))
         at += needed + _GAP
 
 
@@ -29,22 +44,36 @@ def _entries(items: list[Item]) -> list[tuple[list[Item], str]]:
     whole = ((_SAMPLE, 0.0), (0.0, 0.0))
     entries: list[tuple[list[Item], str]] = [
         ([Curve(((0, 0), (_SAMPLE, 0)), "forward", arrow=True)], "forward pass, left to right"),
-        ([Curve(whole, "plain", arrow=True)], "gradient, right to left, on every coloured line"),
+        (
+            [Curve(whole, "plain", arrow=True)],
+            "gradient, right to left; the line says what it passes",
+        ),
     ]
     if "identity" in styles:
-        entries.append(([Curve(whole, "identity", arrow=True)], "weight-free: crosses no weight layer"))
+        entries.append(
+            ([Curve(whole, "identity", arrow=True)], "weight-free: crosses no weight layer")
+        )
     if "weight" in styles:
         square = Shape("box", middle, 0, 10, 10, "square", 1.5)
         entries.append(([Curve(whole, "weight", arrow=True), square], "through a weight layer"))
     if "activation" in styles:
-        entries.append(([Curve(whole, "activation", arrow=True)], "activation, with its derivative"))
+        entries.append(
+            ([Curve(whole, "activation", arrow=True)], "activation, with its derivative")
+        )
     if any(item.style == "plain" for item in items if isinstance(item, Curve)):
         entries.append(([Curve(whole, "plain")], "other derivative"))
+    if any(
+        shape.kind == "circle" and shape.style == "value" and not shape.sign for shape in shapes
+    ):
+        entries.append(([Shape("circle", middle, 0, 14, 14, "value")], "value"))
+    if "operation" in styles:
+        box = Shape("box", middle, 0, 24, 13, "operation", 3)
+        entries.append(([box], "operation and its value"))
     if any(shape.sign for shape in shapes):
         entries.append(([Shape("circle", middle, 0, 15, 15, "value", sign="+")], "sum"))
     if any(shape.double for shape in shapes):
         box = Shape("box", middle, 0, 18, 9, "repeated", 2, double=True)
-        entries.append(([box], "blocks drawn as one"))
+        entries.append(([box], "several drawn as one"))
     if any(item.faded for item in items):
         faded = Curve(whole, "weight", arrow=True, faded=True)
         entries.append(([faded], "off the chosen paths"))

@@ -14,14 +14,20 @@ EDGE_VISITS = 250_000
 FEWEST_DEGREES = 10
 
 
-def norms_by(paths: Paths, by: Grading = "weight") -> tuple[dict[int, float], int]:
-    """Return the exact gradient norm of the lowest degrees, and the highest of them.
+def norms_by(
+    paths: Paths, by: Grading = "weight", max_degree: int | None = None
+) -> dict[int, float]:
+    """Return the exact gradient norm of each degree, from the lowest up to the budget.
+
+    Args:
+        max_degree: the highest degree, in place of the budget.
 
     Raises:
         GradientError: the output has several elements and the paths no cotangent.
     """
-    degrees = sorted(paths.count_by(by))
-    affordable = max(FEWEST_DEGREES, EDGE_VISITS // max(len(paths.graph.edges), 1))
-    top = degrees[min(len(degrees), affordable) - 1]
-    parts = paths.gradient_by(by, top)
-    return {k: float((g * g).sum()) ** 0.5 for k, g in parts.items()}, top
+    if max_degree is None:
+        degrees = sorted(paths.count_by(by))
+        affordable = max(FEWEST_DEGREES, EDGE_VISITS // max(len(paths.graph.edges), 1))
+        max_degree = degrees[min(len(degrees), affordable) - 1]
+    parts = paths.gradient_by(by, max_degree)
+    return {k: float((g * g).sum()) ** 0.5 for k, g in parts.items()}

@@ -35,10 +35,10 @@ _WORDS = {
     "activation": "activations crossed",
     "length": "edges on the path",
 }
-_INK, _QUIET, _FAINT, _RED, _BLUE = (
-    PALETTE[name][0] for name in ("ink", "quiet", "faint", "identity", "weight")
+_INK, _QUIET, _FAINT, _RED, _BLUE, _PALE = (
+    PALETTE[name][0] for name in ("ink", "quiet", "faint", "identity", "weight", "weight pale")
 )
-_MANY = 60
+_MANY = 150
 
 
 class Plot:
@@ -50,9 +50,9 @@ class Plot:
             output of several elements without a cotangent.
     """
 
-    def __init__(self, counts: dict[int, int], norms: dict[int, float], note: str, words: str) -> None:
+    def __init__(self, counts: dict[int, int], norms: dict[int, float], words: str) -> None:
         self.counts, self.norms = counts, norms
-        self._note, self._words = note, words
+        self._words = words
 
     @cached_property
     def figure(self) -> MatplotlibFigure:
@@ -62,20 +62,28 @@ class Plot:
         panels = 2 if self.norms else 1
         figure = MatplotlibFigure(figsize=(7.2, 0.9 + 2.2 * panels), layout="constrained")
         upper, *lower = figure.subplots(panels, 1, sharex=True, squeeze=False)[:, 0]
-        free = f"{text.grouped(self.counts.get(0, 0))} weight-free of {text.grouped(sum(self.counts.values()))}"
+        total, longest = sum(self.counts.values()), max(self.counts)
+        free = self.counts.get(0, 0)
         named = self._words == _WORDS["weight"]
-        _panel(upper, {k: math.log10(n) for k, n in self.counts.items()}, named)
         upper.set_title(
-            free if named else f"{text.grouped(sum(self.counts.values()))} paths",
-            loc="left", color=_RED if named and 0 in self.counts else _INK, weight="bold", pad=12,
+            f"{text.grouped(free)} weight-free of {text.grouped(total)}" if named
+            else f"{text.grouped(total)} paths",
+            loc="left", color=_RED if named and free else _INK, weight="bold", pad=10,
         )  # fmt: skip
+        logs = {k: math.log10(n) for k, n in self.counts.items()}
+        _panel(upper, logs, longest, text.grouped(free) if named else "")
         upper.set_ylabel("paths", color=_INK)
         for axes in lower:
             logs = {k: math.log10(n) for k, n in self.norms.items() if n > 0}
-            _panel(axes, logs, named)
+            _panel(axes, logs, longest, text.value(self.norms.get(0, 0.0)) if named else "")
             axes.set_ylabel("gradient norm", color=_INK)
+            if max(self.norms) < longest:
+                axes.text(
+                    0.98, 0.86, f"computed up to {max(self.norms)}", transform=axes.transAxes,
+                    ha="right", color=_QUIET, size=9,
+                )  # fmt: skip
         last = lower[-1] if lower else upper
-        last.set_xlabel(self._words + self._note, color=_INK)
+        last.set_xlabel(self._words, color=_INK)
         last.set_xlim(-0.03 * max(self.counts), 1.03 * max(self.counts) + 0.5)
         return figure
 
@@ -85,9 +93,10 @@ class Plot:
         Raises:
             FigureError: the ending is unknown, or the file cannot be written.
         """
-        formats: tuple[Literal["png", "svg", "pdf"], ...] = ("png", "svg", "pdf")
         writers: dict[str, Callable[[], bytes]] = {
-            f".{format}": lambda format=format: self._content(format) for format in formats  # type: ignore[misc]
+            ".png": lambda: self._content("png"),
+            ".svg": lambda: self._content("svg"),
+            ".pdf": lambda: self._content("pdf"),
         }
         return write(path, writers)
 
@@ -110,12 +119,14 @@ class Plot:
         return f"Plot({total} paths by {self._words})"
 
 
-def plot_paths(paths: Paths, by: Grading = "weight") -> Plot:
+def plot_paths(paths: Paths, by: Grading = "weight", max_degree: int | None = None) -> Plot:
     """Plot the number of paths and the norm of their gradient by degree, both exact.
 
     Args:
         paths: a set of paths, from ``tg.paths``.
         by: a grading, as for ``paths.count_by``.
+        max_degree: the highest degree whose norm is computed; left out, as many as a
+            few hundred thousand visits of edges allow, which the plot says.
 
     Raises:
         FigureError: ``paths`` is no set of paths, or an empty one.
@@ -135,34 +146,41 @@ def plot_paths(paths: Paths, by: Grading = "weight") -> Plot:
     if not counts:
         raise FigureError("plot_paths: there is no path in this set, so nothing to plot")
     try:
-        norms, top = norms_by(paths, by)
+        norms = norms_by(paths, by, max_degree)
     except GradientError:
-        norms, top = {}, max(counts)
-    note = "" if top == max(counts) else f" (norms up to {top})"
+        norms = {}
     words = _WORDS.get(by, by) if isinstance(by, str) else "degree"
-    return Plot(counts, norms, note, words)
+    return Plot(counts, norms, words)
 
 
-def _panel(axes: Axes, logs: dict[int, float], named: bool) -> None:
-    """Draw one panel of base-10 logarithms, degree 0 marked where it means weight-free."""
+def _panel(axes: Axes, logs: dict[int, float], longest: int, mark: str) -> None:
+    """Draw one panel of base-10 logarithms; with a ``mark``, degree 0 means weight-free."""
+    from matplotlib.ticker import MaxNLocator
+
+    named = bool(mark)
     low, high = min(logs.values(), default=0.0), max(logs.values(), default=1.0)
-    floor = low - 0.09 * max(high - low, 1.0)
+    span = max(high - low, 1.0)
+    floor = low - 0.08 * span
     rest = {k: v for k, v in logs.items() if not (named and k == 0)}
-    if len(rest) > _MANY:
-        axes.fill_between(list(rest), list(rest.values()), floor, color=_BLUE, linewidth=0)
+    degrees, levels = list(rest), list(rest.values())
+    if longest > _MANY:
+        axes.fill_between(degrees, levels, floor, color=_PALE, linewidth=0)
+        axes.plot(degrees, levels, color=_BLUE, linewidth=1.6)
     else:
-        axes.vlines(list(rest), floor, list(rest.values()), color=_BLUE, linewidth=1.6)
-        axes.plot(list(rest), list(rest.values()), "o", color=_BLUE, markersize=4)
+        axes.vlines(degrees, floor, levels, color=_BLUE, linewidth=1.4)
+        axes.plot(degrees, levels, "o", color=_BLUE, markersize=4)
     if named and 0 in logs:
+        beside = [v for k, v in logs.items() if k <= 0.16 * longest]
         axes.vlines([0], floor, [logs[0]], color=_RED, linewidth=2.6)
+        axes.vlines([0], logs[0], max(beside) + 0.05 * span, color=_RED, linewidth=0.8)
         axes.plot([0], [logs[0]], "o", color=_RED, markersize=6.5)
         axes.annotate(
-            "weight-free", (0, logs[0]), xytext=(0, 9), textcoords="offset points",
+            f"weight-free: {mark}", (0, max(beside)), xytext=(-4, 9), textcoords="offset points",
             color=_RED, weight="bold", size=9, annotation_clip=False,
         )  # fmt: skip
-    axes.set_ylim(floor, high + 0.16 * max(high - low, 1.0))
-    axes.yaxis.get_major_locator().set_params(integer=True, nbins=5)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_ylim(floor, high + 0.22 * span)
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.yaxis.set_major_formatter(lambda level, _: f"10{text.raised(round(level))}")
     axes.grid(axis="y", color=_FAINT, linewidth=0.7)
     axes.set_axisbelow(True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .layout import Curve, Item, Label, Layout, Shape, arrowhead
 from .style import OFF_PATH_OPACITY, STYLES, Style, Theme, colour
-from .text import SUB_SIZE
+from .text import SUB_SIZE, merged
 
 if TYPE_CHECKING:
     from matplotlib.font_manager import FontProperties
@@ -83,7 +83,7 @@ def _look(style: Style, theme: Theme) -> dict[str, Any]:
 
 def _shape(shape: Shape, theme: Theme) -> list[Any]:
     from matplotlib.lines import Line2D
-    from matplotlib.patches import BoxStyle, Circle, FancyBboxPatch, Rectangle
+    from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
 
     look = _look(STYLES[shape.style], theme)
     if shape.kind == "circle":
@@ -94,13 +94,13 @@ def _shape(shape: Shape, theme: Theme) -> list[Any]:
             w, h = shape.width + 2 * grow, shape.height + 2 * grow
             corner = (shape.x - w / 2, shape.y - h / 2)
             if shape.radius or grow:
-                rounded = BoxStyle("Round", pad=0, rounding_size=shape.radius + grow)
+                rounded = f"round,pad=0,rounding_size={shape.radius + grow}"
                 found.append(FancyBboxPatch(corner, w, h, boxstyle=rounded, **look))
             else:
                 found.append(Rectangle(corner, w, h, **look))
     if shape.sign:
         cross, r = STYLES["cross"], shape.width * 0.28
-        pen = {"color": colour(cross.stroke, theme), "linewidth": cross.width}
+        pen: dict[str, Any] = {"color": colour(cross.stroke, theme), "linewidth": cross.width}
         found.append(Line2D([shape.x - r, shape.x + r], [shape.y, shape.y], **pen))
         found.append(Line2D([shape.x, shape.x], [shape.y - r, shape.y + r], **pen))
     return found
@@ -132,7 +132,7 @@ def _label(label: Label, theme: Theme) -> list[Any]:
 
     style, found = STYLES[label.style], []
     pieces = []
-    for text, kind in label.runs:
+    for text, kind in merged(label.runs):
         size = label.size * (SUB_SIZE if kind else 1.0)
         font = _font(text, size, style)
         pieces.append((text, font, _measure(text, font), 0.26 * label.size if kind else 0.0))

@@ -10,16 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import text
-from .chain import Block, Chain, Lane, Link, Step
-from .layout import Canvas, Curve, Label, Point, Shape
+from .chain import Block, Chain, Lane, Link
+from .lanes import DOT_RADIUS, PAD, draw_arc, draw_lane, lane_width
+from .layout import Canvas, Curve, Label, Shape
 from .text import Runs
 
-VALUE_RADIUS, SUM_RADIUS, DOT_RADIUS = 14.0, 11.0, 2.4
-SQUARE = 11.0
-ARC_HEIGHT, LANE_GAP = 66.0, 48.0
+VALUE_RADIUS, SUM_RADIUS = 14.0, 11.0
+ARC_HEIGHT, FIRST_LOW, LOW_GAP = 66.0, 92.0, 84.0
 FORWARD_GAP = 15.0
-MOST_STEPS = 14
-_DIAGONAL = 0.7071
 
 
 @dataclass(frozen=True)
@@ -77,6 +75,24 @@ def block_symbols(block: Block) -> tuple[str, ...]:
     return tuple(found)
 
 
+def symbols_used(parts: tuple[Block | Link, ...]) -> tuple[str, ...]:
+    """Return what the symbols in formulas mean, for those that occur."""
+    blocks = [part for part in parts if isinstance(part, Block)]
+    if not blocks:
+        return ()
+    links = [part.symbol for part in parts if isinstance(part, Link) and part.symbol]
+    found = {symbol[0] for block in blocks for symbol in block_symbols(block)}
+    meanings = [
+        ("I: identity", "I" in found),
+        ("J_{k}: derivative of block k’s branch", "J" in found),
+        ("P_{k}: derivative of its shortcut", "P" in found),
+        ("S: derivative of the stem", "S" in links),
+        ("R_{k}: derivative between blocks", any(symbol[0] == "R" for symbol in links)),
+        ("g: the gradient that arrives at the last block", True),
+    ]
+    return tuple(words for words, used in meanings if used)
+
+
 def _free(chain: Chain) -> str:
     return "identity" if chain.weight_free else "plain"
 
@@ -86,8 +102,12 @@ def _end(canvas: Canvas, x: float, name: str, key: str, title: str) -> float:
     r = VALUE_RADIUS
     canvas.add(Shape("circle", x, 0.0, 2 * r, 2 * r, "value", key=key, title=title))
     runs = text.name(name)
-    inside = text.width(runs, 13) < 1.7 * r
-    canvas.add(Label(runs, x, 4.5 if inside else r + 17, 13, title=title))
+    if text.width(runs, 13) < 1.7 * r:
+        canvas.add(Label(runs, x, 4.5, 13, title=title))
+    elif key == "input":
+        canvas.add(Label(runs, x + r, r + 18, 13, anchor="end", title=title))
+    else:
+        canvas.add(Label(runs, x - r, r + 18, 13, anchor="start", title=title))
     return x
 
 
@@ -109,19 +129,20 @@ def _block(canvas: Canvas, block: Block, x: float, radius: float, after: float) 
         return _crowded(canvas, block, x, radius, after)
     symbols = block_symbols(block)
     inner = max(
-        *(lane_width(lane) for lane in block.lanes[1:]), lane_width(block.lanes[0]) + 76, 120.0
-    )
+        lane_width(block.lanes[-1]) + 2 * PAD, *(lane_width(lane) + 92 for lane in block.lanes[:-1]),
+        120.0,
+    )  # fmt: skip
     left, right = x + radius, x + radius + inner
     centre = right + after
     main = len(block.lanes) - 1
-    _lane(canvas, block.lanes[main], left, right, 0.0)
-    _forward(canvas, ((left, FORWARD_GAP), (right, FORWARD_GAP)), block.lanes[main])
-    _arc(canvas, block.lanes[0], (x, radius), (centre, after), -ARC_HEIGHT, symbols[0])
-    lowest = FORWARD_GAP
+    draw_lane(canvas, block.lanes[main], left, right, 0.0, PAD)
+    _forward(canvas, left, right, faded=not block.lanes[main].used)
+    draw_arc(canvas, block.lanes[0], (x, radius), (centre, after), -ARC_HEIGHT, symbols[0])
+    inset = 4.0 if main < 2 else 44.0
+    _bracket(canvas, left + inset, right - inset, FORWARD_GAP + 14, symbols[main])
     for i in range(1, main):
-        lowest = (i + 0.45) * LANE_GAP
-        _arc(canvas, block.lanes[i], (x, radius), (centre, after), lowest, symbols[i])
-    _bracket(canvas, left + 4, right - 4, lowest + 14, symbols[main])
+        low = FIRST_LOW + (i - 1) * LOW_GAP
+        draw_arc(canvas, block.lanes[i], (x, radius), (centre, after), low, symbols[i])
     return centre
 
 
@@ -160,8 +181,8 @@ def _boxed(
     right = left + wide + 2 * wire
     centre = right + after
     middle = (left + right) / 2
-    _weight_line(canvas, right, middle + wide / 2 + 5, 0.0)
-    _weight_line(canvas, middle - wide / 2 - 5, left, 0.0)
+    for a, b in ((right, middle + wide / 2 + 5), (middle - wide / 2 - 5, left)):
+        canvas.add(Curve(((a, 0.0), (b, 0.0)), "weight", arrow=True))
     canvas.add(
         Shape("box", middle, 0.0, wide, 46, "repeated" if double else "stage", 7, double=double),
         Label(title_runs, middle, -3, 14, "text title"),
@@ -169,135 +190,17 @@ def _boxed(
         Curve(((left, 37), (right, 37)), "forward", arrow=True),
     )
     if arc:
-        lane = Lane((), ()) if free else Lane((Step("other", ""),), ())
-        _arc(canvas, lane, (x, radius), (centre, after), -ARC_HEIGHT, arc)
+        style = "identity" if free else "plain"
+        draw_arc(canvas, Lane((), ()), (x, radius), (centre, after), -ARC_HEIGHT, arc, style)
     if below:
         canvas.add(Label(text.plain(below), middle, 58, 11.5, "text quiet"))
     return centre
 
 
-def lane_width(lane: Lane) -> float:
-    """Return the room that a lane's steps need side by side."""
-    return sum(map(_step_width, _shown(lane.steps)))
-
-
-def _shown(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Return the steps to draw: all of them, or the ends with the rest as one."""
-    if len(steps) <= MOST_STEPS:
-        return steps
-    kept = MOST_STEPS // 2 - 1
-    hidden = steps[kept:-kept]
-    weights = sum(step.kind == "weight" for step in hidden)
-    label = f"{weights} more weight layers" if weights else f"{len(hidden)} more steps"
-    kind = "weight" if weights else "other"
-    return (*steps[:kept], Step(kind, f"… {label} …"), *steps[-kept:])
-
-
-def _step_label(step: Step) -> Runs:
-    return text.plain(step.label) if step.label.startswith("…") else text.name(step.label)
-
-
-def _step_width(step: Step) -> float:
-    least = {"weight": 60.0, "activation": 48.0, "other": 48.0}[step.kind]
-    return max(least, text.width(_step_label(step), 12) + 16)
-
-
-def _lane(canvas: Canvas, lane: Lane, left: float, right: float, y: float) -> None:
-    """Draw a lane's steps between two ends, the spare room shared among them."""
-    faded = not lane.used
-    if lane.is_identity:
-        canvas.add(Curve(((right, y), (left, y)), "identity", arrow=True, faded=faded))
-        return
-    steps = _shown(lane.steps)
-    spare = (right - left - lane_width(lane)) / len(steps)
-    at = left
-    for i, step in enumerate(steps):
-        end = at + _step_width(step) + spare
-        a, b = at + (DOT_RADIUS if i else 0), end - (DOT_RADIUS if i < len(steps) - 1 else 0)
-        _step(canvas, step, a, b, y, lane.weight == 0, faded)
-        if i:
-            canvas.add(
-                Shape("circle", at, y, 2 * DOT_RADIUS, 2 * DOT_RADIUS, "dot", faded=faded)
-            )
-        at = end
-
-
-def _step(
-    canvas: Canvas, step: Step, left: float, right: float, y: float, free: bool, faded: bool
-) -> None:
-    """Draw one step, its gradient arrow pointing left."""
-    middle = (left + right) / 2
-    style = {"weight": "weight", "activation": "activation", "other": "plain"}[step.kind]
-    if free:
-        third = min(12.0, (right - left) / 3.6)
-        canvas.add(
-            Curve(((right, y), (right - third, y)), "identity", faded=faded),
-            Curve(((right - third - 3, y), (left + third + 3, y)), style, faded=faded),
-            Curve(((left + third, y), (left, y)), "identity", arrow=True, faded=faded),
-        )
-    else:
-        canvas.add(Curve(((right, y), (left, y)), style, arrow=True, faded=faded))
-    up = 9.0
-    if step.kind == "weight":
-        up = 13.0
-        title = " ".join(filter(None, (step.label, step.shape)))
-        canvas.add(Shape("box", middle, y, SQUARE, SQUARE, "square", 1.5, title=title, faded=faded))
-    if step.label:
-        ink = {"weight": "text weight", "activation": "text activation", "other": "text quiet"}
-        canvas.add(
-            Label(_step_label(step), middle, y - up, 12, ink[step.kind], title=step.label, faded=faded)
-        )
-
-
-def _weight_line(canvas: Canvas, right: float, left: float, y: float) -> None:
-    canvas.add(Curve(((right, y), (left, y)), "weight", arrow=True))
-
-
-def _arc(
-    canvas: Canvas, lane: Lane, fork: tuple[float, float], merge: tuple[float, float],
-    height: float, symbol: str,
-) -> None:  # fmt: skip
-    """Draw a lane as an arc from the merging node back to the fork; both are (x, radius)."""
-    sign = 1 if height > 0 else -1
-    left = (fork[0] + fork[1] * _DIAGONAL, sign * fork[1] * _DIAGONAL)
-    right = (merge[0] - merge[1] * _DIAGONAL, sign * merge[1] * _DIAGONAL)
-    reach = min(44.0, (right[0] - left[0]) / 3)
-    a, b = right[0] - reach, left[0] + reach
-    rise = (right, (right[0] - 3, height * 0.72), (right[0] - reach * 0.45, height), (a, height))
-    fall = ((b, height), (left[0] + reach * 0.45, height), (left[0] + 3, height * 0.72), left)
-    style = "identity" if lane.weight == 0 else "weight"
-    if lane.steps and lane.steps[0].kind == "other" and not lane.steps[0].label:
-        style = "plain"
-    faded = not lane.used
-    if lane.is_identity or style == "plain":
-        flat = (((2 * a + b) / 3, height), ((a + 2 * b) / 3, height))
-        points = (*rise, *flat, *fall)
-        canvas.add(Curve(points, style, smooth=True, arrow=True, faded=faded))
-    else:
-        canvas.add(Curve(rise, style, smooth=True, faded=faded))
-        canvas.add(Curve(fall, style, smooth=True, arrow=True, faded=faded))
-        _lane(canvas, lane, b, a, height)
-    inside = height - sign * 9
-    canvas.add(
-        Curve(
-            (
-                (left[0] + 9, left[1] + sign * 5),
-                (left[0] + 11, inside * 0.7), (left[0] + 9 + reach * 0.45, inside), (b, inside),
-                ((2 * b + a) / 3, inside), ((b + 2 * a) / 3, inside), (a, inside),
-                (right[0] - 9 - reach * 0.45, inside), (right[0] - 11, inside * 0.7),
-                (right[0] - 9, right[1] + sign * 5),
-            ),
-            "forward", smooth=True, arrow=True, faded=faded,
-        )
-    )  # fmt: skip
-    ink = {"identity": "text identity", "weight": "text weight"}.get(style, "text quiet")
-    away = 10.0 + (18.0 if lane.steps and style != "plain" else 0.0)
-    y = height - away if sign < 0 else height + away + 9
-    canvas.add(Label(text.math(symbol), (a + b) / 2, y, 13, ink, faded=faded))
-
-
-def _forward(canvas: Canvas, points: tuple[Point, ...], lane: Lane) -> None:
-    canvas.add(Curve(points, "forward", arrow=True, faded=not lane.used))
+def _forward(canvas: Canvas, left: float, right: float, faded: bool = False) -> None:
+    """Draw the forward pass along a stretch of the axis."""
+    points = ((left, FORWARD_GAP), (right, FORWARD_GAP))
+    canvas.add(Curve(points, "forward", arrow=True, faded=faded))
 
 
 def _bracket(canvas: Canvas, left: float, right: float, y: float, symbol: str) -> None:
@@ -309,10 +212,8 @@ def _bracket(canvas: Canvas, left: float, right: float, y: float, symbol: str) -
 
 
 def _wire(canvas: Canvas, right: float, left: float, y: float, style: str, symbol: str) -> None:
-    canvas.add(
-        Curve(((right, y), (left, y)), style, arrow=True),
-        Curve(((left, y + FORWARD_GAP), (right, y + FORWARD_GAP)), "forward", arrow=True),
-    )
+    canvas.add(Curve(((right, y), (left, y)), style, arrow=True))
+    _forward(canvas, left, right)
     if symbol:
         canvas.add(Label(text.math(symbol), (left + right) / 2, y - 10, 13))
 
@@ -327,8 +228,8 @@ def _link(
     left = x + radius
     if inline and link.lane.steps:
         right = left + max(lane_width(link.lane), 60.0)
-        _lane(canvas, link.lane, left, right, 0.0)
-        _forward(canvas, ((left, FORWARD_GAP), (right, FORWARD_GAP)), link.lane)
+        draw_lane(canvas, link.lane, left, right, 0.0)
+        _forward(canvas, left, right)
         if link.symbol and chain.blocks:
             _bracket(canvas, left + 4, right - 4, FORWARD_GAP + 14, link.symbol)
         return right + after

@@ -22,6 +22,7 @@ PALETTE: dict[str, tuple[str, str]] = {
     "forward": ("#B0B7C2", "#667080"),
     "identity": ("#D5004B", "#FF6B8F"),
     "weight": ("#0072B2", "#56B4E9"),
+    "weight pale": ("#DCEBF5", "#1D3648"),
     "activation": ("#009E73", "#009E73"),
     "activation text": ("#007A59", "#2CC79B"),
 }
@@ -64,6 +65,8 @@ STYLES: dict[str, Style] = {
     "cross": Style(stroke="ink", width=1.3),
     # charts
     "bar": Style(fill="weight"),
+    "area": Style(fill="weight pale"),
+    "leader": Style(stroke="identity", width=0.9),
     "stem": Style(stroke="weight", width=1.6),
     "bar free": Style(fill="identity"),
     "rule": Style(stroke="faint", width=0.9),

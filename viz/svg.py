@@ -12,8 +12,7 @@ from xml.sax.saxutils import escape
 
 from .layout import Curve, Item, Label, Layout, Point, Shape, arrowhead
 from .style import FONTS, OFF_PATH_OPACITY, PALETTE, STYLES, Theme, colour
-from .text import SUB_SIZE
-
+from .text import SUB_SIZE, merged
 
 
 def to_svg(layout: Layout) -> str:
@@ -22,9 +21,7 @@ def to_svg(layout: Layout) -> str:
     prefix = f"f{digest}"
     w, h = _n(layout.width), _n(layout.height)
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" id="{prefix}" class="{prefix}" width="{w}" '
-        f'height="{h}" viewBox="0 0 {w} {h}" role="img" '
-        f'aria-labelledby="{prefix}-title {prefix}-desc">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {_root(prefix, w, h)}>',
         f'<title id="{prefix}-title">{_text(layout.title)}</title>',
         f'<desc id="{prefix}-desc">{_text(layout.description)}</desc>',
         f"<style>{_sheet(layout, prefix)}</style>",
@@ -32,6 +29,14 @@ def to_svg(layout: Layout) -> str:
     ]
     lines += [_item(item, prefix) for item in layout.items]
     return "\n".join([*lines, "</svg>", ""])
+
+
+def _root(prefix: str, width: str, height: str) -> str:
+    return (
+        f'id="{prefix}" class="{prefix}" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}" role="img" '
+        f'aria-labelledby="{prefix}-title {prefix}-desc"'
+    )
 
 
 def _item(item: Item, prefix: str) -> str:
@@ -95,7 +100,7 @@ def _curve(curve: Curve, prefix: str) -> str:
 def _label(label: Label, prefix: str) -> str:
     anchor = "" if label.anchor == "start" else f' text-anchor="{label.anchor}"'
     spans, lowered = [], False
-    for text, kind in label.runs:
+    for text, kind in merged(label.runs):
         low = kind == "sub"
         shift = (low - lowered) * 0.26 * label.size
         dy = f' dy="{_n(shift)}"' if shift else ""

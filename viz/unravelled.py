@@ -17,12 +17,14 @@ from .chain import Chain, Lane, Link
 from .layout import Canvas, Curve, Label, Shape
 from .strip import block_symbols
 
-ROW, COLUMN = 27.0, 92.0
+ROW = 27.0
+NARROWEST_COLUMN, WIDEST_COLUMN = 92.0, 170.0
 MOST_ROWS = 16
+_REST = 470.0
 
 
-def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float) -> None:
-    """Draw the table of paths with its upper left corner at ``(x, y)``."""
+def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float, width: float) -> None:
+    """Draw the table of paths with its upper left corner at ``(x, y)``, about ``width`` wide."""
     paths = sorted(
         ((path, chain.choices(path)) for path in chain.paths),
         key=lambda found: (found[0].degree("weight"), [-c for c in found[1]]),
@@ -30,7 +32,9 @@ def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float) -> None:
     products = [text.math(product(chain, choice)) for _, choice in paths]
     norms = [_norm(path) for path, _ in paths]
     wires = x + 22
-    end = wires + COLUMN * len(chain.blocks)
+    blocks = len(chain.blocks)
+    column = min(max((width - _REST) / blocks, NARROWEST_COLUMN), WIDEST_COLUMN)
+    end = wires + column * blocks
     total = formula(chain)
     at = end + 44
     degree = at + max(
@@ -41,7 +45,7 @@ def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float) -> None:
     _head(canvas, chain, wires, end, at, degree, norm, y, scalar=_is_scalar(chain))
     for row, ((path, choice), runs, size) in enumerate(zip(paths, products, norms, strict=True)):
         middle = y + 20 + ROW * (row + 0.5)
-        _wire(canvas, chain, choice, wires, middle)
+        _wire(canvas, chain, choice, wires, middle, column)
         weight = path.degree("weight")
         free = weight == 0
         ink = "text identity" if free else "text"
@@ -66,9 +70,20 @@ def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float) -> None:
         canvas.add(Label(text.plain(gradient), norm, bottom + 21, 12.5, "text title", "end"))
 
 
-CAPTION = (
-    "exact for gradients at the recorded activations; arrays add up, their norms do not"
-)
+def draw_product(canvas: Canvas, chain: Chain, x: float, y: float) -> None:
+    """Say under a chain without blocks that its one product is the whole gradient."""
+    weights = next(iter(chain.by_weight))
+    layers = f"{weights} weight layer{'s' * (weights != 1)}"
+    words = f"one path, one product: it crosses {layers}, and nothing is added to it"
+    norm = _norm(chain.paths)
+    size = f"; gradient norm {norm}" if norm is not None else ""
+    canvas.add(
+        Label(text.plain(words + size), x, y, 13, "text", "start"),
+        Label(text.plain(CAPTION.partition(";")[0]), x, y + 23, 11.5, "text italic", "start"),
+    )
+
+
+CAPTION = "exact for gradients at the recorded activations; arrays add up, their norms do not"
 
 
 def product(chain: Chain, choice: tuple[int, ...]) -> str:
@@ -88,11 +103,11 @@ def formula(chain: Chain) -> str:
     factors = []
     for part in reversed(chain.parts):
         if isinstance(part, Link):
-            factors += [f" {part.symbol}"] * bool(part.symbol)
+            factors += [part.symbol] * bool(part.symbol)
         else:
             factors.append(f"({' + '.join(block_symbols(part))})")
     source = "y" if chain.output.shape else "L"
-    return f"∂{source}/∂x = g {''.join(factors)}"
+    return f"∂{source}/∂x = g {' '.join(factors)}"
 
 
 def _head(
@@ -104,7 +119,7 @@ def _head(
     words = "gradient" if scalar else "gradient norm"
     canvas.add(Label(text.plain(words), norm, y, 11, "text quiet", "end"))
     for block in chain.blocks:
-        middle = wires + COLUMN * (block.number - 0.5)
+        middle = wires + (end - wires) * (block.number - 0.5) / len(chain.blocks)
         canvas.add(Label(text.plain(f"block {block.number}"), middle, y, 11, "text quiet"))
     canvas.add(
         Label(text.plain("x"), wires - 14, y, 12, "text quiet"),
@@ -112,11 +127,14 @@ def _head(
     )
 
 
-def _wire(canvas: Canvas, chain: Chain, choice: tuple[int, ...], x: float, y: float) -> None:
+def _wire(
+    canvas: Canvas, chain: Chain, choice: tuple[int, ...], x: float, y: float,
+    column: float,
+) -> None:  # fmt: skip
     """Draw which lanes a path takes, the gradient's arrow pointing left."""
     for i, (block, taken) in enumerate(zip(chain.blocks, choice, strict=True)):
         lane = block.lanes[taken]
-        left, right = x + COLUMN * i, x + COLUMN * (i + 1)
+        left, right = x + column * i, x + column * (i + 1)
         style = _lane_style(lane)
         canvas.add(Curve(((right - 3, y), (left + 3, y)), style, arrow=True))
         squares = min(lane.weight, 4)

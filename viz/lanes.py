@@ -1,0 +1,142 @@
+"""Lanes: one way through a block or a link, its layers side by side.
+
+A lane lies on the axis, or it is an arc above or below.  Its coloured line is the
+gradient's arrow and points left; what each stretch of it passes shows in its dashes,
+dots and squares, and stands above it in words.
+"""
+
+from __future__ import annotations
+
+from . import text
+from .chain import Kind, Lane, Step
+from .layout import Canvas, Curve, Label, Shape
+from .text import Runs
+
+DOT_RADIUS = 2.4
+SQUARE = 11.0
+PAD = 14.0
+"""Room that a block keeps clear at the ends of its branch."""
+MOST_STEPS = 14
+_DIAGONAL = 0.7071
+
+
+def lane_width(lane: Lane) -> float:
+    """Return the room that a lane's steps need side by side."""
+    return sum(map(_step_width, _shown(lane.steps)))
+
+
+def _shown(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return the steps to draw: all of them, or the ends with the rest as one."""
+    if len(steps) <= MOST_STEPS:
+        return steps
+    kept = MOST_STEPS // 2 - 1
+    hidden = steps[kept:-kept]
+    weights = sum(step.kind == "weight" for step in hidden)
+    label = f"{weights} more weight layers" if weights else f"{len(hidden)} more steps"
+    kind: Kind = "weight" if weights else "other"
+    return (*steps[:kept], Step(kind, f"… {label} …"), *steps[-kept:])
+
+
+def _step_label(step: Step) -> Runs:
+    return text.plain(step.label) if step.label.startswith("…") else text.name(step.label)
+
+
+def _step_width(step: Step) -> float:
+    least = {"weight": 60.0, "activation": 48.0, "other": 48.0}[step.kind]
+    return max(least, text.width(_step_label(step), 12) + 16)
+
+
+def draw_lane(
+    canvas: Canvas, lane: Lane, left: float, right: float, y: float, pad: float = 0.0
+) -> None:
+    """Draw a lane's steps between two ends, the spare room shared among them.
+
+    Args:
+        pad: room at both ends that the first and the last label keep clear.
+    """
+    faded = not lane.used
+    if lane.is_identity:
+        canvas.add(Curve(((right, y), (left, y)), "identity", arrow=True, faded=faded))
+        return
+    steps = _shown(lane.steps)
+    spare = (right - left - lane_width(lane) - 2 * pad) / len(steps)
+    at, final = left, len(steps) - 1
+    for i, step in enumerate(steps):
+        before, behind = pad * (i == 0), pad * (i == final)
+        end = at + before + _step_width(step) + spare + behind
+        a, b = at + DOT_RADIUS * (i > 0), end - DOT_RADIUS * (i < final)
+        middle = (at + before + end - behind) / 2
+        _step(canvas, step, a, b, middle, y, lane.weight == 0, faded)
+        if i:
+            canvas.add(Shape("circle", at, y, 2 * DOT_RADIUS, 2 * DOT_RADIUS, "dot", faded=faded))
+        at = end
+
+
+def _step(
+    canvas: Canvas, step: Step, left: float, right: float, middle: float, y: float, free: bool,
+    faded: bool,
+) -> None:  # fmt: skip
+    """Draw one step, its gradient arrow pointing left."""
+    style = {"weight": "weight", "activation": "activation", "other": "plain"}[step.kind]
+    if free:
+        third = min(12.0, (right - left) / 3.6)
+        canvas.add(
+            Curve(((right, y), (right - third, y)), "identity", faded=faded),
+            Curve(((right - third - 3, y), (left + third + 3, y)), style, faded=faded),
+            Curve(((left + third, y), (left, y)), "identity", arrow=True, faded=faded),
+        )
+    else:
+        canvas.add(Curve(((right, y), (left, y)), style, arrow=True, faded=faded))
+    up = 9.0
+    if step.kind == "weight":
+        up = 13.0
+        title = " ".join(filter(None, (step.label, step.shape)))
+        canvas.add(Shape("box", middle, y, SQUARE, SQUARE, "square", 1.5, title=title, faded=faded))
+    if step.label:
+        ink = {"weight": "text weight", "activation": "text activation", "other": "text quiet"}
+        canvas.add(
+            Label(
+                _step_label(step), middle, y - up, 12, ink[step.kind], title=step.label, faded=faded
+            )
+        )
+
+
+def draw_arc(
+    canvas: Canvas, lane: Lane, fork: tuple[float, float], merge: tuple[float, float],
+    height: float, symbol: str, style: str | None = None,
+) -> None:  # fmt: skip
+    """Draw a lane as an arc from the merging node back to the fork; both are (x, radius)."""
+    sign = 1 if height > 0 else -1
+    left = (fork[0] + fork[1] * _DIAGONAL, sign * fork[1] * _DIAGONAL)
+    right = (merge[0] - merge[1] * _DIAGONAL, sign * merge[1] * _DIAGONAL)
+    reach = min(44.0, (right[0] - left[0]) / 3)
+    a, b = right[0] - reach, left[0] + reach
+    rise = (right, (right[0] - 3, height * 0.72), (right[0] - reach * 0.45, height), (a, height))
+    fall = ((b, height), (left[0] + reach * 0.45, height), (left[0] + 3, height * 0.72), left)
+    style = style or ("weight" if lane.weight else "identity")
+    faded = not lane.used
+    if lane.is_identity:
+        flat = (((2 * a + b) / 3, height), ((a + 2 * b) / 3, height))
+        points = (*rise, *flat, *fall)
+        canvas.add(Curve(points, style, smooth=True, arrow=True, faded=faded))
+    else:
+        canvas.add(Curve(rise, style, smooth=True, faded=faded))
+        canvas.add(Curve(fall, style, smooth=True, arrow=True, faded=faded))
+        draw_lane(canvas, lane, b, a, height)
+    inside = height + 9
+    canvas.add(
+        Curve(
+            (
+                (left[0] + 9, left[1] + sign * 5),
+                (left[0] + 11, inside * 0.7), (left[0] + 9 + reach * 0.45, inside), (b, inside),
+                ((2 * b + a) / 3, inside), ((b + 2 * a) / 3, inside), (a, inside),
+                (right[0] - 9 - reach * 0.45, inside), (right[0] - 11, inside * 0.7),
+                (right[0] - 9, right[1] + sign * 5),
+            ),
+            "forward", smooth=True, arrow=True, faded=faded,
+        )
+    )  # fmt: skip
+    ink = {"identity": "text identity", "weight": "text weight"}.get(style, "text quiet")
+    above = 10.0 if lane.is_identity else 28.0
+    y = height - above if sign < 0 else height + 28
+    canvas.add(Label(text.math(symbol), (a + b) / 2, y, 13, ink, faded=faded))
