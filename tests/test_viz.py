@@ -1,0 +1,315 @@
+"""The figures of chains: what they say, where it stands, and that nothing collides."""
+
+import itertools
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+import tinygrad_res as tg
+import viz
+from tinygrad_res.errors import FigureError, GraphError
+from viz.layout import Label, Layout
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def _weights(rng, *shape, name):
+    return tg.parameter(rng.standard_normal(shape) * 0.3, name=name)
+
+
+def residual_net(blocks, width=6):
+    rng = np.random.default_rng(blocks)
+    x = tg.tensor(rng.standard_normal((3, width)), requires_grad=True, name="x")
+    h = x
+    for k in range(blocks):
+        inner = tg.relu(h @ _weights(rng, width, width, name=f"W_{2 * k + 1}"))
+        h = h + inner @ _weights(rng, width, width, name=f"W_{2 * k + 2}")
+    return x, h.sum()
+
+
+def residual_paths(blocks):
+    x, loss = residual_net(blocks)
+    return tg.paths(loss, x)
+
+
+def plain_paths(layers):
+    rng = np.random.default_rng(layers)
+    x = tg.tensor(rng.standard_normal((3, 6)), requires_grad=True, name="x")
+    h = x
+    for k in range(layers):
+        h = tg.tanh(h @ _weights(rng, 6, 6, name=f"W_{k + 1}"))
+    return tg.paths(h.sum(), x)
+
+
+def convolutional_paths(window=False):
+    """Three blocks, the second with a 1x1 projection, between a stem and a classifier."""
+    rng = np.random.default_rng(0)
+
+    def layer(h, size, name, inputs, outputs, stride=1):
+        kernel = _weights(rng, outputs, inputs, size, size, name=name)
+        h = tg.conv2d(h, kernel, padding=size // 2, stride=stride)
+        scale = tg.parameter(np.ones(outputs), name=f"gamma_{name}")
+        return tg.batch_norm(h, scale, tg.parameter(np.zeros(outputs), name=f"beta_{name}"))
+
+    image = tg.tensor(rng.standard_normal((2, 3, 8, 8)), requires_grad=True, name="image")
+    h = first = tg.relu(layer(image, 3, "K_0", 3, 4))
+    for k, (inputs, outputs) in enumerate([(4, 4), (4, 8), (8, 8)], start=1):
+        stride = outputs // inputs
+        inner = tg.relu(layer(h, 3, f"K_{2 * k - 1}", inputs, outputs, stride))
+        inner = layer(inner, 3, f"K_{2 * k}", outputs, outputs)
+        wide = outputs != inputs
+        h = inner + (layer(h, 1, "proj", inputs, outputs, stride) if wide else h)
+    loss = (h.mean(axis=(2, 3)) @ _weights(rng, 8, 5, name="W_fc")).sum()
+    return tg.paths(loss, image, start=h, end=first) if window else tg.paths(loss, image)
+
+
+def many_ways():
+    """Two blocks of five ways, more than are drawn one by one."""
+    rng = np.random.default_rng(0)
+
+    def inner(h):
+        return h + tg.relu(h @ _weights(rng, 3, 3, name="V"))
+
+    x = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    h = tg.tanh(x + inner(inner(x)))
+    return tg.paths((h + inner(inner(h))).sum(), x)
+
+
+def three_ways():
+    rng = np.random.default_rng(3)
+    x = tg.tensor(rng.standard_normal((3, 6)), requires_grad=True, name="x")
+    short = tg.relu(x @ _weights(rng, 6, 6, name="A_1"))
+    long = tg.relu(x @ _weights(rng, 6, 6, name="A_2")) @ _weights(rng, 6, 6, name="A_3")
+    return tg.paths((x + short + tg.sigmoid(long)).sum(), x)
+
+
+CHAINS = {
+    **{f"{n} blocks": lambda n=n: residual_paths(n) for n in (1, 2, 3, 4, 5, 9, 50)},
+    "plain": lambda: plain_paths(3),
+    "deep plain": lambda: plain_paths(40),
+    "projection": convolutional_paths,
+    "window": lambda: convolutional_paths(window=True),
+    "many ways": many_ways,
+    "three ways": three_ways,
+    "chosen": lambda: residual_paths(3).with_degree("weight", 2),
+    "weight-free": lambda: residual_paths(3).weight_free(),
+}
+
+
+def texts(figure):
+    root = ET.fromstring(figure.svg)
+    return ["".join(element.itertext()) for element in root.iter(f"{SVG}text")]
+
+
+def overlap(a, b):
+    return min(a[2], b[2]) - max(a[0], b[0]) > 0.5 and min(a[3], b[3]) - max(a[1], b[1]) > 0.5
+
+
+def collisions(layout: Layout):
+    return [
+        (a.text, b.text)
+        for a, b in itertools.combinations(layout.labels, 2)
+        if overlap(a.box, b.box)
+    ]
+
+
+def outside(layout: Layout):
+    return [
+        item
+        for item in layout.items
+        if item.box[0] < 0
+        or item.box[1] < 0
+        or item.box[2] > layout.width
+        or item.box[3] > layout.height
+    ]
+
+
+# Nothing collides, nothing is clipped
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_no_two_labels_overlap_and_nothing_leaves_the_canvas(name):
+    layout = viz.draw(CHAINS[name]()).layout
+    assert collisions(layout) == []
+    assert outside(layout) == []
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_labels_keep_clear_of_squares_and_sums(name):
+    layout = viz.draw(CHAINS[name]()).layout
+    marks = [shape for shape in layout.shapes if shape.style == "square" or shape.sign]
+    struck = [
+        (label.text, m) for label in layout.labels for m in marks if overlap(label.box, m.box)
+    ]
+    assert struck == []
+
+
+def test_a_planted_overlap_is_found():
+    label = Label((("W", ""),), 10.0, 10.0)
+    layout = Layout(40.0, 40.0, (label, label.moved(2.0, 0.0)), "", "")
+    assert collisions(layout) == [("W", "W")]
+
+
+# What the figure says
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("1 blocks", "1 weight-free of 2"),
+        ("3 blocks", "1 weight-free of 8"),
+        ("9 blocks", "1 weight-free of 512"),
+        ("50 blocks", "1 weight-free of 1\u2009125\u2009899\u2009906\u2009842\u2009624"),
+        ("plain", "0 weight-free of 1"),
+        ("projection", "0 weight-free of 8"),
+        ("chosen", "0 weight-free of 3"),
+        ("weight-free", "1 weight-free of 1"),
+    ],
+)
+def test_the_count_stands_in_the_figure(name, count):
+    assert count in texts(viz.draw(CHAINS[name]()))
+
+
+def test_both_directions_are_in_the_legend():
+    shown = texts(viz.draw(residual_paths(2)))
+    assert "forward pass, left to right" in shown
+    assert any(text.startswith("gradient, right to left") for text in shown)
+
+
+def test_gradient_arrows_point_left_and_forward_arrows_right():
+    layout = viz.draw(residual_paths(2)).layout
+    arrows = [curve for curve in layout.curves if curve.arrow and curve.points[0][1] < 240]
+    assert {curve.style for curve in arrows} >= {"forward", "identity", "weight", "activation"}
+    for curve in arrows:
+        goes_right = curve.points[-1][0] > curve.points[0][0]
+        assert goes_right == (curve.style == "forward")
+
+
+def test_each_path_has_a_row_with_its_product_sorted_by_weight_layers():
+    shown = texts(viz.draw(residual_paths(3)))
+    products = [text for text in shown if re.fullmatch(r"[IJ]\d?( · [IJ]\d?){2}", text)]
+    assert len(products) == len(set(products)) == 8
+    crossed = [2 * text.count("J") for text in products]
+    assert crossed == sorted(crossed)
+    assert "I · J2 · I" in products
+
+
+def test_row_norms_are_those_of_the_paths():
+    paths = residual_paths(2)
+    shown = texts(viz.draw(paths))
+    for path in paths:
+        assert viz.text.value(float(np.linalg.norm(path.product()))) in shown
+    assert viz.text.value(float(np.linalg.norm(paths.gradient()))) in shown
+
+
+def test_the_figure_says_what_it_is_exact_for():
+    assert any(
+        text.startswith("exact for gradients at the recorded activations")
+        for text in texts(viz.draw(residual_paths(2)))
+    )
+
+
+def test_the_red_arcs_lie_above_the_axis_and_are_the_thickest_lines():
+    layout = viz.draw(residual_paths(3)).layout
+    axis = next(shape.y for shape in layout.shapes if shape.key == "input")
+    arcs = [c for c in layout.curves if c.style == "identity" and c.smooth]
+    assert len(arcs) == 3
+    assert all(y < axis for arc in arcs for _, y in arc.points)
+    assert viz.style.STYLES["identity"].width == max(s.width for s in viz.style.STYLES.values())
+
+
+def test_a_plain_chain_has_nothing_red():
+    layout = viz.draw(plain_paths(3)).layout
+    assert not {"identity", "text identity"} & {item.style for item in layout.items}
+
+
+def test_a_projection_is_a_dashed_arc_with_a_square_and_breaks_the_red_line():
+    layout = viz.draw(convolutional_paths()).layout
+    axis = next(shape.y for shape in layout.shapes if shape.key == "input")
+    above = [s for s in layout.shapes if s.style == "square" and s.y < axis - 20]
+    assert [square.title.split()[0] for square in above] == ["proj"]
+    arcs = [c for c in layout.curves if c.smooth and c.style == "identity"]
+    assert len(arcs) == 2
+
+
+def test_a_window_is_stated():
+    shown = texts(viz.draw(convolutional_paths(window=True)))
+    stated = [text for text in shown if "weight layers counted from" in text]
+    assert len(stated) == 1
+    assert "the end of block 3 back to the start of block 1" in stated[0]
+
+
+def test_branches_list_their_own_layers():
+    shown = texts(viz.draw(three_ways()))
+    assert {"A1", "A2", "A3", "sigmoid′"} <= set(shown)
+
+
+def test_an_activation_between_blocks_is_drawn_between_them():
+    x = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    h = x
+    for k in range(2):
+        h = tg.relu(h + h @ tg.parameter(np.eye(3), name=f"W_{k}"))
+    shown = texts(viz.draw(tg.paths(h.sum(), x)))
+    assert "1 weight-free of 4" in shown
+    assert "I · R1 · I" in shown
+
+
+def test_paths_off_the_choice_are_faded_and_the_set_is_stated():
+    figure = viz.draw(residual_paths(3).weight_free())
+    faded = [shape for shape in figure.layout.shapes if shape.faded and shape.style == "square"]
+    assert len(faded) == 6
+    assert any("chosen among 8" in text for text in texts(figure))
+
+
+def test_a_deep_chain_is_collapsed_and_says_how_many_blocks_it_hides():
+    figure = viz.draw(residual_paths(50))
+    assert {"× 47", "blocks 3 … 49"} <= set(texts(figure))
+    assert sum(shape.double for shape in figure.layout.shapes) == 2  # the box, and its legend
+
+
+def test_six_hundred_blocks_are_counted_exactly():
+    figure = viz.draw(residual_paths(600))
+    assert "1 weight-free of 2⁶⁰⁰" in texts(figure)
+    assert str(2**600) in figure.svg
+    assert len(figure.svg) < 200_000
+
+
+def test_a_block_with_too_many_ways_is_a_box_with_their_number():
+    shown = texts(viz.draw(many_ways()))
+    assert shown.count("5 ways") == shown.count("2 weight-free") == 2
+    assert "4 weight-free of 25" in shown
+
+
+def test_no_cotangent_means_no_norms_but_every_row():
+    x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
+    shown = texts(viz.draw(tg.paths(x + 3 * tg.tanh(x), x)))
+    assert "sum of the 2 rows" in shown
+    assert "gradient norm" not in shown
+
+
+# Empty and wrong
+
+
+def test_an_empty_set_says_no_path():
+    x = tg.tensor(1.0, requires_grad=True)
+    other = tg.tensor(1.0, requires_grad=True)
+    figure = viz.draw(tg.paths(x * x, other))
+    assert "no path" in texts(figure)
+
+
+def test_a_path_of_no_edges_is_drawn():
+    x = tg.tensor(1.0, requires_grad=True, name="x")
+    assert "1 weight-free of 1" in texts(viz.draw(tg.paths(x, x)))
+
+
+@pytest.mark.parametrize("wrong", [np.ones(3), 1.5, None, "loss", [1, 2]])
+def test_what_cannot_be_drawn_is_an_error_that_says_what_can(wrong):
+    with pytest.raises(FigureError, match=r"tg\.paths"):
+        viz.draw(wrong)
+
+
+def test_an_unrecorded_tensor_is_an_error():
+    with pytest.raises(GraphError, match="recorded"):
+        viz.draw(tg.tensor([1.0]))

@@ -1,0 +1,196 @@
+"""The figure of any recorded graph."""
+
+import itertools
+import shutil
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+import tinygrad_res as tg
+import viz
+from tinygrad_res.errors import FigureError
+from viz import engine
+from viz.graph_view import count_paths, view_graph
+
+pytest.importorskip("pygraphviz")
+
+
+def block(x, k, width=4):
+    rng = np.random.default_rng(k)
+    with tg.scope(f"block{k}"), tg.scope("branch", branch=True):
+        inner = tg.relu(x @ tg.parameter(rng.standard_normal((width, width)), name=f"W_{k}"))
+    with tg.scope(f"block{k}"):
+        return x + inner
+
+
+def net(blocks):
+    x = tg.tensor(np.ones((2, 4)), requires_grad=True, name="x")
+    h = x
+    for k in range(blocks):
+        h = block(h, k)
+    return h.sum()
+
+
+def edges(figure, style=None):
+    """The gradient's arrows that stand for edges."""
+    return [
+        curve for curve in figure.layout.curves
+        if curve.tail and curve.style != "forward" and style in (None, curve.style)
+    ]  # fmt: skip
+
+
+def texts(figure):
+    root = ET.fromstring(figure.svg)
+    return ["".join(e.itertext()) for e in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_every_edge_is_drawn_and_parallel_ones_apart():
+    x = tg.tensor(2.0, requires_grad=True, name="x")
+    figure = viz.draw(x * x)
+    first, second = edges(figure)
+    assert (first.tail, first.head) == (second.tail, second.head)
+    assert max(abs(a[1] - b[1]) for a, b in zip(first.points, second.points, strict=False)) > 5
+    assert "2 gradient paths back to x" in texts(figure)
+
+
+def test_as_many_arrows_as_edges_and_boxes_as_nodes():
+    loss = net(2)
+    graph, figure = tg.graph(loss), viz.draw(loss)
+    assert len(edges(figure)) == len(graph.edges)
+    assert len({s.key for s in figure.layout.shapes if s.key}) == len(graph.nodes)
+
+
+def test_a_graph_and_its_loss_give_the_same_figure():
+    loss = net(1)
+    assert viz.draw(loss).svg == viz.draw(tg.graph(loss)).svg
+
+
+def test_edges_follow_the_design_language():
+    figure = viz.draw(net(2))
+    assert len(edges(figure, "weight")) == 2
+    assert len(edges(figure, "activation")) == 2
+    assert len(edges(figure, "identity")) == 3  # two shortcuts, and the sum to the loss
+    assert sum(bool(shape.sign) for shape in figure.layout.shapes) == 3  # two, and the legend's
+    squares = [s for s in figure.layout.shapes if s.style == "square" and s.key]
+    assert len(squares) == 2
+
+
+def test_without_weights_nothing_is_called_weight_free():
+    x = tg.tensor(2.0, requires_grad=True, name="x")
+    figure = viz.draw(x + tg.tanh(x))
+    assert not edges(figure, "identity")
+    assert not any("weight-free" in text for text in texts(figure))
+
+
+def test_data_flows_left_to_right():
+    figure = viz.draw(net(2))
+    place = {shape.key: shape.x for shape in figure.layout.shapes if shape.key}
+    for curve in figure.layout.curves:
+        if curve.tail and curve.style == "forward":
+            assert place[curve.tail] < place[curve.head]
+
+
+def test_scopes_are_clusters_that_hold_their_nodes():
+    figure = viz.draw(net(2))
+    clusters = {s.title: s.box for s in figure.layout.shapes if s.style == "cluster"}
+    assert {"block0", "block1", "branch"} == set(clusters)
+    relu = next(label for label in figure.layout.labels if label.text == "relu")
+    left, top, right, bottom = clusters["block0"]
+    assert left < relu.x < right and top < relu.y < bottom
+
+
+def test_values_show_shape_and_dtype():
+    assert {"2×4 float64", "4×4 float64", "scalar float64"} <= set(texts(viz.draw(net(1))))
+
+
+@pytest.mark.parametrize("loss", [net(1), net(3), net(40)], ids=["small", "medium", "collapsed"])
+def test_labels_of_boxes_do_not_overlap_and_stay_inside(loss):
+    layout = viz.draw(loss).layout
+    for a, b in itertools.combinations(layout.labels, 2):
+        wide = min(a.box[2], b.box[2]) - max(a.box[0], b.box[0])
+        high = min(a.box[3], b.box[3]) - max(a.box[1], b.box[1])
+        assert wide <= 1 or high <= 1, (a.text, b.text)
+    for item in layout.items:
+        left, top, right, bottom = item.box
+        assert left >= 0 and top >= 0 and right <= layout.width and bottom <= layout.height
+
+
+def test_path_counts_are_those_of_paths():
+    x = tg.tensor(np.ones((2, 4)), requires_grad=True, name="x")
+    loss = block(block(x, 1), 2).sum()
+    (found,) = count_paths(tg.graph(loss))
+    paths = tg.paths(loss, x)
+    assert (found.count, found.weight_free) == (paths.count(), paths.weight_free().count())
+
+
+def test_a_large_graph_is_drawn_by_scope_and_says_so():
+    graph = tg.graph(net(30))
+    figure = viz.draw(graph)
+    assert sum(bool(shape.key) for shape in figure.layout.shapes) <= 40
+    assert any("each scope is drawn as one box" in text for text in texts(figure))
+
+
+def test_a_large_graph_without_scopes_is_cut_in_its_middle_and_says_so():
+    x = tg.tensor(1.0, requires_grad=True, name="x")
+    y = x
+    for _ in range(1000):
+        y = tg.tanh(y)
+    view = view_graph(tg.graph(y), 120, [0])
+    assert len(view.boxes) == 13
+    assert sum(box.size for box in view.boxes) == 1001
+    assert "the middle of the record" in view.note
+
+
+def test_collapsed_edges_keep_their_number():
+    x = tg.tensor(np.ones(3), requires_grad=True, name="x")
+    with tg.scope("many"):
+        y = x * 2 + x * 3 + x * 4
+    view = view_graph(tg.graph(y.sum()), 3, [0])
+    assert [arrow.times for arrow in view.arrows if arrow.operand == 0] == [3]
+
+
+def test_paths_of_one_tangled_block_are_shown_in_their_graph():
+    x = tg.tensor(np.ones((2, 4)), requires_grad=True, name="x")
+    h = x
+    for k in range(3):
+        h = tg.relu(h @ tg.parameter(np.eye(4), name=f"W_{k}")) + h + x
+    unused = tg.parameter(np.ones((2, 4)), name="bias")
+    figure = viz.draw(tg.paths((h * x + unused).sum(), x))
+    assert any("gradient paths back to x" in text for text in texts(figure))
+    assert any(curve.faded for curve in figure.layout.curves)
+
+
+def test_without_graphviz_the_error_names_every_way_to_get_it(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pygraphviz", None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(FigureError, match=r"pygraphviz>=2.*apt install graphviz.*tg\.paths"):
+        viz.draw(net(1))
+
+
+def test_a_dot_program_is_used_where_there_is_no_wheel(monkeypatch, tmp_path):
+    answer = engine.lay_out("digraph { a -> b }")
+    program = tmp_path / "dot"
+    program.write_text(
+        f"#!/bin/sh\ncat > /dev/null\ncat <<'END'\n{__import__('json').dumps(answer)}\nEND\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setitem(__import__("sys").modules, "pygraphviz", None)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert engine.lay_out("digraph { a -> b }") == answer
+
+
+def test_a_program_that_fails_is_an_error(monkeypatch, tmp_path):
+    program = tmp_path / "dot"
+    program.write_text("#!/bin/sh\nexit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setitem(__import__("sys").modules, "pygraphviz", None)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(FigureError, match="failed"):
+        engine.lay_out("digraph { a -> b }")
+
+
+def test_source_holds_names_as_text():
+    source = viz.draw(net(1)).source
+    assert 'label="matmul 2×4 float64"' in source
+    assert "style=dashed" in source

@@ -1,0 +1,255 @@
+"""Files, notebooks and plots: formats, atomic writes, and names that mean harm."""
+
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+import tinygrad_res as tg
+import viz
+from tinygrad_res.errors import FigureError
+from viz.dot import quoted
+from viz.text import clean
+
+EVIL = [
+    '"</script><script>alert(1)</script>',
+    "<b>bold</b>",
+    '"]; evil -> node; x [label="',
+    "back\\slash \\n \\",
+    "line\nbreak\rand\ttab\x00\x1b",
+    "z" * 300,
+    "权重矩阵🙂",
+    "&amp; ]]> --> <!--",
+    "$\\frac{1}{2}$ %s {0}",
+    "\ud800 lone",
+]
+
+
+def net(name="x"):
+    rng = np.random.default_rng(0)
+    x = tg.tensor(rng.standard_normal((2, 3)), requires_grad=True, name=name)
+    with tg.scope(name.replace("/", "")):
+        h = tg.relu(x @ tg.parameter(rng.standard_normal((3, 3)), name=name))
+        loss = (x + h @ tg.parameter(rng.standard_normal((3, 3)), name=name)).sum()
+    return x, loss
+
+
+def figures(name="x"):
+    x, loss = net(name)
+    return viz.draw(tg.paths(loss, x)), viz.draw(loss)
+
+
+# Names
+
+
+@pytest.mark.parametrize("name", EVIL)
+def test_names_cannot_leave_their_text(name):
+    known = {f"{{http://www.w3.org/2000/svg}}{tag}" for tag in
+             ("svg", "title", "desc", "style", "rect", "circle", "path", "g", "text", "tspan")}  # fmt: skip
+    for figure in figures(name):
+        root = ET.fromstring(figure.svg)
+        assert {element.tag for element in root.iter()} <= known
+        assert "<script" not in figure.svg
+        assert "<b>" not in figure.svg
+
+
+@pytest.mark.parametrize("name", EVIL)
+def test_names_cannot_add_nodes_to_dot(name):
+    pygraphviz = pytest.importorskip("pygraphviz")
+    for harmless, figure in zip(figures("x"), figures(name), strict=True):
+        expected = pygraphviz.AGraph(strict=False, string=harmless.source)
+        found = pygraphviz.AGraph(strict=False, string=figure.source)
+        assert len(found.nodes()) == len(expected.nodes())
+        assert len(found.edges()) == len(expected.edges())
+
+
+@pytest.mark.parametrize("name", EVIL)
+def test_names_reach_png_and_pdf(name, tmp_path):
+    for figure in figures(name):
+        figure.save(tmp_path / "a.png")
+        figure.save(tmp_path / "a.pdf")
+
+
+def test_a_long_name_is_shortened_on_the_figure_and_whole_in_its_title():
+    figure, _ = figures("z" * 300)
+    assert all(len(label.text) < 200 for label in figure.layout.labels)
+    assert "z" * 300 in figure.svg
+
+
+def test_clean_leaves_one_printable_line():
+    assert clean("a\nb\x00\u202ec") == "a b c"
+
+
+def test_a_dot_string_ends_where_it_should():
+    assert quoted('a"b\\') == '"a\\"b\\\\"'
+
+
+# Formats
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path):
+    first, second = figures()[0], figures()[0]
+    assert first.svg == second.svg
+    assert first.source == second.source
+    for ending in ("png", "pdf"):
+        a = first.save(tmp_path / f"a.{ending}").read_bytes()
+        assert a == second.save(tmp_path / f"b.{ending}").read_bytes()
+
+
+def test_ids_of_two_figures_differ():
+    one, other = figures()
+    ids = [
+        {element.get("id") for element in ET.fromstring(figure.svg).iter() if element.get("id")}
+        for figure in (one, other)
+    ]
+    assert ids[0] and ids[1] and not ids[0] & ids[1]
+
+
+@pytest.mark.parametrize(("ending", "magic"), [("png", b"\x89PNG"), ("pdf", b"%PDF")])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_files_are_what_their_ending_says(ending, magic, theme, tmp_path):
+    for figure in figures():
+        content = figure.save(tmp_path / f"a.{ending}", theme=theme).read_bytes()
+        assert content.startswith(magic)
+        assert len(content) > 5_000
+
+
+def test_the_ending_is_read_in_either_case(tmp_path):
+    assert figures()[0].save(tmp_path / "A.SVG").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_own_layouts_are_dot_with_positions():
+    source = figures()[0].source
+    assert source.startswith("digraph")
+    assert 'pos="' in source
+
+
+def test_an_svg_describes_itself_and_follows_the_colour_scheme():
+    x, loss = net()
+    svg = viz.draw(tg.paths(loss, x)).svg
+    root = ET.fromstring(svg)
+    assert root.get("role") == "img"
+    assert "prefers-color-scheme:dark" in svg
+    title, desc = (root.find(f"{{http://www.w3.org/2000/svg}}{tag}") for tag in ("title", "desc"))
+    assert "1 weight-free of 2" in title.text
+    assert "2 gradient paths" in desc.text and "nodes" in desc.text
+    assert root.get("aria-labelledby").split() == [title.get("id"), desc.get("id")]
+
+
+def test_a_notebook_gets_svg():
+    figure = figures()[0]
+    bundle = figure._repr_mimebundle_()
+    assert bundle["image/svg+xml"] == figure.svg
+
+
+# Writing
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    target = tmp_path / "a.svg"
+    target.write_text("old")
+
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(FigureError, match=r"a\.svg.*No space left"):
+        figures()[0].save(target)
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.svg"]
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(FigureError, match=r"nowhere.*choose a folder"):
+        figures()[0].save(tmp_path / "nowhere" / "a.svg")
+
+
+def test_an_unknown_ending_is_an_error_that_lists_the_known(tmp_path):
+    with pytest.raises(FigureError, match=r"\.svg, \.pdf, \.png, \.dot"):
+        figures()[0].save(tmp_path / "a.gif")
+
+
+def test_importing_viz_loads_no_plotting_library():
+    code = "import sys, viz; print({'matplotlib', 'pygraphviz'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+# Plots
+
+
+def test_plot_paths_keeps_exact_counts_and_norms():
+    x, loss = net()
+    paths = tg.paths(loss, x)
+    plot = viz.plot_paths(paths)
+    assert plot.counts == {0: 1, 2: 1}
+    for degree, part in paths.gradient_by("weight").items():
+        assert plot.norms[degree] == pytest.approx(np.linalg.norm(part))
+
+
+def test_plot_paths_of_two_to_the_six_hundredth():
+    x = tg.tensor(np.ones((1, 2)), requires_grad=True, name="x")
+    h = x
+    for _ in range(600):
+        h = h + tg.relu(h @ tg.parameter(np.eye(2) * 0.01))
+    plot = viz.plot_paths(tg.paths(h.sum(), x), max_degree=3)
+    assert sum(plot.counts.values()) == 2**600
+    assert set(plot.norms) == {0, 1, 2, 3}
+    upper, lower = plot.figure.axes
+    assert upper.get_title(loc="left") == "1 weight-free of 2⁶⁰⁰"
+    assert [text.get_text() for text in upper.texts] == ["weight-free: 1"]
+    assert "computed up to 3" in [text.get_text() for text in lower.texts]
+    assert upper.get_shared_x_axes().joined(upper, lower)
+
+
+@pytest.mark.parametrize(
+    ("ending", "magic"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
+)
+def test_a_plot_saves_itself(ending, magic, tmp_path):
+    x, loss = net()
+    path = viz.plot_paths(tg.paths(loss, x)).save(tmp_path / f"a.{ending}")
+    assert path.read_bytes().startswith(magic)
+
+
+def test_a_plot_shows_itself_as_png():
+    x, loss = net()
+    bundle = viz.plot_paths(tg.paths(loss, x), by="length")._repr_mimebundle_()
+    assert bundle["image/png"].startswith(b"\x89PNG")
+
+
+def test_a_vector_output_is_plotted_without_norms():
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    plot = viz.plot_paths(tg.paths(x + tg.tanh(x), x))
+    assert plot.norms == {} and len(plot.figure.axes) == 1
+
+
+def test_norms_too_small_to_square_are_plotted():
+    x = tg.tensor(np.ones((1, 2)), requires_grad=True)
+    loss = (x @ tg.parameter(np.eye(2) * 1e-100) @ tg.parameter(np.eye(2) * 1e-100)).sum()
+    plot = viz.plot_paths(tg.paths(loss, x))
+    assert plot.norms[2] == pytest.approx(np.sqrt(2) * 1e-200)
+
+
+def test_plotting_leaves_pyplot_alone():
+    code = (
+        "import sys, tinygrad_res as tg, viz; x = tg.tensor(1., requires_grad=True);"
+        "p = tg.paths(x * x, x); viz.plot_paths(p)._repr_mimebundle_();"
+        "print('matplotlib.pyplot' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("wrong", [np.ones(3), 1.5, None])
+def test_only_paths_are_plotted(wrong):
+    with pytest.raises(FigureError, match=r"tg\.paths"):
+        viz.plot_paths(wrong)
+
+
+def test_an_empty_set_is_not_plotted():
+    x, other = (tg.tensor(1.0, requires_grad=True) for _ in range(2))
+    with pytest.raises(FigureError, match="no path"):
+        viz.plot_paths(tg.paths(x * x, other))
