@@ -11,6 +11,7 @@ import pytest
 
 import tinygrad_res as tg
 from tinygrad_res.errors import GradientError, ShapeError
+from tinygrad_res.sweeps import ancestry, pull
 
 
 def tracked(values, **options):
@@ -213,6 +214,29 @@ def test_frozen_parameters_get_no_gradient():
     assert not (w * w).requires_grad
 
 
+def test_what_is_computed_from_frozen_parameters_alone_is_recorded_as_a_weight():
+    w = tg.parameter([[1.0, 2.0]], requires_grad=False)
+    x = tracked([[3.0]])
+
+    derived, mixed = 2 * w.T, w * [1.0, 2.0]
+    (x @ w @ derived).sum().backward()
+
+    assert derived._node is not None
+    assert mixed._node is None
+    assert not derived.requires_grad
+    same(x.grad, [[10]])
+
+
+def test_a_sweep_gives_what_arrives_at_a_node_on_the_way_as_well():
+    x = tracked(3.0)
+    y = x * x
+    z = y * y
+
+    arrived = pull({z._node: np.array(1.0)}, ancestry([z._node]), [y._node, x._node])
+
+    assert arrived == {y._node: 18.0, x._node: 108.0}
+
+
 def test_a_dropped_leaf_is_no_obstacle():
     x = tracked(2.0)
     y = x * tracked(3.0)
@@ -337,22 +361,24 @@ def test_a_scope_inside_no_grad_records_nothing():
 
 
 def test_two_threads_record_at_once_without_disturbing_each_other():
-    barrier, found = threading.Barrier(2), {}
+    step, found = threading.Barrier(2, timeout=60), {}
 
     def record():
         x = tracked(np.ones(3))
-        barrier.wait()
         with tg.scope("recorded"):
+            step.wait()  # the other thread is under no_grad now
             for _ in range(300):
                 y = (x * x + x).sum()
+            step.wait()
         y.backward()
         found["recorded"] = x.grad.numpy(), y._node.scope.path
 
     def evaluate():
         x = tracked(np.ones(3))
-        barrier.wait()
         with tg.no_grad():
+            step.wait()
             found["evaluated"] = [(x * x + x).sum().requires_grad for _ in range(300)]
+            step.wait()
 
     threads = [threading.Thread(target=f) for f in (record, evaluate)]
     for thread in threads:

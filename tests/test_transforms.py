@@ -233,8 +233,12 @@ def test_convolution_of_an_empty_batch_has_empty_gradients():
 def test_wrong_counts_of_arguments_are_refused():
     with pytest.raises(UsageError, match="argnums 2, but there are 1 arguments"):
         tg.grad(lambda x: x, 2)(1.0)
+    with pytest.raises(UsageError, match="argnums 0, but there are 0 arguments"):
+        tg.grad(lambda: tg.tensor(1.0))()
     with pytest.raises(UsageError, match="argnums 1, but there are 1 arguments"):
         tg.hvp(lambda x: x, 1)(1.0, 1.0)
+    with pytest.raises(UsageError, match=r"argnums \(0, -1\) name an argument twice"):
+        tg.grad(lambda x: x, (0, -1))(1.0)
     with pytest.raises(UsageError, match="1 primals, but 2 tangents"):
         tg.jvp(lambda x: x, (1.0,), (1.0, 1.0))
     with pytest.raises(ShapeError, match="jvp: the tangent"):

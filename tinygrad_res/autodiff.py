@@ -138,6 +138,8 @@ def _call(name: str, f: Callable[..., Any], args: Sequence[Any], argnums: Sequen
         for i in argnums:
             if not -len(args) <= i < len(args):
                 raise UsageError(f"{name}: argnums {i}, but there are {len(args)} arguments")
+            if arguments[i] is not args[i]:
+                raise UsageError(f"{name}: argnums {argnums} name an argument twice")
             arguments[i] = _entry(name, args[i], outside)
             inputs.append(arguments[i])
         output = f(*arguments, **kwargs)
