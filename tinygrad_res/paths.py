@@ -18,6 +18,7 @@ sums over paths do not.
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 import sys
@@ -196,11 +197,15 @@ class Paths:
         A path of this set is one path from each segment, in a row.  A residual block is a
         segment with a shortcut and a branch.  Degrees are counted within the segment.
         """
-        joints = self.joints()
-        return tuple(
-            Paths(self.graph, a.index, b.index, None, None, (a.index, b.index), self._alive)
-            for a, b in itertools.pairwise(joints)
+        joints = [joint.index for joint in self.joints()][::-1]
+        shares: list[list[int]] = [[] for _ in joints[1:]]
+        for e in self._alive:
+            shares[bisect.bisect_left(joints, self.graph.edges[e].source) - 1].append(e)
+        found = (
+            Paths(self.graph, a, b, None, None, (a, b), frozenset(share))
+            for (b, a), share in zip(itertools.pairwise(joints), shares, strict=True)
         )
+        return tuple(found)[::-1]
 
     # Which path
 
@@ -333,14 +338,16 @@ class Paths:
 
     def _on_a_path(self, alive: frozenset[int] | None) -> frozenset[int]:
         """Return the edges among ``alive`` that some path from source to target uses."""
-        below = self.graph.reached(self.source, alive)
-        above = self.graph.reaching(self.target, alive)
-        return frozenset(
-            edge.index
-            for edge in self.graph.edges
-            if edge.source in below and edge.target in above
-            and (alive is None or edge.index in alive)
-        )
+        edges = self.graph.edges
+        kept = edges if alive is None else [edges[e] for e in sorted(alive)]
+        below, above = {self.source}, {self.target}
+        for edge in reversed(kept):
+            if edge.source in below:
+                below.add(edge.target)
+        for edge in kept:
+            if edge.target in above:
+                above.add(edge.source)
+        return frozenset(e.index for e in kept if e.source in below and e.target in above)
 
     def _narrowed(self, alive: Any) -> Paths:
         return Paths(

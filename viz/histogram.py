@@ -65,6 +65,7 @@ def _mark(canvas: Canvas, tops: dict[int, tuple[float, float]], base: float, fre
     canvas.add(
         Curve(((at, base), (at, level)), "identity"),
         Shape("circle", at, level, 9, 9, "bar free"),
+        Shape("box", at - 5 + label.width / 2, above - 4, label.width + 4, 15, "ground"),
         label.moved(0.0, above),
     )
 

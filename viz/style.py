@@ -69,6 +69,7 @@ STYLES: dict[str, Style] = {
     "leader": Style(stroke="identity", width=0.9),
     "stem": Style(stroke="weight", width=1.6),
     "bar free": Style(fill="identity"),
+    "ground": Style(fill="paper"),
     "rule": Style(stroke="faint", width=0.9),
     "axis": Style(stroke="quiet", width=0.9),
     # texts
