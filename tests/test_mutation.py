@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -84,6 +87,33 @@ def test_gradients_of_one_call_are_arrays_of_their_own():
     g *= 5
 
     same(h, [1, 1])
+
+
+@pytest.mark.parametrize(
+    "twin", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
+)
+def test_a_copy_is_a_leaf_of_its_own(twin):
+    x = tg.parameter(np.array([1.0, 2.0], np.float32), name="w", requires_grad=True)
+
+    y = twin(x)
+    (y * y).sum().backward()
+    x.data = [5.0, 6.0]
+
+    assert (type(y), y.name, y.dtype, x.grad) == (tg.Parameter, "w", np.float32, None)
+    same(y.grad, [2, 4])
+    same(y, [1, 2])
+
+
+def test_copies_of_tensors_that_want_no_gradient_want_none():
+    frozen = tg.parameter([1.0], requires_grad=False)
+
+    assert not copy.deepcopy(frozen).requires_grad
+    assert not copy.deepcopy(tg.tensor([1.0]) * 2).requires_grad
+
+
+def test_a_computed_tensor_is_not_copied():
+    with pytest.raises(GradientError, match=r"copy: .* computed by multiply"):
+        copy.deepcopy(tracked([1.0]) * 2)
 
 
 def test_data_is_read_only_and_numpy_is_a_copy():

@@ -148,6 +148,19 @@ class Tensor:
             parts.append("requires_grad=True")
         return f"{type(self).__name__.lower()}({', '.join(parts)})"
 
+    def __reduce__(self) -> Any:
+        """Copy or pickle values, name and whether a gradient is wanted: a leaf of its own.
+
+        Raises:
+            GradientError: the tensor was computed; a copy would lose how.
+        """
+        if self.requires_grad and not isinstance(self._node, Leaf):
+            raise GradientError(
+                f"copy: this tensor was computed by {self._node.primitive}; a copy would lose "  # type: ignore[union-attr]
+                "its record. Copy the values: tg.tensor(values)"
+            )
+        return _leaf, (type(self), self._array, self.requires_grad, self.name, None)
+
     # Derivatives
 
     def backward(self, cotangent: Any = None, create_graph: bool = False) -> None:
