@@ -188,10 +188,15 @@ _NUMBERS = frozenset((int, float, bool))
 
 def _constant(primitive: Primitive, value: Any, args: Sequence[Any]) -> Any:
     """Turn a plain operand into an array that nobody else can change, where ``args`` are."""
-    kinds = (type(raw(a)) for a in (value, *args) if backend.is_array(a))
     try:
-        xp = backend.modules[next(kinds, np.ndarray)]
-        array = value.copy() if backend.is_array(value) else np.asarray(value)
+        if backend.is_array(value):
+            xp = backend.modules[type(value)]
+            array = value.copy()
+        else:
+            xp = backend.modules[
+                next((type(raw(a)) for a in args if backend.is_array(a)), np.ndarray)
+            ]
+            array = np.asarray(value)
     except ValueError as error:
         raise ShapeError(
             f"{primitive}: lists of unequal lengths make no array: {error}"

@@ -72,7 +72,9 @@ def where(condition: Any, x: Any, y: Any) -> Tensor:
     if not backend.is_array(condition):
         like = next((raw(a) for a in (x, y) if backend.is_array(a)), np.empty(0))
         condition = backend.namespace(like).asarray(condition)
-    return chosen(not_equal(condition, False), x, y)
+    if condition.dtype != bool:
+        condition = not_equal(condition, False)
+    return chosen(condition, x, y)
 
 
 def astype(x: Any, dtype: Any) -> Tensor:
