@@ -269,6 +269,28 @@ def test_a_deep_chain_is_collapsed_and_says_how_many_blocks_it_hides():
     assert sum(shape.double for shape in figure.layout.shapes) == 2  # the box, and its legend
 
 
+@pytest.mark.parametrize("blocks", [5, 9, 50])
+def test_the_words_at_degree_zero_stand_above_the_bars_beside_them(blocks):
+    layout = viz.draw(residual_paths(blocks)).layout
+    marks = [label for label in layout.labels if label.style == "text identity"][-2:]
+    tops = [shape for shape in layout.shapes if shape.style in ("bar", "bar free")]
+    assert marks[0].text.split() == ["1", "weight-free"]
+    for label in marks:
+        assert not any(overlap(label.box, shape.box) for shape in tops)
+        beside = [s for s in tops if label.box[0] <= s.x <= label.box[2]]
+        assert beside and all(label.box[3] < shape.y for shape in beside)
+
+
+def test_bars_stand_at_the_logarithms_of_the_counts():
+    layout = viz.draw(residual_paths(9)).layout
+    tops = [s for s in layout.shapes if s.style in ("bar", "bar free")]
+    heights = [s.y for s in sorted(tops, key=lambda s: s.x)[:10]]
+    counts = list(residual_paths(9).count_by("weight").values())
+    slope, _ = np.polyfit(np.log10(counts), heights, 1)
+    assert slope < 0
+    assert np.allclose(np.diff(heights), slope * np.diff(np.log10(counts)))
+
+
 def test_six_hundred_blocks_are_counted_exactly():
     figure = viz.draw(residual_paths(600))
     assert "1 weight-free of 2⁶⁰⁰" in texts(figure)

@@ -91,6 +91,19 @@ def test_data_flows_left_to_right():
             assert place[curve.tail] < place[curve.head]
 
 
+def test_the_gradient_runs_from_an_output_to_its_operand():
+    figure = viz.draw(net(2))
+    boxes = {shape.key: shape.box for shape in figure.layout.shapes if shape.key}
+
+    def touches(point, box):
+        return box[0] - 7 <= point[0] <= box[2] + 7 and box[1] - 7 <= point[1] <= box[3] + 7
+
+    for curve in edges(figure):
+        assert touches(curve.points[0], boxes[curve.tail])
+        assert touches(curve.points[-1], boxes[curve.head])
+        assert boxes[curve.tail][0] > boxes[curve.head][0]
+
+
 def test_scopes_are_clusters_that_hold_their_nodes():
     figure = viz.draw(net(2))
     clusters = {s.title: s.box for s in figure.layout.shapes if s.style == "cluster"}

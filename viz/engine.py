@@ -27,7 +27,6 @@ def lay_out(source: str) -> dict[str, Any]:
     except ImportError:
         return _by_program(source)
     try:
-        # the default, strict=True, would merge parallel edges
         answer = pygraphviz.AGraph(strict=False, string=source).draw(format="json", prog="dot")
     except (OSError, ValueError, RuntimeError) as error:
         raise FigureError(f"draw: Graphviz failed: {error}") from error
