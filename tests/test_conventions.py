@@ -64,6 +64,12 @@ def test_whole_powers_of_zero_have_finite_derivatives(exponent):
     assert tg.grad(tg.grad(lambda x: x**exponent))(0.0) == (2.0 if exponent == 2 else 0.0)
 
 
+@pytest.mark.parametrize("base", [-2.0, 0.0, np.array(-2.0), np.array(0.0)])
+def test_a_base_that_is_not_positive_gives_no_derivative_by_the_exponent(base):
+    assert tg.grad(lambda y: base**y)(2.0) == 0.0
+    assert tg.grad(tg.grad(lambda y: base**y))(2.0) == 0.0
+
+
 def test_an_exponent_of_zero_keeps_its_mixed_derivative():
     # d/dx d/dy x**y = x**(y-1) (1 + y log x), at y = 0: 1/x
     for first, then in ((0, 1), (1, 0)):

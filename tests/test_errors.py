@@ -79,6 +79,7 @@ CASES = [
     (lambda: tg.tensor([1.0], dtype="number"), DtypeError, "tensor: 'number' is no dtype: use float, int or bool"),
     (lambda: X.astype("number"), DtypeError, "astype: 'number' is no dtype: use float, int or bool"),
     (lambda: X + None, DtypeError, "add: cannot use an operand of type NoneType and dtype object: pass tensors, arrays or real numbers"),
+    (lambda: tg.tensor(np.ones(2, np.uint8)) + 300, DtypeError, "add: cannot work on operands of type uint8, int: Python integer 300"),
     (lambda: -tg.tensor([True]), DtypeError, "negative: cannot work on operands of type bool"),
     (lambda: tg.grad(lambda x: x)(2), DtypeError, "grad: an argument of dtype int carries no gradient: pass floats"),
     (lambda: np.asarray(X), ConversionError, "np.asarray(tensor) would drop the record silently: use tensor.numpy()"),

@@ -1,0 +1,124 @@
+"""Recording is switched on and off, and filed under scopes, for each thread by itself."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+import tinygrad_res as tg
+from tinygrad_res.errors import GradientError
+
+
+def tracked(values):
+    return tg.tensor(values, requires_grad=True)
+
+
+def same(found, expected):
+    np.testing.assert_array_equal(found.numpy() if isinstance(found, tg.Tensor) else found, expected)
+
+
+def test_no_grad_records_nothing_but_derivatives_work_inside():
+    x = tracked([3.0])
+
+    with tg.no_grad():
+        y = x * x
+        g = tg.grad(lambda x: tg.grad(lambda x: (x**3).sum())(x).sum())(x)
+
+    assert not y.requires_grad
+    same(g, [18])
+    assert not g.requires_grad
+    assert (x * x).requires_grad
+
+
+def test_a_gradient_asked_to_be_recorded_is_recorded_under_no_grad_too():
+    x = tracked([3.0])
+    y = (x * x * x).sum()
+
+    with tg.no_grad():
+        y.backward(create_graph=True)
+    g, x.grad = x.grad, None
+    g.sum().backward()
+
+    same(x.grad, [18])
+
+
+def test_no_grad_ends_with_an_exception():
+    x = tracked([3.0])
+
+    with pytest.raises(KeyError), tg.no_grad():
+        raise KeyError
+
+    assert (x * x).requires_grad
+
+
+def test_backward_of_what_no_grad_made_says_so():
+    with tg.no_grad():
+        y = tracked(1.0) * 2
+        with pytest.raises(GradientError, match="no_grad"):
+            y.backward()
+    with pytest.raises(GradientError, match="requires_grad=True"):
+        y.backward()
+
+
+def test_stop_gradient_is_a_constant_in_every_mode():
+    def f(x):
+        return (x * tg.stop_gradient(x * x)).sum()
+
+    x = np.array([3.0])
+
+    same(tg.grad(f)(x), [9])
+    same(tg.jvp(f, (x,), (x,))[1], 27)
+    same(tg.hessian(f)(x), [[0]])
+
+
+def test_scopes_nest_and_end():
+    x = tracked([1.0])
+
+    with tg.scope("net"), tg.scope("block/1"):
+        y = x * 2
+    z = y * 2
+
+    assert y._node.scope.path == "net/block/1"
+    assert z._node.scope.path == ""
+
+
+def test_a_scope_inside_no_grad_records_nothing():
+    x = tracked([1.0])
+
+    with tg.no_grad(), tg.scope("net"):
+        y = x * 2
+
+    assert not y.requires_grad
+
+
+def test_two_threads_record_at_once_without_disturbing_each_other():
+    step, found = threading.Barrier(2, timeout=60), {}
+
+    def record():
+        x = tracked(np.ones(3))
+        with tg.scope("recorded"):
+            step.wait()  # the other thread is under no_grad now
+            for _ in range(300):
+                y = (x * x + x).sum()
+            step.wait()
+        y.backward()
+        found["recorded"] = x.grad.numpy(), y._node.scope.path
+
+    def evaluate():
+        x = tracked(np.ones(3))
+        with tg.no_grad():
+            step.wait()
+            found["evaluated"] = [(x * x + x).sum().requires_grad for _ in range(300)]
+            step.wait()
+
+    threads = [threading.Thread(target=f) for f in (record, evaluate)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    same(found["recorded"][0], [3, 3, 3])
+    assert found["recorded"][1] == "recorded"
+    assert found["evaluated"] == [False] * 300
