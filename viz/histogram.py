@@ -6,6 +6,7 @@ import math
 
 from . import text
 from .layout import Canvas, Curve, Label, Shape
+from .ticks import log_ticks, nice
 
 MOST_STEMS = 60
 
@@ -33,12 +34,11 @@ def draw_histogram(
     def place_of(degree: int) -> float:
         return x + 14 + (width - 28) * degree / max(longest, 1)
 
-    step = round(nice(span / 4))
-    for level in range(math.ceil(low / step) * step, math.floor(top) + 1, step):
+    for level, words in log_ticks(low, top):
         at = height_of(level)
         canvas.add(
             Curve(((x, at), (x + width, at)), "rule"),
-            Label(text.plain(power(level)), x - 8, at + 4, 10.5, "text quiet", "end"),
+            Label(text.plain(words), x - 8, at + 4, 10.5, "text quiet", "end"),
         )
     canvas.add(Curve(((x, base), (x + width, base)), "axis"))
     for degree in range(0, longest + 1, round(nice(longest / 6))):
@@ -70,15 +70,6 @@ def _mark(canvas: Canvas, tops: dict[int, tuple[float, float]], base: float, fre
     )
 
 
-def power(exponent: float) -> str:
-    """Return a power of ten as a tick label.
-
-    >>> power(15.0)
-    '10¹⁵'
-    """
-    return f"10{text.raised(round(exponent))}"
-
-
 def _bars(canvas: Canvas, tops: dict[int, tuple[float, float]], base: float) -> None:
     """Draw stems where there are few degrees, a filled outline where there are many."""
     if len(tops) <= MOST_STEMS:
@@ -92,9 +83,3 @@ def _bars(canvas: Canvas, tops: dict[int, tuple[float, float]], base: float) -> 
         Curve(((line[0][0], base), *line, (line[-1][0], base)), "area", filled=True),
         Curve(line, "stem"),
     )
-
-
-def nice(step: float) -> float:
-    """Return the next of 1, 2, 5, 10, 20, ... from ``step`` on."""
-    size = 10.0 ** math.floor(math.log10(max(step, 1.0)))
-    return next(size * f for f in (1, 2, 5, 10) if size * f >= step - 1e-9)

@@ -23,6 +23,7 @@ from . import text
 from .figure import write
 from .norms import norms_by
 from .style import PALETTE
+from .ticks import log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -179,9 +180,9 @@ def _panel(axes: Axes, logs: dict[int, float], longest: int, mark: str) -> None:
             color=_RED, weight="bold", size=9, annotation_clip=False,
         )  # fmt: skip
     axes.set_ylim(floor, high + 0.22 * span)
-    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    ticks = log_ticks(floor, high + 0.2 * span)
+    axes.set_yticks([at for at, _ in ticks], [words for _, words in ticks])
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    axes.yaxis.set_major_formatter(lambda level, _: f"10{text.raised(round(level))}")
     axes.grid(axis="y", color=_FAINT, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.tick_params(colors=_QUIET, labelsize=8.5, length=3)
