@@ -25,21 +25,21 @@ def log_ticks(low: float, high: float) -> list[tuple[float, str]]:
     >>> log_ticks(-0.1, 16.0)
     [(0, '10⁰'), (5, '10⁵'), (10, '10¹⁰'), (15, '10¹⁵')]
     >>> [label for _, label in log_ticks(-0.1, 0.6)]
-    ['1', '2']
+    ['1', '2', '3']
     """
     step = round(nice((high - low) / 4))
     levels = range(math.ceil(low / step) * step, math.floor(high) + 1, step)
     if len(levels) >= 3:
         return [(level, f"10{text.raised(level)}") for level in levels]
     decades = range(math.floor(low), math.floor(high) + 1)
-    for factors in ((1, 2, 5), tuple(range(1, 10))):
+    for factors in ((1, 2, 5), (1, 2, 3, 4, 5), range(1, 10)):
         found = [
             (k + math.log10(m), _label(m, k))
             for k in decades
             for m in factors
             if low <= k + math.log10(m) <= high
         ]
-        if len(found) >= 2:
+        if len(found) >= 3:
             break
     return found
 
@@ -48,4 +48,8 @@ def _label(m: int, k: int) -> str:
     """Write m times 10^k."""
     if -3 <= k <= 3:
         return f"{m * 10**k:g}" if k >= 0 else f"{m * 10.0**k:.{-k}f}"
-    return f"10{text.raised(k)}" if m == 1 else f"{m}{text.THIN_SPACE}·{text.THIN_SPACE}10{text.raised(k)}"
+    return (
+        f"10{text.raised(k)}"
+        if m == 1
+        else f"{m}{text.THIN_SPACE}·{text.THIN_SPACE}10{text.raised(k)}"
+    )
