@@ -241,6 +241,22 @@ def test_a_window_is_stated():
     assert "the end of block 3 back to the start of block 1" in stated[0]
 
 
+def test_weight_layers_outside_the_window_are_grey_squares_and_the_legend_says_so():
+    x = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    values = [x]
+    for k in range(4):
+        values.append(tg.tanh(values[-1] @ tg.parameter(np.eye(3), name=f"W_{k}")))
+    figure = viz.draw(tg.paths(values[-1].sum(), x, start=values[3], end=values[1]))
+    squares = [s for s in figure.layout.shapes if s.style.startswith("square") and s.title]
+    assert [s.style for s in squares] == [
+        "square uncounted",
+        "square",
+        "square",
+        "square uncounted",
+    ]
+    assert "weight layer outside the counted stretch" in texts(figure)
+
+
 def test_branches_list_their_own_layers():
     shown = texts(viz.draw(three_ways()))
     assert {"A1", "A2", "A3", "sigmoid′"} <= set(shown)

@@ -214,6 +214,16 @@ def test_a_plot_saves_itself(ending, magic, tmp_path):
     assert path.read_bytes().startswith(magic)
 
 
+def test_the_ticks_of_a_short_axis_are_distinct_and_true():
+    x = tg.tensor(1.0, requires_grad=True, name="x")
+    plot = viz.plot_paths(tg.paths(x * x + tg.tanh(x), x))
+    for axes in plot.figure.axes:
+        labels = [label.get_text() for label in axes.get_yticklabels()]
+        assert len(labels) == len(set(labels)) >= 2
+        for level, label in zip(axes.get_yticks(), labels, strict=True):
+            assert float(label) == pytest.approx(10**level)
+
+
 def test_a_plot_shows_itself_as_png():
     x, loss = net()
     bundle = viz.plot_paths(tg.paths(loss, x), by="length")._repr_mimebundle_()

@@ -35,11 +35,13 @@ class Step:
     Attributes:
         label: the weight's name, or the derivative, such as ``relu'``.
         shape: the weight's shape, as text, where it is known.
+        counted: whether it lies where weight layers are counted.
     """
 
     kind: Kind
     label: str
     shape: str = ""
+    counted: bool = True
 
 
 @dataclass(frozen=True)
@@ -165,18 +167,27 @@ class Chain:
         )
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """What lanes are read from: the graph, where weights count, which edges are used."""
+
+    graph: Graph
+    window: list[int]
+    used: set[int] | None
+
+
 def read_chain(paths: Paths) -> Chain:
     """Return the blocks and links that a set of paths runs through."""
     graph = paths.graph
     segments = paths.segments()[::-1]
-    used = _used_edges(paths, segments)
+    read = _Reading(graph, paths.window("weight"), _used_edges(paths, segments))
     parts: list[Block | Link] = []
     numbers = itertools.count(1)
     for single, group in itertools.groupby(segments, key=lambda segment: segment.count() == 1):
         if single:
-            parts.append(_link(graph, list(group)))
+            parts.append(_link(read, list(group)))
             continue
-        parts += [_block(graph, segment, next(numbers), used) for segment in group]
+        parts += [_block(read, segment, next(numbers)) for segment in group]
     return Chain(paths, _with_symbols(parts), graph.nodes[paths.target], graph.nodes[paths.source])
 
 
@@ -190,48 +201,50 @@ def _used_edges(paths: Paths, segments: tuple[Paths, ...]) -> set[int] | None:
     return {edge.index for path in paths for edge in path.edges}
 
 
-def _link(graph: Graph, segments: list[Paths]) -> Link:
+def _link(read: _Reading, segments: list[Paths]) -> Link:
     edges = [edge for segment in reversed(segments) for edge in segment[0].edges]
     ops = tuple(
-        graph.nodes[edge.source].op for edge in reversed(edges)
-        if graph.nodes[edge.source].op
+        read.graph.nodes[edge.source].op for edge in reversed(edges)
+        if read.graph.nodes[edge.source].op
     )  # fmt: skip
-    return Link(_lane(graph, edges, None), ops)
+    return Link(_lane(read, edges), ops)
 
 
-def _block(graph: Graph, segment: Paths, number: int, used: set[int] | None) -> Block:
-    lanes = [_lane(graph, path.edges, used) for path in itertools.islice(segment, MOST_LANES + 1)]
+def _block(read: _Reading, segment: Paths, number: int) -> Block:
+    lanes = [_lane(read, path.edges) for path in itertools.islice(segment, MOST_LANES + 1)]
     lanes.sort(key=lambda lane: (lane.weight, len(lane.steps), len(lane.edges)))
     return Block(
         number=number,
         lanes=tuple(lanes) if len(lanes) <= MOST_LANES else (),
         count=segment.count(),
         by_weight=segment.count_by("weight"),
-        merge=graph.nodes[segment.source].op,
+        merge=read.graph.nodes[segment.source].op,
         ends=(segment.target, segment.source),
     )
 
 
-def _lane(graph: Graph, edges: Iterable[GraphEdge], used: set[int] | None) -> Lane:
+def _lane(read: _Reading, edges: Iterable[GraphEdge]) -> Lane:
     edges = tuple(edges)
-    steps = (_step(graph, edge) for edge in reversed(edges))
+    steps = (_step(read, edge) for edge in reversed(edges))
     indices = tuple(edge.index for edge in edges)
     return Lane(
         tuple(step for step in steps if step is not None),
         indices,
-        used is None or used.issuperset(indices),
+        read.used is None or read.used.issuperset(indices),
     )
 
 
-def _step(graph: Graph, edge: GraphEdge) -> Step | None:
+def _step(read: _Reading, edge: GraphEdge) -> Step | None:
     """Return what an edge does, or None for one that only copies."""
     if edge.weight:
         weight = next(
-            graph.nodes[other.target] for other in graph.outgoing[edge.source]
-            if graph.nodes[other.target].weight_valued
+            read.graph.nodes[other.target] for other in read.graph.outgoing[edge.source]
+            if read.graph.nodes[other.target].weight_valued
         )  # fmt: skip
         named = weight.name or (edge.label if not edge.label.endswith("'") else weight.label)
-        return Step("weight", named, "×".join(map(str, weight.shape)))
+        return Step(
+            "weight", named, "×".join(map(str, weight.shape)), bool(read.window[edge.index])
+        )
     if edge.is_identity:
         return None
     return Step("activation" if edge.activation else "other", edge.label)

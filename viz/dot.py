@@ -1,4 +1,4 @@
-"""DOT from a layout: every shape and label at its place, for ``neato -n2``.
+"""DOT from a layout: every shape and label at its place, for ``neato -n2`` or ``nop2``.
 
 Positions count in points from the lower left corner, as Graphviz does.  Every text is
 a quoted string, so a name cannot end it.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 
-from .layout import Curve, Label, Layout, Point, Shape
+from .layout import Curve, Label, Layout, Point, Shape, arrowhead
 from .style import OFF_PATH_OPACITY, STYLES, colour
 
 _INCH = 72
@@ -29,7 +29,7 @@ def to_dot(layout: Layout) -> str:
     lines = [
         "digraph figure {",
         f'  graph [label={quoted(layout.title)}, bb="0,0,{layout.width:g},{layout.height:g}"];',
-        '  node [fixedsize=true, label="", fontname="Helvetica"];',
+        '  node [fixedsize=true, margin=0, label="", fontname="Helvetica"];',
     ]
     ends: list[str] = []
     for number, item in enumerate(layout.items):
@@ -88,7 +88,7 @@ def _shape(shape: Shape, layout: Layout) -> str:
     if shape.double:
         parts.append("peripheries=2")
     if shape.sign:
-        parts.append(f"label={quoted(shape.sign)}")
+        parts.append(f"label={quoted(shape.sign)}, fontsize={shape.height * 0.6:.1f}")
     if shape.title:
         parts.append(f"tooltip={quoted(shape.title)}")
     return ", ".join(parts)
@@ -100,6 +100,7 @@ def _label(label: Label, layout: Layout) -> str:
     return ", ".join(
         [
             "shape=plaintext",
+            "fixedsize=false",
             f"label={quoted(label.text)}",
             f'pos="{_at(centre, layout)}!"',
             f"width={(right - left) / _INCH:.4f}",
@@ -113,9 +114,12 @@ def _label(label: Label, layout: Layout) -> str:
 def _curve(curve: Curve, layout: Layout) -> str:
     style = STYLES[curve.style]
     points = list(curve.points) if curve.smooth else _straight(curve.points)
-    pos = " ".join(_at(point, layout) for point in points)
+    tip = ""
     if curve.arrow:
-        pos = f"e,{_at(points[-1], layout)} {pos}"
+        end, *barbs = arrowhead(curve)
+        points[-1] = ((barbs[0][0] + barbs[1][0]) / 2, (barbs[0][1] + barbs[1][1]) / 2)
+        tip = f"e,{_at(end, layout)} "
+    pos = tip + " ".join(_at(point, layout) for point in points)
     return ", ".join(
         [
             f'pos="{pos}"',

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from . import text
 from .layout import Canvas, Curve, Label, Shape
 from .ticks import log_ticks, nice
@@ -47,8 +45,8 @@ def draw_histogram(
             Curve(((at, base), (at, base + 4)), "axis"),
             Label(text.plain(str(degree)), at, base + 17, 10.5, "text quiet"),
         )
-    words = text.plain("weight layers crossed")
-    canvas.add(Label(words, x + width / 2, base + 36, 11, "text quiet"))
+    below = text.plain("weight layers crossed")
+    canvas.add(Label(below, x + width / 2, base + 36, 11, "text quiet"))
     tops = {k: (place_of(k), height_of(v)) for k, v in logs.items()}
     _bars(canvas, {k: top for k, top in tops.items() if k}, base)
     if 0 in tops:

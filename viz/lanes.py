@@ -79,7 +79,8 @@ def draw_lane(
         canvas.add(Label(words, middle, baseline, 12, ink, title=step.label, faded=faded))
         if step.kind == "weight":
             title = " ".join(filter(None, (step.label, step.shape)))
-            square = Shape("box", middle, y, SQUARE, SQUARE, "square", 1.5, title=title)
+            style = "square" if step.counted else "square uncounted"
+            square = Shape("box", middle, y, SQUARE, SQUARE, style, 1.5, title=title)
             canvas.add(replace(square, faded=faded))
         if i:
             canvas.add(Shape("circle", at, y, 2 * DOT_RADIUS, 2 * DOT_RADIUS, "dot", faded=faded))

@@ -56,6 +56,9 @@ def _entries(items: list[Item]) -> list[tuple[list[Item], str]]:
     if "weight" in styles:
         square = Shape("box", middle, 0, 10, 10, "square", 1.5)
         entries.append(([Curve(whole, "weight", arrow=True), square], "through a weight layer"))
+    if "square uncounted" in styles:
+        square = Shape("box", middle, 0, 10, 10, "square uncounted", 1.5)
+        entries.append(([square], "weight layer outside the counted stretch"))
     if "activation" in styles:
         entries.append(
             ([Curve(whole, "activation", arrow=True)], "activation, with its derivative")

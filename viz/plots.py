@@ -40,6 +40,7 @@ _INK, _QUIET, _FAINT, _RED, _BLUE, _PALE = (
     PALETTE[name][0] for name in ("ink", "quiet", "faint", "identity", "weight", "weight pale")
 )
 _MANY = 150
+_AXIS_POINTS = 440
 
 
 class Plot:
@@ -171,12 +172,14 @@ def _panel(axes: Axes, logs: dict[int, float], longest: int, mark: str) -> None:
         axes.vlines(degrees, floor, levels, color=_BLUE, linewidth=1.4)
         axes.plot(degrees, levels, "o", color=_BLUE, markersize=4)
     if named and 0 in logs:
-        beside = [v for k, v in logs.items() if k <= 0.16 * longest]
+        words = f"weight-free: {mark}"
+        reach = 1.1 * text.width(text.plain(words), 9, bold=True) / _AXIS_POINTS
+        beside = [v for k, v in logs.items() if k <= reach * longest]
         axes.vlines([0], floor, [logs[0]], color=_RED, linewidth=2.6)
         axes.vlines([0], logs[0], max(beside) + 0.05 * span, color=_RED, linewidth=0.8)
         axes.plot([0], [logs[0]], "o", color=_RED, markersize=6.5)
         axes.annotate(
-            f"weight-free: {mark}", (0, max(beside)), xytext=(-4, 9), textcoords="offset points",
+            words, (0, max(beside)), xytext=(-4, 9), textcoords="offset points",
             color=_RED, weight="bold", size=9, annotation_clip=False,
         )  # fmt: skip
     axes.set_ylim(floor, high + 0.22 * span)

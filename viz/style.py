@@ -58,6 +58,7 @@ STYLES: dict[str, Style] = {
     "value": Style(stroke="ink", fill="paper", width=1.2),
     "dot": Style(fill="quiet"),
     "square": Style(stroke="weight", fill="paper", width=1.5),
+    "square uncounted": Style(stroke="quiet", fill="faint", width=1.2),
     "stage": Style(stroke="quiet", fill="surface", width=1.0),
     "operation": Style(stroke="quiet", fill="paper", width=1.0),
     "cluster": Style(stroke="faint", fill="surface", width=1.0),

@@ -26,11 +26,14 @@ def log_ticks(low: float, high: float) -> list[tuple[float, str]]:
     [(0, '10⁰'), (5, '10⁵'), (10, '10¹⁰'), (15, '10¹⁵')]
     >>> [label for _, label in log_ticks(-0.1, 0.6)]
     ['1', '2', '3']
+    >>> [label for _, label in log_ticks(-4.9, 0.6)]
+    ['10⁻⁴', '10⁻²', '10⁰']
     """
-    step = round(nice((high - low) / 4))
-    levels = range(math.ceil(low / step) * step, math.floor(high) + 1, step)
-    if len(levels) >= 3:
-        return [(level, f"10{text.raised(level)}") for level in levels]
+    wide = round(nice((high - low) / 4))
+    for step in (wide, max(1, wide // 2)):
+        levels = range(math.ceil(low / step) * step, math.floor(high) + 1, step)
+        if len(levels) >= 3:
+            return [(level, f"10{text.raised(level)}") for level in levels]
     decades = range(math.floor(low), math.floor(high) + 1)
     for factors in ((1, 2, 5), (1, 2, 3, 4, 5), range(1, 10)):
         found = [
