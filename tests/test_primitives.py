@@ -7,7 +7,8 @@ import oracles
 import pytest
 
 import tinygrad_res as tg
-from tinygrad_res.families import Binary, Pointwise, Structural, Unary
+from tinygrad_res.families import Pointwise, Structural
+from tinygrad_res.hotpath import Binary, Unary
 
 LABELS = np.array([2, 0, 2, 1])
 MASK = np.array([[True, False, True], [False, False, True]])

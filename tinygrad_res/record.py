@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 if TYPE_CHECKING:
-    from .families import Primitive
+    from .primitive import Primitive
     from .tensor import Tensor
 
 _clock = itertools.count().__next__

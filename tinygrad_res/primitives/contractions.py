@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..families import Contraction, unbroadcast
+from ..families import unbroadcast
+from ..hotpath import Product
 
 
 def _swap(x: Any) -> Any:
@@ -63,5 +64,5 @@ def _mismatch(a: Any, b: Any) -> str | None:
 
 
 # fmt: off
-matmul = Contraction("matmul", _product, [_left, _right], mend=_mismatch)
+matmul = Product("matmul", _product, [_left, _right], mend=_mismatch)
 # fmt: on

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from .. import backend
-from ..families import Binary, Pointwise, Unary
+from ..families import Pointwise
+from ..hotpath import Binary, Unary
 from ..tensor import Tensor, raw, real_dtype
 from .constants import not_equal, share, stop_gradient
 

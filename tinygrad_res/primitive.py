@@ -1,0 +1,229 @@
+"""A primitive: an operation that runs on arrays, records a node, and knows its derivative.
+
+This module is the act of recording.  What the derivative is, and how it is pushed
+backward and forward, is a matter of the five families, in ``tinygrad_res.families``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from operator import itemgetter
+from typing import Any, TypeVar
+
+import numpy as np
+
+from . import backend
+from .errors import DeviceError, DtypeError, Error, ShapeError
+from .record import Leaf, Node, state
+from .tensor import Tensor, raw
+
+Rule = Callable[..., Any]
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class _OnDemand(dict[Key, Value]):
+    """A dictionary that makes a missing value from its key, once."""
+
+    def __init__(self, make: Callable[[Key], Value]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: Key) -> Value:
+        return self.setdefault(key, self._make(key))
+
+
+class Primitive:
+    """A differentiable operation: runs on arrays, records a node, knows its derivative.
+
+    Calling it with tensors, arrays or numbers runs it.  A node is recorded when an
+    operand requires a gradient and recording is on.
+
+    Args:
+        name: what messages and figures call it.
+        run: computes the output: ``(xp, *operands, **params)``, or a NumPy ufunc.
+        rules: the formulas on its edges, as the family wants them.
+        grading: what crossing its edges counts as, besides its family's own meaning:
+            ``"activation"`` for nonlinearities.
+        mend: given the operands of a call that failed, says what is wrong with their
+            shapes and how to mend it, or ``None``.
+    """
+
+    family = ""
+    numbers: frozenset[type] = frozenset()
+    """Python numbers that ``run`` takes as they are; others become arrays."""
+
+    vjp: Callable[[Node, Any, Sequence[int]], Sequence[Any]]
+    """Push a cotangent of a node back to its operands with the given numbers, in their order."""
+
+    jvp: Callable[[Node, Sequence[Any]], Any]
+    """Push tangents of a node's operands (``None`` is zero) forward to the node."""
+
+    def __init__(
+        self, name: str, run: Rule, rules: Sequence[Any], grading: str = "",
+        mend: Callable[..., str | None] | None = None,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self._mend = mend
+        self.grading = grading
+        self.rules = tuple(rules)
+        self._run = run
+        self._kernels = _OnDemand[type, Rule](self._kernel)
+        self._savers = _OnDemand[tuple[int, int], Any](self._saver)
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __call__(self, *args: Any, **params: Any) -> Tensor:
+        arrays: list[Any] = []
+        parents: list[Node | None] = []
+        wanted = 0
+        bit = 1
+        kind: type = np.ndarray
+        for arg in args:
+            if isinstance(arg, Tensor):
+                array = arg._array
+                kind = type(array)
+                node = arg._node
+                if node is not None and node.requires_grad:
+                    wanted |= bit
+            else:
+                node = None
+                if type(arg) in self.numbers:
+                    array = arg
+                else:
+                    array = _constant(self, arg, args)
+                    kind = type(array)
+            arrays.append(array)
+            parents.append(node)
+            bit <<= 1
+        try:
+            out = self._kernels[kind](*arrays, **params)
+        except FAILURES as error:
+            raise self._explain(error, args, arrays) from error
+        if type(out) is not kind and not backend.is_array(out):
+            out = backend.modules[kind].asarray(out)
+        scope = state.scope
+        if scope is None or not (wanted or _all_weights(args, parents)):
+            return Tensor(out)
+        saver, operands = self._savers[wanted, bit]
+        node = Node(
+            self, tuple(parents), saver((None, out, *arrays)), params, out.shape, out.dtype,
+            scope, operands, wanted != 0,
+        )  # fmt: skip
+        return Tensor(out, node)
+
+    def _kernel(self, kind: type) -> Rule:
+        """Return what to run on arrays of type ``kind``."""
+        return partial(self._run, backend.modules[kind])
+
+    def _saver(self, key: tuple[int, int]) -> tuple[Callable[[Any], tuple[Any, ...]], Any]:
+        """Return what picks, from (None, out, *arrays), the arrays that the wanted rules use.
+
+        The key is the wanted operands as a bit mask, and 1 shifted by their number.
+        """
+        mask, bit = key
+        arity = bit.bit_length() - 1
+        operands = tuple(i for i in range(arity) if mask >> i & 1)
+        used = {k for i in operands for k in self.uses(i)}
+        return itemgetter(*(k + 1 if k in used else 0 for k in range(arity + 1))), operands
+
+    def apply(self, operands: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Run on tensors (recorded) or on raw arrays (not recorded)."""
+        if any(isinstance(o, Tensor) for o in operands):
+            return self(*operands, **params)
+        return self._kernels[type(operands[0])](*operands, **params)
+
+    def uses(self, i: int) -> set[int]:
+        """Return which of (0: the output, 1.. : the operands) the rule of operand ``i`` reads."""
+        return reads(self.rules[i if len(self.rules) > 1 else 0])
+
+    def _explain(self, error: Exception, args: Sequence[Any], arrays: Sequence[Any]) -> Error:
+        """Say what went wrong in the words of this operation."""
+        if isinstance(error, Error):
+            return error
+        kinds = {backend.device(a) for a in arrays if backend.is_array(a)}
+        if len(kinds) > 1:
+            return DeviceError(
+                f"{self}: the operands are on {' and '.join(sorted(kinds))}: "
+                "move one with tensor.to('cuda') or tensor.to('cpu')"
+            )
+        mended = self._mend(*arrays) if self._mend is not None else None
+        if mended is not None:
+            return ShapeError(f"{self}: {mended}")
+        if isinstance(error, (TypeError, OverflowError)):
+            found = ", ".join(str(getattr(a, "dtype", type(a).__name__)) for a in arrays)
+            return DtypeError(f"{self}: cannot work on operands of type {found}: {error}")
+        shapes = " and ".join(str(a.shape) for a in arrays if hasattr(a, "shape"))
+        return ShapeError(f"{self}: shapes {shapes}: {error}")
+
+
+FAILURES = (ValueError, TypeError, IndexError, OverflowError)
+NUMBERS = frozenset((int, float, bool))
+
+
+def _constant(primitive: Primitive, value: Any, args: Sequence[Any]) -> Any:
+    """Turn a plain operand into an array that nobody else can change, where ``args`` are."""
+    try:
+        if backend.is_array(value):
+            xp = backend.modules[type(value)]
+            array = value.copy()
+        else:
+            xp = backend.modules[
+                next((type(raw(a)) for a in args if backend.is_array(a)), np.ndarray)
+            ]
+            array = np.asarray(value)
+    except ValueError as error:
+        raise ShapeError(
+            f"{primitive}: lists of unequal lengths make no array: {error}"
+        ) from error
+    except DeviceError as error:
+        raise DeviceError(f"{primitive}: {error}") from error
+    if array.dtype.kind not in "fiub":
+        raise DtypeError(
+            f"{primitive}: cannot use an operand of type {type(value).__name__} and dtype "
+            f"{array.dtype}: pass tensors, arrays or real numbers"
+        )
+    return xp.asarray(array)
+
+
+def _all_weights(args: Sequence[Any], parents: Sequence[Node | None]) -> bool:
+    """Say whether every array operand comes from frozen parameters alone.
+
+    Those are recorded too: a transposed frozen weight is a weight still, and paths
+    that cross it are graded by it.
+    """
+    seen = False
+    for arg, node in zip(args, parents, strict=True):
+        if node is None:
+            if type(arg) not in NUMBERS:
+                return False
+        elif node.primitive is None and not (isinstance(node, Leaf) and node.is_parameter):
+            return False
+        else:
+            seen = True
+    return seen
+
+
+def reads(rule: Any) -> set[int]:
+    """Return the positions after ``xp`` of the arguments that a formula uses."""
+    if not callable(rule):
+        return set()
+    code = rule.__code__
+    names = code.co_varnames[1 : code.co_argcount]
+    return {i for i, name in enumerate(names) if not name.startswith("_")}
+
+
+def revive(node: Node) -> tuple[Any, ...]:
+    """Return what ``node`` saved as tensors with their records, for recorded derivatives."""
+    owners = (node, *node.parents)
+    return tuple(
+        Tensor(value, owner) if backend.is_array(value) else value
+        for value, owner in zip(node.saved, owners, strict=True)
+    )
+
+
+def saved(node: Node, vector: Any) -> tuple[Any, ...]:
+    """Return what ``node`` saved: as tensors where ``vector`` is one, else as arrays."""
+    return revive(node) if isinstance(vector, Tensor) else node.saved
