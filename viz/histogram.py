@@ -23,7 +23,8 @@ def draw_histogram(
     canvas.add(Label(text.plain(title), x, y - 16, 12.5, "text", "start"))
     low, high = min(logs.values(), default=0.0), max(logs.values(), default=1.0)
     span = max(high - low, 1.0)
-    top, floor = high + 0.22 * span, low - 0.08 * span
+    floor = low - 0.08 * span
+    top = max(high + 0.22 * span, floor + 0.8)
     base = y + height
 
     def height_of(log: float) -> float:

@@ -36,8 +36,9 @@ _WORDS = {
     "activation": "activations crossed",
     "length": "edges on the path",
 }
-_INK, _QUIET, _FAINT, _RED, _BLUE, _PALE = (
-    PALETTE[name][0] for name in ("ink", "quiet", "faint", "identity", "weight", "weight pale")
+_INK, _QUIET, _FAINT, _RED, _BLUE, _PALE, _PAPER = (
+    PALETTE[name][0]
+    for name in ("ink", "quiet", "faint", "identity", "weight", "weight pale", "paper")
 )
 _MANY = 150
 _AXIS_POINTS = 440
@@ -181,9 +182,11 @@ def _panel(axes: Axes, logs: dict[int, float], longest: int, mark: str) -> None:
         axes.annotate(
             words, (0, max(beside)), xytext=(-4, 9), textcoords="offset points",
             color=_RED, weight="bold", size=9, annotation_clip=False,
+            bbox={"facecolor": _PAPER, "edgecolor": "none", "pad": 1},
         )  # fmt: skip
-    axes.set_ylim(floor, high + 0.22 * span)
-    ticks = log_ticks(floor, high + 0.2 * span)
+    top = max(high + 0.22 * span, floor + 0.8)
+    axes.set_ylim(floor, top)
+    ticks = log_ticks(floor, top - 0.02)
     axes.set_yticks([at for at, _ in ticks], [words for _, words in ticks])
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.grid(axis="y", color=_FAINT, linewidth=0.7)
