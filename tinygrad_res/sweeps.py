@@ -62,15 +62,15 @@ def pull(
     arrived: dict[Any, Any] = {}
     kept = frozenset(() if targets is None else targets)
     live = None if targets is None else leading_to(order, kept)
-    take = arriving.pop
     for node in order:
         parents, wanted = node.parents, node.wanted
         if live is not None:
             wanted = tuple([i for i in wanted if parents[i] in live])
         if not wanted:
             continue
-        cotangent = take(node, None)
-        if cotangent is None:
+        try:
+            cotangent = arriving.pop(node)
+        except KeyError:  # no output depends on it along these edges
             continue
         if kept and node in kept:
             arrived[node] = cotangent
