@@ -92,4 +92,6 @@ def check(f: Callable[..., Any], *args: Any, seed: int = 0, tolerance: float = 1
     equal("forward over reverse", tg.jvp(flat_gradient, args, tangents)[1], numeric)
     equal("reverse over reverse", flat(tg.vjp(flat_gradient, *args)[1](flat(tangents))), numeric)
     equal("reverse over forward", flat(tg.grad(slope, everyone)(*args)), numeric)
-    equal("forward over forward", tg.jvp(slope, args, tangents)[1], np.sum(numeric * flat(tangents)))
+    equal(
+        "forward over forward", tg.jvp(slope, args, tangents)[1], np.sum(numeric * flat(tangents))
+    )

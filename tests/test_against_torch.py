@@ -72,9 +72,7 @@ def test_conv2d(geometry):
 def test_conv2d_over_several_slices_of_the_batch():
     x, w = oracles.distinct((9, 8, 64, 64), (2, 8, 3, 3))
 
-    compare(
-        lambda x, w: tg.conv2d(x, w, padding=1), lambda x, w: F.conv2d(x, w, padding=1), x, w
-    )
+    compare(lambda x, w: tg.conv2d(x, w, padding=1), lambda x, w: F.conv2d(x, w, padding=1), x, w)
 
 
 @pytest.mark.parametrize("shape", [(6, 3), (4, 3, 2, 5)])
@@ -181,7 +179,8 @@ STEPS = {
     ),
     "matmul": lambda lib, x, y, z: lib.tanh(x @ y.T) @ z / 3,
     "centre": both(
-        lambda x, y, z: x - tg.mean(x, 0, keepdims=True), lambda x, y, z: x - x.mean(0, keepdim=True)
+        lambda x, y, z: x - tg.mean(x, 0, keepdims=True),
+        lambda x, y, z: x - x.mean(0, keepdim=True),
     ),
     "softmax": lambda lib, x, y, z: lib.softmax(x, 1) * y,
     "log_softmax": lambda lib, x, y, z: lib.log_softmax(x, 0),

@@ -35,7 +35,9 @@ def test_table_counts_every_path_and_ends_with_the_weight_free_line(finished):
     result, _ = finished
     assert result.returncode == 0, result.stderr
     rows = [line.split() for line in result.stdout.splitlines()]
-    counts = {row[0]: row[1] for row in rows if len(row) == 4 and row[0] in ("0", "2", "4", "6", "all")}
+    counts = {
+        row[0]: row[1] for row in rows if len(row) == 4 and row[0] in ("0", "2", "4", "6", "all")
+    }
     assert counts == {"0": "1", "2": "3", "4": "3", "6": "1", "all": "8"}
     assert "weight-free: 1 of 2^3 paths, carries " in result.stdout
     assert "between\nthe stem's output and the classifier's input" in result.stdout
@@ -81,7 +83,10 @@ def test_plain_network_has_no_weight_free_path(tmp_path, capsys):
 
 
 def test_deep_chain_is_counted_exactly_and_drawn_collapsed(tmp_path, capsys):
-    assert main(["paths", "residual-mlp", "--depth", "110", "--train", "0", "--out", str(tmp_path)]) == 0
+    assert (
+        main(["paths", "residual-mlp", "--depth", "110", "--train", "0", "--out", str(tmp_path)])
+        == 0
+    )
     assert "weight-free: 1 of 2^54 paths" in capsys.readouterr().out
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["paths"] == str(2**54)
@@ -127,7 +132,9 @@ def test_nan_in_the_data_is_found_before_training(tmp_path, capsys):
     x[3, 1] = np.nan
     np.savez(tmp_path / "bad.npz", x=x, y=np.zeros(20, int))
     out = tmp_path / "out"
-    assert main(["paths", "residual-mlp", "--data", str(tmp_path / "bad.npz"), "--out", str(out)]) == 2
+    assert (
+        main(["paths", "residual-mlp", "--data", str(tmp_path / "bad.npz"), "--out", str(out)]) == 2
+    )
     assert "1 values that are NaN or infinite, the first at (3, 0, 0, 1)" in capsys.readouterr().err
     assert not out.exists()
 

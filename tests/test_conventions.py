@@ -14,7 +14,9 @@ def tracked(values, **options):
 
 
 def same(found, expected):
-    np.testing.assert_array_equal(found.numpy() if isinstance(found, tg.Tensor) else found, expected)
+    np.testing.assert_array_equal(
+        found.numpy() if isinstance(found, tg.Tensor) else found, expected
+    )
 
 
 # Ties and kinks
@@ -229,7 +231,12 @@ def test_arrays_with_rules_of_their_own_are_refused():
 def test_lists_are_operands():
     x = tracked([1.0, 2.0])
 
-    for y in (x * [3, 4], [3, 4] * x, tg.multiply([3, 4], x), tg.where([True, True], x, [0, 0]) * [3, 4]):
+    for y in (
+        x * [3, 4],
+        [3, 4] * x,
+        tg.multiply([3, 4], x),
+        tg.where([True, True], x, [0, 0]) * [3, 4],
+    ):
         same(tg.grad(lambda x: x)(y.sum()), 1)
         same(y, [3, 8])
     same(tg.exp([0, 0]), [1, 1])

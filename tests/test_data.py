@@ -51,7 +51,10 @@ def test_own_file_of_any_image_shape_is_read(tmp_path, shape, image):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"x": np.full((20, 3), np.nan)}, r"60 values that are NaN or infinite, the first at \(0, 0"),
+        (
+            {"x": np.full((20, 3), np.nan)},
+            r"60 values that are NaN or infinite, the first at \(0, 0",
+        ),
         ({"y": np.zeros(19, int)}, r"y \(19,\): expected at least 8 images"),
         ({"y": np.zeros(20)}, "classes as integers from 0"),
         ({"y": np.full(20, -1)}, "classes as integers from 0"),
@@ -65,13 +68,13 @@ def test_unusable_arrays_are_refused(tmp_path, change, message):
 
 
 def test_missing_damaged_and_foreign_files_are_refused(tmp_path):
-    with pytest.raises(DataError, match="use 'digits', or the path of an .npz file"):
+    with pytest.raises(DataError, match=r"use 'digits', or the path of an \.npz file"):
         data.load("cifar")
     with pytest.raises(DataError, match="there is no such file"):
         data.load(str(tmp_path / "none.npz"))
     damaged = tmp_path / "damaged.npz"
     damaged.write_bytes(b"PK\x03\x04 cut short")
-    with pytest.raises(DataError, match="cannot be read as an .npz file"):
+    with pytest.raises(DataError, match=r"cannot be read as an \.npz file"):
         data.load(str(damaged))
     with pytest.raises(DataError, match="needs the arrays x and y"):
         data.load(archive(tmp_path, x=np.ones((20, 3))))

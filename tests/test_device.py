@@ -55,7 +55,18 @@ def residual(x, w1, g1, c1, w2, g2, c2, ws, wf, bias, labels):
     return tg.cross_entropy(h.reshape(4, -1) @ wf, labels)
 
 
-RESIDUAL = [(4, 2, 8, 8), (4, 2, 3, 3), (4,), (4,), (4, 2, 3, 3), (4,), (4,), (4, 2, 1, 1), (4, 3), (4,)]
+RESIDUAL = [
+    (4, 2, 8, 8),
+    (4, 2, 3, 3),
+    (4,),
+    (4,),
+    (4, 2, 3, 3),
+    (4,),
+    (4,),
+    (4, 2, 1, 1),
+    (4, 3),
+    (4,),
+]
 NETWORKS = {"mlp": (mlp, MLP), "residual": (residual, RESIDUAL)}
 
 

@@ -17,7 +17,9 @@ def tracked(values):
 
 
 def same(found, expected):
-    np.testing.assert_array_equal(found.numpy() if isinstance(found, tg.Tensor) else found, expected)
+    np.testing.assert_array_equal(
+        found.numpy() if isinstance(found, tg.Tensor) else found, expected
+    )
 
 
 def test_a_tensor_has_its_own_copy_of_the_array():

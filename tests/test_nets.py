@@ -20,7 +20,8 @@ def polynomial(network, image):
 
 
 @pytest.mark.parametrize(
-    ("depth", "size"), [(20, 269_722), (32, 464_154), (44, 658_586), (56, 853_018), (110, 1_727_962)]
+    ("depth", "size"),
+    [(20, 269_722), (32, 464_154), (44, 658_586), (56, 853_018), (110, 1_727_962)],
 )
 def test_cifar_resnets_have_the_published_number_of_parameters(depth, size):
     assert nets.resnet(depth).size() == size
@@ -100,7 +101,9 @@ def test_batch_norm_layer_agrees_with_pytorch_in_training_and_evaluation():
     x = RNG.standard_normal((4, 3, 5, 5)).astype(np.float32)
     ours, theirs = nn.BatchNorm(3), torch.nn.BatchNorm2d(3)
     for _ in range(3):
-        np.testing.assert_allclose(ours(tg.tensor(x)).data, theirs(torch.tensor(x)).detach(), atol=1e-5)
+        np.testing.assert_allclose(
+            ours(tg.tensor(x)).data, theirs(torch.tensor(x)).detach(), atol=1e-5
+        )
     ours.eval(), theirs.eval()
     np.testing.assert_allclose(ours(tg.tensor(x)).data, theirs(torch.tensor(x)).detach(), atol=1e-5)
 
@@ -142,7 +145,7 @@ def test_optimiser_step_leaves_earlier_records_true():
 
 
 def test_optimiser_without_gradients_says_what_is_missing():
-    with pytest.raises(GradientError, match="no gradient for W_1: call loss.backward"):
+    with pytest.raises(GradientError, match=r"no gradient for W_1: call loss\.backward"):
         optim.SGD([tg.parameter([1.0], name="W_1")], lr=0.1).step()
     with pytest.raises(UsageError, match="no parameters"):
         optim.Adam([])
@@ -150,7 +153,9 @@ def test_optimiser_without_gradients_says_what_is_missing():
         optim.SGD([tg.parameter([1.0])], lr=-1)
 
 
-@pytest.mark.parametrize(("name", "steps", "least"), [("residual-mlp", 300, 0.975), ("resnet20", 40, 0.90)])
+@pytest.mark.parametrize(
+    ("name", "steps", "least"), [("residual-mlp", 300, 0.975), ("resnet20", 40, 0.90)]
+)
 def test_networks_learn_the_digits(name, steps, least):
     from tinygrad_res.report import train
 

@@ -35,7 +35,9 @@ def residual_chain(blocks, width=4, keep=None):
             outer = h
             if keep is not None:
                 inner, outer = (
-                    (inner, tg.stop_gradient(outer)) if keep[i] else (tg.stop_gradient(inner), outer)
+                    (inner, tg.stop_gradient(outer))
+                    if keep[i]
+                    else (tg.stop_gradient(inner), outer)
                 )
             h = outer + inner
     return x, (h * rng.standard_normal((3, width))).sum()
@@ -87,7 +89,9 @@ def test_products_of_all_paths_sum_to_the_gradient(seed):
     np.testing.assert_allclose(p.gradient(), x.grad.data, rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.parametrize("by", ["weight", "activation", "length", lambda e: 2 * e.weight + e.index % 2])
+@pytest.mark.parametrize(
+    "by", ["weight", "activation", "length", lambda e: 2 * e.weight + e.index % 2]
+)
 @pytest.mark.parametrize("seed", range(8))
 def test_graded_gradients_agree_with_enumeration(seed, by):
     x, loss = random_program(seed)
@@ -271,7 +275,7 @@ def test_examples_whose_counts_are_known():
 
 
 def test_independent_input_has_no_paths_and_a_zero_gradient():
-    x, loss = residual_chain(2)
+    _, loss = residual_chain(2)
     other = tg.tensor(np.ones((2, 5), np.float32), requires_grad=True)
     p = tg.paths(loss, other)
     assert (p.count(), p.count_by(), list(p), p.shares(), p.gradient_by()) == (0, {}, [], {}, {})

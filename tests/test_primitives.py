@@ -167,7 +167,16 @@ CASES = {
         lambda x, w, b: tg.batch_norm(x, w, b, statistics=tg.batch_statistics(x)), (4, 2), (2,), (2,)),
 }  # fmt: skip
 
-CONSTANT = {"equal", "greater", "greater_equal", "less", "less_equal", "not_equal", "sign", "batch_statistics"}
+CONSTANT = {
+    "equal",
+    "greater",
+    "greater_equal",
+    "less",
+    "less_equal",
+    "not_equal",
+    "sign",
+    "batch_statistics",
+}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -178,7 +187,9 @@ def test_derivatives_equal_finite_differences(case):
 
 
 def test_every_public_primitive_has_a_case():
-    assert {case.split(" ")[0] for case in CASES} - {"getitem"} == set(tg.primitives.__all__) - CONSTANT
+    assert {case.split(" ")[0] for case in CASES} - {"getitem"} == set(
+        tg.primitives.__all__
+    ) - CONSTANT
 
 
 @pytest.mark.parametrize("name", sorted(CONSTANT - {"batch_statistics"}))
@@ -195,8 +206,12 @@ def test_comparisons_are_constants_and_agree_with_numpy(name):
 # The oracle itself: each of these rules is wrong in one way, and must not pass.
 
 TANH = Unary("tanh", np.tanh, [lambda xp, out, _x: 1 + out * out])
-DETACHED = Unary("tanh", np.tanh, [lambda xp, out, _x: 1 - tg.stop_gradient(out) * tg.stop_gradient(out)])
-SWAPPED = Binary("divide", np.divide, [lambda xp, _o, x, _y: 1 / x, lambda xp, out, _x, y: -out / y])
+DETACHED = Unary(
+    "tanh", np.tanh, [lambda xp, out, _x: 1 - tg.stop_gradient(out) * tg.stop_gradient(out)]
+)
+SWAPPED = Binary(
+    "divide", np.divide, [lambda xp, _o, x, _y: 1 / x, lambda xp, out, _x, y: -out / y]
+)
 REVERSED = Structural("reverse", lambda xp, x: x[::-1], [lambda xp, g, i, shape: g])
 AFFINE = Structural("shift", lambda xp, x: x + 1, [lambda xp, g, i, shape: g])
 

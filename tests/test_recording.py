@@ -16,7 +16,9 @@ def tracked(values):
 
 
 def same(found, expected):
-    np.testing.assert_array_equal(found.numpy() if isinstance(found, tg.Tensor) else found, expected)
+    np.testing.assert_array_equal(
+        found.numpy() if isinstance(found, tg.Tensor) else found, expected
+    )
 
 
 def test_no_grad_records_nothing_but_derivatives_work_inside():

@@ -18,7 +18,9 @@ def tracked(values, **options):
 
 
 def same(found, expected):
-    np.testing.assert_array_equal(found.numpy() if isinstance(found, tg.Tensor) else found, expected)
+    np.testing.assert_array_equal(
+        found.numpy() if isinstance(found, tg.Tensor) else found, expected
+    )
 
 
 @pytest.fixture
@@ -273,7 +275,9 @@ def test_one_element_of_any_shape_needs_no_cotangent():
     same(x.grad, [[4]])
 
 
-@pytest.mark.parametrize("cotangent", [[3, 4], np.array([3, 4]), np.float32([3, 4]), tg.tensor([3.0, 4.0])])
+@pytest.mark.parametrize(
+    "cotangent", [[3, 4], np.array([3, 4]), np.float32([3, 4]), tg.tensor([3.0, 4.0])]
+)
 def test_a_cotangent_is_anything_that_makes_a_tensor(cotangent):
     x = tracked([1.0, 2.0])
 

@@ -16,7 +16,9 @@ def tracked(values):
 
 
 def same(found, expected):
-    np.testing.assert_array_equal(found.numpy() if isinstance(found, tg.Tensor) else found, expected)
+    np.testing.assert_array_equal(
+        found.numpy() if isinstance(found, tg.Tensor) else found, expected
+    )
 
 
 # Nesting
@@ -201,7 +203,10 @@ def test_arrays_of_no_axes_and_of_no_elements_are_differentiated(shape):
     def f(x):
         y = tg.tanh(x * x + 1) / 2 - tg.relu(x)
         y = tg.concat([y[None], tg.where(x > 0, x, y)[None]])
-        return tg.logsumexp(tg.pad(y.reshape(-1), ((1, 0),)), 0) + tg.broadcast_to(y, (2, *y.shape)).sum()
+        return (
+            tg.logsumexp(tg.pad(y.reshape(-1), ((1, 0),)), 0)
+            + tg.broadcast_to(y, (2, *y.shape)).sum()
+        )
 
     assert tg.grad(f)(x).shape == shape
     assert tg.hessian(f)(x).shape == shape + shape

@@ -129,8 +129,14 @@ def _zeros(like: Tensor, as_tensor: bool) -> Any:
     return Tensor(zeros) if as_tensor else zeros
 
 
-def _call(name: str, f: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int],
-          kwargs: dict[str, Any], given: Sequence[Any] = ()) -> _Call:
+def _call(
+    name: str,
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    argnums: Sequence[int],
+    kwargs: dict[str, Any],
+    given: Sequence[Any] = (),
+) -> _Call:
     outside = state.scope is not None
     arguments = list(args)
     with recording():
@@ -295,8 +301,10 @@ def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
             rows.append(call.pull(basis.reshape(shape))[0])
         module = primitives if call.tensors else xp
         full = shape + call.inputs[0].shape
-        return module.stack(rows).reshape(full) if rows else call.give(
-            Tensor(xp.zeros(full, dtype=call.output.dtype))
+        return (
+            module.stack(rows).reshape(full)
+            if rows
+            else call.give(Tensor(xp.zeros(full, dtype=call.output.dtype)))
         )
 
     return evaluate

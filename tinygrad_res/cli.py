@@ -84,7 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     command.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     command.add_argument("--batch", type=int, default=64, help="images per batch (default: 64)")
-    command.add_argument("--lr", type=float, default=1e-3, help="step size of Adam (default: 0.001)")
+    command.add_argument(
+        "--lr", type=float, default=1e-3, help="step size of Adam (default: 0.001)"
+    )
     command.add_argument("--seed", type=int, default=0, help="of weights and batches (default: 0)")
     return parser
 
@@ -109,9 +111,7 @@ def _paths(options: argparse.Namespace) -> int:
     _make_writable(options.out)
 
     size = network.size()
-    training = train(
-        network, data, steps, options.device, options.batch, options.lr, options.seed
-    )
+    training = train(network, data, steps, options.device, options.batch, options.lr, options.seed)
     report = examine(network, data, options.device, options.batch)
     print(_heading(network, size, data, training, options))
     print(report.table())
@@ -137,10 +137,8 @@ def _heading(
     network: nets.Network, size: int, data: Images, training: Training,
     options: argparse.Namespace,
 ) -> str:  # fmt: skip
-    lines = [
-        f"{network.name}: {len(network.body)} blocks, "  # type: ignore[arg-type]
-        f"{len(network.weight_layers())} weight layers, {size:,} parameters"
-    ]
+    blocks, layers = len(network.body), len(network.weight_layers())
+    lines = [f"{network.name}: {blocks} blocks, {layers} weight layers, {size:,} parameters"]
     if training.loss:
         lines.append(
             f"trained on {data.name} for {training.steps} steps: loss {training.loss[0]:.3f} -> "
@@ -170,9 +168,7 @@ def _make_writable(folder: Path) -> None:
         ) from error
 
 
-def _write(
-    options: argparse.Namespace, report: PathReport, training: Training, size: int
-) -> None:
+def _write(options: argparse.Namespace, report: PathReport, training: Training, size: int) -> None:
     import viz
 
     values = {

@@ -101,15 +101,15 @@ class Binary(TwoOperands, Pointwise):
     def vjp(self, node: Node, cotangent: Any, wanted: Sequence[int]) -> Sequence[Any]:
         kind = type(cotangent)
         out, x, y = node.saved if kind is not Tensor else revive(node)
-        xp, rules, parents = backend.modules[kind], self.rules, node.parents
+        xp = backend.modules[kind]
         found = []
         for i in wanted:
-            rule = rules[i]
-            if type(rule) is not int:
-                g = cotangent * rule(xp, out, x, y)
-            else:
+            rule, parent = self.rules[i], node.parents[i]
+            if type(rule) is int:
                 g = cotangent if rule == 1 else cotangent * rule
-            shape = parents[i].shape  # type: ignore[union-attr]
+            else:
+                g = cotangent * rule(xp, out, x, y)
+            shape = parent.shape  # type: ignore[union-attr]
             found.append(g if shape == node.shape else unbroadcast(g, shape))
         return found
 

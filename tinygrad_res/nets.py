@@ -32,7 +32,7 @@ from .tensor import Tensor
 class Network(Module):
     """A stem, a body of blocks, and a head that gives the logits."""
 
-    def __init__(self, name: str, stem: Module, body: Module, head: Module) -> None:
+    def __init__(self, name: str, stem: Module, body: Sequential, head: Module) -> None:
         self.name = name
         self.stem, self.body, self.head = stem, body, head
         for number, layer in enumerate(self.weight_layers()):

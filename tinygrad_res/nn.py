@@ -180,7 +180,9 @@ class BatchNorm(Module):
         mean, var = primitives.batch_statistics(x)
         n = x.size // x.shape[1]
         if n < 2:
-            raise ShapeError(f"batch_norm: needs more than one value per channel, got shape {x.shape}")
+            raise ShapeError(
+                f"batch_norm: needs more than one value per channel, got shape {x.shape}"
+            )
         m = self.momentum
         self.running_mean = (1 - m) * self.running_mean + m * mean
         self.running_var = (1 - m) * self.running_var + m * var * (n / (n - 1))

@@ -119,7 +119,9 @@ class Paths:
     def with_degree(self, by: Grading, degree: int) -> Paths:
         """Return the paths whose grades sum to ``degree``."""
         if type(degree) is not int or degree < 0:
-            raise UsageError(f"with_degree: the degree must be an int of at least 0, not {degree!r}")
+            raise UsageError(
+                f"with_degree: the degree must be an int of at least 0, not {degree!r}"
+            )
         self.graph.grades(by)
         return Paths(
             self.graph, self.source, self.target, self._x, self._cotangent, self._between, self._alive,
@@ -403,9 +405,7 @@ class Paths:
         return counting.coefficient(table.get(node, 0), width, degree)
 
     def _polynomials(self, grades: list[int], width: int, terms: int) -> dict[int, int]:
-        return counting.polynomials(
-            self._outgoing, self.source, self.target, grades, width, terms
-        )
+        return counting.polynomials(self._outgoing, self.source, self.target, grades, width, terms)
 
     def _longest(self, grades: list[int]) -> int:
         """Return the largest degree of any path; -1 where there is none."""

@@ -175,9 +175,7 @@ def _constant(primitive: Primitive, value: Any, args: Sequence[Any]) -> Any:
             ]
             array = np.asarray(value)
     except ValueError as error:
-        raise ShapeError(
-            f"{primitive}: lists of unequal lengths make no array: {error}"
-        ) from error
+        raise ShapeError(f"{primitive}: lists of unequal lengths make no array: {error}") from error
     except DeviceError as error:
         raise DeviceError(f"{primitive}: {error}") from error
     if array.dtype.kind not in "fiub":

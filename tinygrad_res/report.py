@@ -57,7 +57,9 @@ def train(
         bar = tqdm(range(steps), desc=f"training {network.name}", unit="step", leave=False)
         for step in bar:
             x, y = (backend.to_device(part, device) for part in next(batches))
-            with np.errstate(over="ignore", invalid="ignore"):  # a loss beyond floats is caught below
+            with np.errstate(
+                over="ignore", invalid="ignore"
+            ):  # a loss beyond floats is caught below
                 loss = primitives.cross_entropy(network(tensor(x)), y)
             losses.append(loss.item())
             if not np.isfinite(losses[-1]):
@@ -69,7 +71,9 @@ def train(
             loss.backward()
             optimiser.step()
             bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
-    return Training(steps, (losses[0], losses[-1]) if losses else (), _accuracy(network, data, device))
+    return Training(
+        steps, (losses[0], losses[-1]) if losses else (), _accuracy(network, data, device)
+    )
 
 
 def _accuracy(network: Network, data: Images, device: str) -> float:

@@ -27,14 +27,11 @@ def ancestry(roots: Iterable[Node]) -> list[Node]:
     """Return every node that requires a gradient and that ``roots`` depend on, newest first."""
     order = [root for root in dict.fromkeys(roots) if root.requires_grad]
     found = set(order)
-    stack = list(order)
-    while stack:
-        node = stack.pop()
+    for node in order:  # which grows while it is walked
         for parent in node.parents:
             if parent not in found and parent is not None and parent.requires_grad:
                 found.add(parent)
                 order.append(parent)
-                stack.append(parent)
     order.sort(key=_newest_first, reverse=True)
     return order
 
@@ -99,7 +96,9 @@ def push(tangents: dict[Node, Any], order: Sequence[Node]) -> dict[Node, Any]:
 
 
 def transpose(
-    linear: Callable[[Tensor], list[Any]], cotangents: Sequence[Any], shape: tuple[int, ...],
+    linear: Callable[[Tensor], list[Any]],
+    cotangents: Sequence[Any],
+    shape: tuple[int, ...],
     dtype: Any,
 ) -> Any:
     """Apply the transpose of a linear function of one tensor to ``cotangents``.

@@ -403,9 +403,7 @@ def shape_of(value: Any) -> tuple[int, ...]:
     return value.shape if hasattr(value, "shape") else np.shape(value)
 
 
-def _leaf(
-    kind: type[_T], array: Any, requires_grad: bool, name: str | None, dtype: Any
-) -> _T:
+def _leaf(kind: type[_T], array: Any, requires_grad: bool, name: str | None, dtype: Any) -> _T:
     values = raw(array)
     xp = backend.namespace(values) if backend.is_array(values) else np
     try:
@@ -446,5 +444,9 @@ from . import autodiff  # noqa: E402
 from . import primitives as ops  # noqa: E402
 
 # The operators of the hot path, bound: one step less than calling the primitive.
-_add, _subtract = ops.add.__call__, ops.subtract.__call__
-_multiply, _divide = ops.multiply.__call__, ops.divide.__call__
+_Operator = Callable[[Any, Any], Tensor]
+_table: Any = ops
+_add: _Operator = _table.add.__call__
+_subtract: _Operator = _table.subtract.__call__
+_multiply: _Operator = _table.multiply.__call__
+_divide: _Operator = _table.divide.__call__

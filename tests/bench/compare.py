@@ -9,6 +9,7 @@ PyTorch needs it installed: pip install 'tinygrad-res[bench]'.
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def mlp() -> tuple[str, Work, Work, float]:
     from torch.nn import functional
 
     sizes = (784, 256, 256, 10)
-    weights = [normal(m, n, scale=m**-0.5) for m, n in zip(sizes, sizes[1:], strict=False)]
+    weights = [normal(m, n, scale=m**-0.5) for m, n in itertools.pairwise(sizes)]
     images, labels = normal(64, 784), RNG.integers(0, 10, 64)
     layers = [_torch_linear(w, np.zeros(w.shape[1], np.float32)) for w in weights]
     net = torch.nn.Sequential(layers[0], torch.nn.ReLU(), layers[1], torch.nn.ReLU(), layers[2])
@@ -95,7 +96,9 @@ def residual_blocks() -> tuple[str, Work, Work, float]:
     """100 residual blocks h + W'' relu(W' h + b') + b'' of width 64 at batch 32, against PyTorch."""
     import torch
 
-    blocks = [[(normal(64, 64, scale=0.01), normal(64, scale=0.01)) for _ in "ab"] for _ in range(100)]
+    blocks = [
+        [(normal(64, 64, scale=0.01), normal(64, scale=0.01)) for _ in "ab"] for _ in range(100)
+    ]
     start = normal(32, 64)
     ours = [[(tg.parameter(w), tg.parameter(b)) for w, b in block] for block in blocks]
     theirs = [[_torch_linear(w, b) for w, b in block] for block in blocks]
@@ -121,7 +124,11 @@ def residual_blocks() -> tuple[str, Work, Work, float]:
 
 def convolution() -> tuple[str, Work, Work, float]:
     """conv2d 3x3 on 32x16x32x32, forward and both gradients, against the textbook's im2col."""
-    images, filters, cotangent = normal(32, 16, 32, 32), normal(16, 16, 3, 3), normal(32, 16, 32, 32)
+    images, filters, cotangent = (
+        normal(32, 16, 32, 32),
+        normal(16, 16, 3, 3),
+        normal(32, 16, 32, 32),
+    )
     x, w = tg.tensor(images, requires_grad=True), tg.parameter(filters)
 
     def run_ours() -> None:

@@ -30,8 +30,12 @@ def _image_windows(x: Any, size: Any, stride: Any, padding: Any, fill: float) ->
     return sliding_windows(x, _pair(size), _pair(size if stride is None else stride))
 
 
-def max_pool2d(x: Any, size: int | tuple[int, int], stride: int | tuple[int, int] | None = None,
-               padding: int | tuple[int, int] = 0) -> Tensor:
+def max_pool2d(
+    x: Any,
+    size: int | tuple[int, int],
+    stride: int | tuple[int, int] | None = None,
+    padding: int | tuple[int, int] = 0,
+) -> Tensor:
     """Return the maximum of each window of ``x`` (..., H, W); ties share the gradient equally.
 
     Windows have ``size`` and start every ``stride`` (``size`` where left out).
@@ -39,8 +43,12 @@ def max_pool2d(x: Any, size: int | tuple[int, int], stride: int | tuple[int, int
     return max(_image_windows(x, size, stride, padding, -np.inf), axis=(-2, -1))
 
 
-def avg_pool2d(x: Any, size: int | tuple[int, int], stride: int | tuple[int, int] | None = None,
-               padding: int | tuple[int, int] = 0) -> Tensor:
+def avg_pool2d(
+    x: Any,
+    size: int | tuple[int, int],
+    stride: int | tuple[int, int] | None = None,
+    padding: int | tuple[int, int] = 0,
+) -> Tensor:
     """Return the mean of each window of ``x`` (..., H, W), padding zeros included.
 
     Windows have ``size`` and start every ``stride`` (``size`` where left out).

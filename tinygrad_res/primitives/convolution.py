@@ -34,8 +34,11 @@ def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
 
 
 def output_size(
-    size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int],
-    padding: tuple[int, int], dilation: tuple[int, int],
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    dilation: tuple[int, int],
 ) -> tuple[int, int]:
     """Return (OH, OW) of a convolution over an image of ``size`` (H, W)."""
     high, wide = (
@@ -54,8 +57,16 @@ class _Geometry:
     same of column j.
     """
 
-    def __init__(self, xp: Any, x_shape: Any, w_shape: Any, stride: Any, padding: Any,
-                 dilation: Any, groups: int) -> None:
+    def __init__(
+        self,
+        xp: Any,
+        x_shape: Any,
+        w_shape: Any,
+        stride: Any,
+        padding: Any,
+        dilation: Any,
+        groups: int,
+    ) -> None:
         self.xp, self.x_shape, self.w_shape = xp, x_shape, w_shape
         self.stride, self.padding, self.groups = stride, padding, groups
         self.out = output_size(x_shape[2:], w_shape[2:], stride, padding, dilation)
@@ -111,7 +122,9 @@ class _Geometry:
                 rows = self.xp.empty((phases.shape[2], len(self.down), self.tall), dtype=x.dtype)
                 for i, (a, shift) in enumerate(self.down):
                     rows[:, i] = phases[a, b, :, shift : shift + self.tall]
-                gathered[b] = self.grouped(rows.reshape(phases.shape[2] * len(self.down), self.tall))
+                gathered[b] = self.grouped(
+                    rows.reshape(phases.shape[2] * len(self.down), self.tall)
+                )
         return [gathered[b][..., shift : shift + self.wide] for b, shift in self.right]
 
     def outputs(self, g: Any) -> Any:
@@ -209,8 +222,13 @@ _conv_w: Contraction = Contraction("conv2d_weight", _weight,
 
 
 def conv2d(
-    x: Any, w: Any, bias: Any = None, stride: int | tuple[int, int] = 1,
-    padding: int | tuple[int, int] = 0, dilation: int | tuple[int, int] = 1, groups: int = 1,
+    x: Any,
+    w: Any,
+    bias: Any = None,
+    stride: int | tuple[int, int] = 1,
+    padding: int | tuple[int, int] = 0,
+    dilation: int | tuple[int, int] = 1,
+    groups: int = 1,
 ) -> Tensor:
     """Return the cross-correlation of images with a bank of filters, as PyTorch's conv2d.
 

@@ -46,8 +46,17 @@ def _normalise(xp: Any, x: Any, weight: Any, bias: Any, statistics: Any, eps: fl
     return x * _spread(scale, x.ndim) + _spread(bias - mean * scale, x.ndim)
 
 
-def _normalise_vjp(xp: Any, g: Any, wanted: tuple[int, ...], _out: Any, x: Any, weight: Any,
-                   _bias: Any, statistics: Any, eps: float) -> list[Any]:
+def _normalise_vjp(
+    xp: Any,
+    g: Any,
+    wanted: tuple[int, ...],
+    _out: Any,
+    x: Any,
+    weight: Any,
+    _bias: Any,
+    statistics: Any,
+    eps: float,
+) -> list[Any]:
     over = _over(x)
     if isinstance(x, Tensor):
         mean = x.mean(axis=over)
@@ -58,7 +67,9 @@ def _normalise_vjp(xp: Any, g: Any, wanted: tuple[int, ...], _out: Any, x: Any, 
     found: dict[int, Any] = {1: along_weight, 2: along_bias}
     if 0 in wanted:
         n = x.size // x.shape[1]
-        centre = _spread(along_bias / n, len(x.shape)) + standard * _spread(along_weight / n, len(x.shape))
+        centre = _spread(along_bias / n, len(x.shape)) + standard * _spread(
+            along_weight / n, len(x.shape)
+        )
         found[0] = (g - centre) * (_spread(weight, len(x.shape)) * inverse)
     return [found[i] for i in wanted]
 

@@ -17,7 +17,9 @@ from .constants import onehot, peak, tied
 
 
 def _reduction(name: str, coefficient: Any, run: Any = None) -> Reduction:
-    kernel = run or (lambda xp, x, axis, keepdims: getattr(xp, name)(x, axis=axis, keepdims=keepdims))
+    kernel = run or (
+        lambda xp, x, axis, keepdims: getattr(xp, name)(x, axis=axis, keepdims=keepdims)
+    )
     return Reduction(name, kernel, [coefficient])
 
 
