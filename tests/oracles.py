@@ -95,3 +95,10 @@ def check(f: Callable[..., Any], *args: Any, seed: int = 0, tolerance: float = 1
     equal(
         "forward over forward", tg.jvp(slope, args, tangents)[1], np.sum(numeric * flat(tangents))
     )
+
+
+def check_same(found: Any, expected: Any) -> None:
+    """Assert that a tensor or an array holds exactly the expected numbers."""
+    np.testing.assert_array_equal(
+        found.numpy() if isinstance(found, tg.Tensor) else found, expected
+    )

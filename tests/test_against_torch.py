@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="PyTorch, the independent engine, is
 F = torch.nn.functional
 
 
-def compare(ours, theirs, *arrays, seed=0):
+def check_against_torch(ours, theirs, *arrays, seed=0):
     """Assert that value, gradient and Hessian-vector product of the two functions agree."""
     rng = np.random.default_rng(seed)
     vectors = [rng.uniform(-1, 1, a.shape) for a in arrays]
@@ -62,7 +62,7 @@ CONVOLUTIONS = [
 def test_conv2d(geometry):
     arrays = oracles.distinct((2, 4, 7, 6), (6, 4 // geometry["groups"], 3, 2), (6,))
 
-    compare(
+    check_against_torch(
         lambda x, w, b: tg.conv2d(x, w, b, **geometry),
         lambda x, w, b: F.conv2d(x, w, b, **geometry),
         *arrays,
@@ -72,14 +72,16 @@ def test_conv2d(geometry):
 def test_conv2d_over_several_slices_of_the_batch():
     x, w = oracles.distinct((9, 8, 64, 64), (2, 8, 3, 3))
 
-    compare(lambda x, w: tg.conv2d(x, w, padding=1), lambda x, w: F.conv2d(x, w, padding=1), x, w)
+    check_against_torch(
+        lambda x, w: tg.conv2d(x, w, padding=1), lambda x, w: F.conv2d(x, w, padding=1), x, w
+    )
 
 
 @pytest.mark.parametrize("shape", [(6, 3), (4, 3, 2, 5)])
 def test_batch_norm(shape):
     arrays = oracles.distinct(shape, (3,), (3,))
 
-    compare(
+    check_against_torch(
         lambda x, w, b: tg.batch_norm(x, w, b, eps=1e-3),
         lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True, eps=1e-3),
         *arrays,
@@ -91,7 +93,7 @@ def test_batch_norm(shape):
 def test_pools(kind, windows):
     (x,) = oracles.distinct((2, 3, 6, 7))
 
-    compare(
+    check_against_torch(
         lambda x: getattr(tg, f"{kind}_pool2d")(x, *windows),
         lambda x: getattr(F, f"{kind}_pool2d")(x, *windows),
         x,
@@ -102,7 +104,7 @@ def test_cross_entropy():
     logits = 3 * oracles.distinct((5, 4))[0]
     labels = np.array([3, 0, 0, 2, 1])
 
-    compare(
+    check_against_torch(
         lambda x: tg.cross_entropy(x, labels),
         lambda x: F.cross_entropy(x, torch.tensor(labels)),
         logits,
@@ -113,7 +115,7 @@ def test_cross_entropy_of_large_logits_does_not_overflow():
     logits = 1e3 * oracles.distinct((5, 4))[0]
     labels = np.array([3, 0, 0, 2, 1])
 
-    compare(
+    check_against_torch(
         lambda x: tg.cross_entropy(x, labels),
         lambda x: F.cross_entropy(x, torch.tensor(labels)),
         logits,
@@ -132,16 +134,16 @@ def test_cross_entropy_of_large_logits_does_not_overflow():
     ids=str,
 )  # fmt: skip
 def test_matmul_of_all_dimensions(a, b):
-    compare(tg.matmul, torch.matmul, *oracles.distinct(a, b))
+    check_against_torch(tg.matmul, torch.matmul, *oracles.distinct(a, b))
 
 
 @pytest.mark.parametrize("axis", [0, -1, (0, 2)])
 def test_logsumexp_and_extrema(axis):
     (x,) = oracles.distinct((2, 3, 4))
 
-    compare(lambda x: tg.logsumexp(x, axis), lambda x: torch.logsumexp(x, axis), x)
-    compare(lambda x: tg.max(x, axis), lambda x: torch.amax(x, axis), x)
-    compare(lambda x: tg.min(x, axis), lambda x: torch.amin(x, axis), x)
+    check_against_torch(lambda x: tg.logsumexp(x, axis), lambda x: torch.logsumexp(x, axis), x)
+    check_against_torch(lambda x: tg.max(x, axis), lambda x: torch.amax(x, axis), x)
+    check_against_torch(lambda x: tg.min(x, axis), lambda x: torch.amin(x, axis), x)
 
 
 # Random programs.  A step takes (library, x, y, z), three arrays of shape (3, 4), and
@@ -226,7 +228,7 @@ def test_random_programs(seed):
         return values[-1] + values[-2] * values[-3]
 
     arrays = oracles.distinct((3, 4), (3, 4), (3, 4), low=-1.5, high=1.5, seed=seed)
-    compare(lambda *xs: run(tg, *xs), lambda *xs: run(torch, *xs), *arrays, seed=seed)
+    check_against_torch(lambda *xs: run(tg, *xs), lambda *xs: run(torch, *xs), *arrays, seed=seed)
 
 
 def test_every_step_is_run_by_some_program():

@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+from oracles import check_same
 
 import tinygrad_res as tg
 from tinygrad_res.errors import GradientError
@@ -13,12 +14,6 @@ from tinygrad_res.errors import GradientError
 
 def tracked(values):
     return tg.tensor(values, requires_grad=True)
-
-
-def same(found, expected):
-    np.testing.assert_array_equal(
-        found.numpy() if isinstance(found, tg.Tensor) else found, expected
-    )
 
 
 def test_no_grad_records_nothing_but_derivatives_work_inside():
@@ -29,7 +24,7 @@ def test_no_grad_records_nothing_but_derivatives_work_inside():
         g = tg.grad(lambda x: tg.grad(lambda x: (x**3).sum())(x).sum())(x)
 
     assert not y.requires_grad
-    same(g, [18])
+    check_same(g, [18])
     assert not g.requires_grad
     assert (x * x).requires_grad
 
@@ -43,7 +38,7 @@ def test_a_gradient_asked_to_be_recorded_is_recorded_under_no_grad_too():
     g, x.grad = x.grad, None
     g.sum().backward()
 
-    same(x.grad, [18])
+    check_same(x.grad, [18])
 
 
 def test_no_grad_ends_with_an_exception():
@@ -70,9 +65,9 @@ def test_stop_gradient_is_a_constant_in_every_mode():
 
     x = np.array([3.0])
 
-    same(tg.grad(f)(x), [9])
-    same(tg.jvp(f, (x,), (x,))[1], 27)
-    same(tg.hessian(f)(x), [[0]])
+    check_same(tg.grad(f)(x), [9])
+    check_same(tg.jvp(f, (x,), (x,))[1], 27)
+    check_same(tg.hessian(f)(x), [[0]])
 
 
 def test_scopes_nest_and_end():
@@ -121,6 +116,6 @@ def test_two_threads_record_at_once_without_disturbing_each_other():
     for thread in threads:
         thread.join()
 
-    same(found["recorded"][0], [3, 3, 3])
+    check_same(found["recorded"][0], [3, 3, 3])
     assert found["recorded"][1] == "recorded"
     assert found["evaluated"] == [False] * 300

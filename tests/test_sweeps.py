@@ -7,6 +7,7 @@ from weakref import ref
 
 import numpy as np
 import pytest
+from oracles import check_same
 
 import tinygrad_res as tg
 from tinygrad_res.errors import GradientError, ShapeError
@@ -15,12 +16,6 @@ from tinygrad_res.sweeps import ancestry, pull
 
 def tracked(values, **options):
     return tg.tensor(values, requires_grad=True, **options)
-
-
-def same(found, expected):
-    np.testing.assert_array_equal(
-        found.numpy() if isinstance(found, tg.Tensor) else found, expected
-    )
 
 
 @pytest.fixture
@@ -145,7 +140,7 @@ def test_a_second_backward_adds_to_the_gradient():
     y.backward()
     y.backward()
 
-    same(x.grad, [4, 8])
+    check_same(x.grad, [4, 8])
 
 
 def test_backward_of_two_losses_adds_up_and_none_starts_again():
@@ -154,11 +149,11 @@ def test_backward_of_two_losses_adds_up_and_none_starts_again():
     (x * 3).sum().backward()
     before = x.grad
     (x * x).sum().backward()
-    same(before, [3, 3])
-    same(x.grad, [5, 7])
+    check_same(before, [3, 3])
+    check_same(x.grad, [5, 7])
     x.grad = None
     (x * 3).sum().backward()
-    same(x.grad, [3, 3])
+    check_same(x.grad, [3, 3])
 
 
 def test_backward_twice_with_create_graph_adds_recorded_gradients():
@@ -211,7 +206,7 @@ def test_frozen_parameters_get_no_gradient():
     (w * v * w).sum().backward()
 
     assert w.grad is None
-    same(v.grad, [1])
+    check_same(v.grad, [1])
     assert not (w * w).requires_grad
 
 
@@ -225,7 +220,7 @@ def test_what_is_computed_from_frozen_parameters_alone_is_recorded_as_a_weight()
     assert derived._node is not None
     assert mixed._node is None
     assert not derived.requires_grad
-    same(x.grad, [[10]])
+    check_same(x.grad, [[10]])
 
 
 def test_a_sweep_gives_what_arrives_at_a_node_on_the_way_as_well():
@@ -272,7 +267,7 @@ def test_one_element_of_any_shape_needs_no_cotangent():
 
     (x * x).backward()
 
-    same(x.grad, [[4]])
+    check_same(x.grad, [[4]])
 
 
 @pytest.mark.parametrize(
@@ -283,7 +278,7 @@ def test_a_cotangent_is_anything_that_makes_a_tensor(cotangent):
 
     (x * 2).backward(cotangent)
 
-    same(x.grad, [6, 8])
+    check_same(x.grad, [6, 8])
     assert x.grad.dtype == np.float64
 
 

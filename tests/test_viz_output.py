@@ -69,8 +69,8 @@ def test_names_cannot_add_nodes_to_dot(name):
 @pytest.mark.parametrize("name", EVIL)
 def test_names_reach_png_and_pdf(name, tmp_path):
     for figure in figures(name):
-        figure.save(tmp_path / "a.png")
-        figure.save(tmp_path / "a.pdf")
+        assert figure.save(tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+        assert figure.save(tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_a_long_name_is_shortened_on_the_figure_and_whole_in_its_title():

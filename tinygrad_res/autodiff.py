@@ -103,6 +103,7 @@ class _Call:
     tensors: bool
 
     def give(self, value: Any) -> Any:
+        """Return a result as the caller gave the inputs: tensors for tensors, else arrays."""
         if self.recorded:
             return value
         array = raw(value)
@@ -110,6 +111,7 @@ class _Call:
         return Tensor(xp.asarray(array)) if self.tensors else xp.array(array)
 
     def pull(self, cotangent: Any) -> list[Any]:
+        """Return the inputs' cotangents for a cotangent of the output."""
         node: Any = self.output._node
         targets: list[Any] = [x._node for x in self.inputs]
         arrived = {}

@@ -68,6 +68,7 @@ class Pointwise(Primitive):
         return super()._kernel(kind)
 
     def vjp(self, node: Node, cotangent: Any, wanted: Sequence[int]) -> Sequence[Any]:
+        """Return cotangent * partial for each operand, summed over the axes it was stretched along."""
         kind = type(cotangent)
         values = node.saved if kind is not Tensor else revive(node)
         xp = backend.modules[kind]
@@ -86,6 +87,7 @@ class Pointwise(Primitive):
         return found
 
     def jvp(self, node: Node, tangents: Sequence[Any]) -> Any:
+        """Return the sum of tangent * partial over the operands."""
         terms = []
         for rule, tangent in zip(self.rules, tangents, strict=True):
             if tangent is None:
@@ -123,6 +125,7 @@ class Reduction(Primitive):
     family = "reduction"
 
     def uses(self, i: int) -> set[int]:
+        """Return which of (0: the output, 1: the operand) the coefficient reads."""
         return reads(self.rules[0]) & {0, 1}
 
     def coefficient(self, node: Node, vector: Any) -> Any:
@@ -143,6 +146,7 @@ class Reduction(Primitive):
         return rule(backend.namespace(vector), out, x, axis, n, **params)
 
     def vjp(self, node: Node, cotangent: Any, wanted: Sequence[int]) -> Sequence[Any]:
+        """Return the cotangent, spread over the reduced axes, times the coefficients."""
         shape = node.parents[0].shape  # type: ignore[union-attr]
         kept = _kept(shape, _axes(node.params.get("axis"), len(shape)))
         if cotangent.shape != kept:
@@ -156,6 +160,7 @@ class Reduction(Primitive):
         return [spread(cotangent, shape) for _ in wanted]
 
     def jvp(self, node: Node, tangents: Sequence[Any]) -> Any:
+        """Return the sum of tangent * coefficient over the reduced axes."""
         (tangent,) = tangents
         axis = _axes(node.params.get("axis"), len(tangent.shape))
         weighted = tangent * self.coefficient(node, tangent)
@@ -189,9 +194,11 @@ class Structural(Primitive):
         self._linear = linear or {}
 
     def uses(self, i: int) -> set[int]:
+        """Return nothing: a move reads no values."""
         return set()
 
     def vjp(self, node: Node, cotangent: Any, wanted: Sequence[int]) -> Sequence[Any]:
+        """Return the cotangent moved back to where each operand's elements were."""
         xp = backend.namespace(cotangent)
         transpose = self.rules[0]
         return [
@@ -200,6 +207,7 @@ class Structural(Primitive):
         ]
 
     def jvp(self, node: Node, tangents: Sequence[Any]) -> Any:
+        """Return the tangents moved as the operands were."""
         some = next(t for t in tangents if t is not None)
         zeros = backend.namespace(raw(some)).zeros
         shapes = node.params.get("shapes", ())
@@ -221,9 +229,11 @@ class Contraction(Primitive):
     family = "contraction"
 
     def uses(self, i: int) -> set[int]:
+        """Return the other operand."""
         return {2 - i}
 
     def vjp(self, node: Node, cotangent: Any, wanted: Sequence[int]) -> Sequence[Any]:
+        """Return the cotangent contracted with the other operand."""
         values = saved(node, cotangent)
         xp = backend.namespace(cotangent)
         parents, params = node.parents, node.params
@@ -234,6 +244,7 @@ class Contraction(Primitive):
         return found
 
     def jvp(self, node: Node, tangents: Sequence[Any]) -> Any:
+        """Return run(da, b) + run(a, db)."""
         da, db = tangents
         _, a, b = saved(node, da if da is not None else db)
         terms = [self.apply((da, b), node.params)] if da is not None else []
@@ -252,16 +263,19 @@ class General(Primitive):
     family = "general"
 
     def uses(self, i: int) -> set[int]:
+        """Return everything that the written product reads."""
         code = self.rules[0].__code__
         names = code.co_varnames[3 : code.co_argcount]
         return {k for k, name in enumerate(names) if not name.startswith("_")}
 
     def vjp(self, node: Node, cotangent: Any, wanted: Sequence[int]) -> Sequence[Any]:
+        """Return what the written product gives."""
         values = saved(node, cotangent)
         xp = backend.namespace(cotangent)
         return self.rules[0](xp, cotangent, tuple(wanted), *values, **node.params)  # type: ignore[no-any-return]
 
     def jvp(self, node: Node, tangents: Sequence[Any]) -> Any:
+        """Return the tangents pushed forward by the transpose of the written product."""
         wanted = tuple(i for i, t in enumerate(tangents) if t is not None)
         given = [tangents[i] for i in wanted]
         if isinstance(given[0], Tensor):

@@ -50,6 +50,7 @@ class Unary(Pointwise):
         )
 
     def vjp(self, node: Node, cotangent: Any, wanted: Sequence[int]) -> Sequence[Any]:
+        """Return cotangent * partial."""
         rule = self.rules[0]
         if type(rule) is int:
             return (cotangent if rule == 1 else cotangent * rule,)
@@ -99,6 +100,7 @@ class Binary(TwoOperands, Pointwise):
     """A pointwise primitive of two operands."""
 
     def vjp(self, node: Node, cotangent: Any, wanted: Sequence[int]) -> Sequence[Any]:
+        """Return cotangent * partial for each operand, as ``Pointwise`` does."""
         kind = type(cotangent)
         out, x, y = node.saved if kind is not Tensor else revive(node)
         xp = backend.modules[kind]
