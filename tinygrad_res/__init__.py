@@ -18,11 +18,13 @@ from .paths import Path, Paths, paths
 from .primitives import *  # noqa: F403
 from .record import no_grad, scope
 
+from . import data, nets, nn, optim  # isort: skip
+
 __version__ = "0.1.0"
 
 __all__ = [
-    "Graph", "GraphEdge", "GraphNode", "Parameter", "Path", "Paths", "Tensor", "grad", "graph",
-    "hessian", "hvp", "jacobian", "jvp", "no_grad", "parameter", "paths", "scope", "tensor",
+    "Graph", "GraphEdge", "GraphNode", "Parameter", "Path", "Paths", "Tensor", "data", "grad", "graph",
+    "hessian", "hvp", "jacobian", "jvp", "nets", "nn", "no_grad", "optim", "parameter", "paths", "scope", "tensor",
     "value_and_grad", "vjp",
 ]  # fmt: skip
 __all__ += primitives.__all__
