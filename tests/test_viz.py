@@ -15,7 +15,7 @@ from viz.layout import Label, Layout
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def _weights(rng, *shape, name):
+def weights(rng, *shape, name):
     return tg.parameter(rng.standard_normal(shape) * 0.3, name=name)
 
 
@@ -24,8 +24,8 @@ def residual_net(blocks, width=6):
     x = tg.tensor(rng.standard_normal((3, width)), requires_grad=True, name="x")
     h = x
     for k in range(blocks):
-        inner = tg.relu(h @ _weights(rng, width, width, name=f"W_{2 * k + 1}"))
-        h = h + inner @ _weights(rng, width, width, name=f"W_{2 * k + 2}")
+        inner = tg.relu(h @ weights(rng, width, width, name=f"W_{2 * k + 1}"))
+        h = h + inner @ weights(rng, width, width, name=f"W_{2 * k + 2}")
     return x, h.sum()
 
 
@@ -39,7 +39,7 @@ def plain_paths(layers):
     x = tg.tensor(rng.standard_normal((3, 6)), requires_grad=True, name="x")
     h = x
     for k in range(layers):
-        h = tg.tanh(h @ _weights(rng, 6, 6, name=f"W_{k + 1}"))
+        h = tg.tanh(h @ weights(rng, 6, 6, name=f"W_{k + 1}"))
     return tg.paths(h.sum(), x)
 
 
@@ -48,7 +48,7 @@ def convolutional_paths(window=False):
     rng = np.random.default_rng(0)
 
     def layer(h, size, name, inputs, outputs, stride=1):
-        kernel = _weights(rng, outputs, inputs, size, size, name=name)
+        kernel = weights(rng, outputs, inputs, size, size, name=name)
         h = tg.conv2d(h, kernel, padding=size // 2, stride=stride)
         scale = tg.parameter(np.ones(outputs), name=f"gamma_{name}")
         return tg.batch_norm(h, scale, tg.parameter(np.zeros(outputs), name=f"beta_{name}"))
@@ -61,7 +61,7 @@ def convolutional_paths(window=False):
         inner = layer(inner, 3, f"K_{2 * k}", outputs, outputs)
         wide = outputs != inputs
         h = inner + (layer(h, 1, "proj", inputs, outputs, stride) if wide else h)
-    loss = (h.mean(axis=(2, 3)) @ _weights(rng, 8, 5, name="W_fc")).sum()
+    loss = (h.mean(axis=(2, 3)) @ weights(rng, 8, 5, name="W_fc")).sum()
     return tg.paths(loss, image, start=h, end=first) if window else tg.paths(loss, image)
 
 
@@ -70,7 +70,7 @@ def many_ways():
     rng = np.random.default_rng(0)
 
     def inner(h):
-        return h + tg.relu(h @ _weights(rng, 3, 3, name="V"))
+        return h + tg.relu(h @ weights(rng, 3, 3, name="V"))
 
     x = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
     h = tg.tanh(x + inner(inner(x)))
@@ -80,8 +80,8 @@ def many_ways():
 def three_ways():
     rng = np.random.default_rng(3)
     x = tg.tensor(rng.standard_normal((3, 6)), requires_grad=True, name="x")
-    short = tg.relu(x @ _weights(rng, 6, 6, name="A_1"))
-    long = tg.relu(x @ _weights(rng, 6, 6, name="A_2")) @ _weights(rng, 6, 6, name="A_3")
+    short = tg.relu(x @ weights(rng, 6, 6, name="A_1"))
+    long = tg.relu(x @ weights(rng, 6, 6, name="A_2")) @ weights(rng, 6, 6, name="A_3")
     return tg.paths((x + short + tg.sigmoid(long)).sum(), x)
 
 
@@ -269,7 +269,7 @@ def test_an_activation_between_blocks_is_drawn_between_them():
         h = tg.relu(h + h @ tg.parameter(np.eye(3), name=f"W_{k}"))
     shown = texts(viz.draw(tg.paths(h.sum(), x)))
     assert "1 weight-free of 4" in shown
-    assert "I · R1 · I" in shown
+    assert "R2 · I · R1 · I" in shown
 
 
 def test_paths_off_the_choice_are_faded_and_the_set_is_stated():

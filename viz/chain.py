@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import Literal
@@ -24,6 +24,11 @@ from tinygrad_res.paths import Path, Paths
 Kind = Literal["weight", "activation", "other"]
 
 MOST_LANES = 4
+_REARRANGING = frozenset(
+    {"permute_dims", "getitem", "scatter", "broadcast_to", "concat", "pad", "sliding_windows", "fold",
+     "sum"}
+)  # fmt: skip
+"""Operations that pass numbers on as they are, to other places."""
 MOST_LISTED = 10_000
 """Sets of up to this many paths are listed to find the edges that they take."""
 
@@ -52,11 +57,13 @@ class Lane:
         steps: its layers; none of them for an identity.
         edges: the indices of its edges, from the output's side, as a path lists them.
         used: whether a path of the set takes it.
+        moves: whether it takes numbers to other places: slices, pads, joins, broadcasts.
     """
 
     steps: tuple[Step, ...]
     edges: tuple[int, ...]
     used: bool = True
+    moves: bool = False
 
     @property
     def weight(self) -> int:
@@ -64,18 +71,31 @@ class Lane:
         return sum(step.kind == "weight" for step in self.steps)
 
     @property
-    def is_identity(self) -> bool:
-        """Whether it only copies."""
+    def is_bare(self) -> bool:
+        """Whether no layer is on it: every number arrives as it left, though maybe elsewhere."""
         return not self.steps
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether its derivative is the identity: a bare lane that moves nothing."""
+        return not self.steps and not self.moves
 
 
 @dataclass(frozen=True)
 class Link:
-    """A stretch with one way: a stem, a classifier, an activation between blocks."""
+    """A stretch with one way: a stem, a classifier, an activation between blocks.
+
+    Attributes:
+        lane: the way.
+        ops: its operations, left to right, without those that pass everything on unchanged.
+        symbol: what formulas call it; ``""`` for an identity.
+        ends: the indices of the nodes where it starts and ends.
+    """
 
     lane: Lane
     ops: tuple[str, ...]
     symbol: str = ""
+    ends: tuple[int, int] = (-1, -1)
 
 
 @dataclass(frozen=True)
@@ -185,10 +205,16 @@ def read_chain(paths: Paths) -> Chain:
     numbers = itertools.count(1)
     for single, group in itertools.groupby(segments, key=lambda segment: segment.count() == 1):
         if single:
-            parts.append(_link(read, list(group)))
+            stretch = list(group)
+            cut = _leading_activations(read, stretch) if stretch[-1] is segments[-1] else 0
+            if parts and 0 < cut < len(stretch):
+                parts.append(_link(read, stretch[:cut]))
+                stretch = stretch[cut:]
+            parts.append(_link(read, stretch))
             continue
         parts += [_block(read, segment, next(numbers)) for segment in group]
-    return Chain(paths, _with_symbols(parts), graph.nodes[paths.target], graph.nodes[paths.source])
+    parts = _with_symbols(_without_identities(parts))
+    return Chain(paths, tuple(parts), graph.nodes[paths.target], graph.nodes[paths.source])
 
 
 def _used_edges(paths: Paths, segments: tuple[Paths, ...]) -> set[int] | None:
@@ -203,11 +229,23 @@ def _used_edges(paths: Paths, segments: tuple[Paths, ...]) -> set[int] | None:
 
 def _link(read: _Reading, segments: list[Paths]) -> Link:
     edges = [edge for segment in reversed(segments) for edge in segment[0].edges]
+    lane = _lane(read, edges)
     ops = tuple(
         read.graph.nodes[edge.source].op for edge in reversed(edges)
-        if read.graph.nodes[edge.source].op
+        if not (edge.is_identity and not _moves(read.graph, (edge,)))
     )  # fmt: skip
-    return Link(_lane(read, edges), ops)
+    return Link(lane, ops, ends=(segments[0].target, segments[-1].source))
+
+
+def _leading_activations(read: _Reading, segments: list[Paths]) -> int:
+    """Return how many segments, from the left, hold the activations behind the last block."""
+    cut = 0
+    for i, segment in enumerate(segments):
+        lane = _lane(read, segment[0].edges)
+        if lane.moves or any(step.kind != "activation" for step in lane.steps):
+            break
+        cut = i + 1 if lane.steps else cut
+    return cut
 
 
 def _block(read: _Reading, segment: Paths, number: int) -> Block:
@@ -231,6 +269,17 @@ def _lane(read: _Reading, edges: Iterable[GraphEdge]) -> Lane:
         tuple(step for step in steps if step is not None),
         indices,
         read.used is None or read.used.issuperset(indices),
+        _moves(read.graph, edges),
+    )
+
+
+def _moves(graph: Graph, edges: tuple[GraphEdge, ...]) -> bool:
+    """Whether the numbers that leave at the end of some edges are elsewhere at their start."""
+    if not edges:
+        return False
+    ends = graph.nodes[edges[0].source], graph.nodes[edges[-1].target]
+    return ends[0].shape != ends[1].shape or any(
+        edge.is_identity and graph.nodes[edge.source].op in _REARRANGING for edge in edges
     )
 
 
@@ -241,7 +290,8 @@ def _step(read: _Reading, edge: GraphEdge) -> Step | None:
             read.graph.nodes[other.target] for other in read.graph.outgoing[edge.source]
             if read.graph.nodes[other.target].weight_valued
         )  # fmt: skip
-        named = weight.name or (edge.label if not edge.label.endswith("'") else weight.label)
+        known = edge.label if not edge.label.endswith("'") and edge.label != "·" else weight.op
+        named = weight.name or known or "W"
         return Step(
             "weight", named, "×".join(map(str, weight.shape)), bool(read.window[edge.index])
         )
@@ -250,14 +300,28 @@ def _step(read: _Reading, edge: GraphEdge) -> Step | None:
     return Step("activation" if edge.activation else "other", edge.label)
 
 
-def _with_symbols(parts: list[Block | Link]) -> tuple[Block | Link, ...]:
+def _without_identities(parts: list[Block | Link]) -> list[Block | Link]:
+    """Let each block take in the identity behind it, such as a bias that is added to its sum."""
+    found: list[Block | Link] = []
+    for i, part in enumerate(parts):
+        before = found[-1] if found else None
+        inner = isinstance(part, Link) and part.lane.is_identity and i < len(parts) - 1
+        if inner and isinstance(before, Block):
+            found[-1] = replace(before, ends=(before.ends[0], part.ends[1]))
+        else:
+            found.append(part)
+    return found
+
+
+def _with_symbols(parts: list[Block | Link]) -> list[Block | Link]:
     """Give each link that does more than copy the symbol that formulas call it by."""
     found: list[Block | Link] = []
-    between = itertools.count(1)
+    before = 0
     for i, part in enumerate(parts):
+        before += isinstance(part, Block)
         if isinstance(part, Link) and part.lane.steps:
             last = i == len(parts) - 1
-            symbol = "" if last else "S" if i == 0 else f"R_{next(between)}"
-            part = Link(part.lane, part.ops, symbol)
+            symbol = "" if last else "S" if i == 0 else f"R_{{{before}}}"
+            part = replace(part, symbol=symbol)
         found.append(part)
-    return tuple(found)
+    return found

@@ -13,7 +13,7 @@ from tinygrad_res.errors import GradientError
 from tinygrad_res.graph import GraphNode
 
 from . import text
-from .chain import Block, Chain
+from .chain import Block, Chain, Link
 from .histogram import draw_histogram
 from .layout import Canvas, Label, Layout
 from .legend import draw_legend
@@ -28,7 +28,8 @@ NARROWEST = 660.0
 def chain_layout(chain: Chain) -> Layout:
     """Return the figure of a chain."""
     canvas = Canvas()
-    draw_strip(canvas, chain, _collapse(chain))
+    drawn = _collapse(chain)
+    draw_strip(canvas, chain, drawn)
     left, top, right, bottom = canvas.box
     width = max(right - left, NARROWEST)
     _headline(canvas, chain, left, top - 66)
@@ -50,7 +51,7 @@ def chain_layout(chain: Chain) -> Layout:
     else:
         _histograms(canvas, chain, left, below, width)
     left, _, right, bottom = canvas.box
-    draw_legend(canvas, left, bottom + 48, max(right - left, width), symbols_used(chain.parts))
+    draw_legend(canvas, left, bottom + 48, max(right - left, width), symbols_used(drawn))
     return canvas.finish(_title(chain), describe(chain))
 
 
@@ -67,10 +68,8 @@ def _collapse(chain: Chain) -> tuple[Part, ...]:
     if len(chain.blocks) <= MOST_BLOCKS:
         return chain.parts
     places = [i for i, part in enumerate(chain.parts) if isinstance(part, Block)]
-    first, last = places[1] + 1, places[-1]
-    return (
-        *chain.parts[:first], Collapsed(chain.blocks[2:-1]), *chain.parts[last:],
-    )  # fmt: skip
+    first, last = places[2], places[-2] + 1
+    return (*chain.parts[:first], Collapsed(chain.parts[first:last]), *chain.parts[last:])
 
 
 def _headline(canvas: Canvas, chain: Chain, x: float, y: float) -> None:
@@ -99,10 +98,18 @@ def _window(chain: Chain) -> str:
         return f"{said}; weight layers counted from {_place(chain, start)} back to {_place(chain, end)}"
     if chain.blocks and not chain.weight_free and chain.inner_weight_free and chain.complete:
         said += (
-            f"; through the blocks alone, without stem and classifier: "
+            f"; through the blocks alone, without {_weighted_ends(chain)}: "
             f"{text.grouped(chain.inner_weight_free)} of {text.grouped(chain.inner_count)}"
         )
     return said
+
+
+def _weighted_ends(chain: Chain) -> str:
+    """Name the stretches outside the blocks that cross weight layers."""
+    ends = ((chain.parts[0], "the stem"), (chain.parts[-1], "the classifier"))
+    return " and ".join(
+        words for part, words in ends if isinstance(part, Link) and part.lane.weight
+    )
 
 
 def _place(chain: Chain, node: GraphNode) -> str:

@@ -61,7 +61,7 @@ def draw_lane(
         words_below: write under the lane, not over it.
     """
     faded = not lane.used
-    if lane.is_identity:
+    if lane.is_bare:
         canvas.add(Curve(((right, y), (left, y)), "identity", arrow=True, faded=faded))
         return
     steps = _shown(lane.steps)
@@ -117,7 +117,7 @@ def draw_arc(
     fall = ((b, height), (left[0] + reach * 0.45, height), (left[0] + 3, height * 0.72), left)
     style = style or ("weight" if lane.weight else "identity")
     faded = not lane.used
-    if lane.is_identity:
+    if lane.is_bare:
         flat = (((2 * a + b) / 3, height), ((a + 2 * b) / 3, height))
         points = (*rise, *flat, *fall)
         canvas.add(Curve(points, style, smooth=True, arrow=True, faded=faded))
@@ -139,6 +139,6 @@ def draw_arc(
         )
     )  # fmt: skip
     ink = {"identity": "text identity", "weight": "text weight"}.get(style, "text quiet")
-    away = 10.0 if lane.is_identity else 28.0
+    away = 10.0 if lane.is_bare else 28.0
     y = height - away if sign < 0 else height + away + 14
     canvas.add(Label(text.math(symbol), (a + b) / 2, y, 13, ink, faded=faded))

@@ -51,7 +51,7 @@ def _entries(items: list[Item]) -> list[tuple[list[Item], str]]:
     ]
     if "identity" in styles:
         entries.append(
-            ([Curve(whole, "identity", arrow=True)], "weight-free: crosses no weight layer")
+            ([Curve(whole, "identity", arrow=True)], "crosses no weight layer on this stretch")
         )
     if "weight" in styles:
         square = Shape("box", middle, 0, 10, 10, "square", 1.5)

@@ -7,6 +7,7 @@ stands on it is a local derivative; a faint grey arrow beside it is the forward 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from . import text
@@ -24,10 +25,27 @@ FORWARD_GAP = 15.0
 class Collapsed:
     """Blocks that are drawn as one box, and the links between them."""
 
-    blocks: tuple[Block, ...]
+    parts: tuple[Block | Link, ...]
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks inside."""
+        return tuple(part for part in self.parts if isinstance(part, Block))
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The links between the blocks inside."""
+        return tuple(part for part in self.parts if isinstance(part, Link))
 
 
 Part = Block | Link | Collapsed
+
+_MERGES = {
+    "multiply": ("×", "multiply: the product of the ways, number by number"),
+    "concat": ("∥", "concat: the ways side by side in one array"),
+    "subtract": ("−", "subtract: the difference of the ways"),
+}
+"""Where ways meet other than in a sum: the sign, and what it says."""
 
 
 def draw_strip(canvas: Canvas, chain: Chain, parts: tuple[Part, ...]) -> None:
@@ -63,38 +81,56 @@ def draw_strip(canvas: Canvas, chain: Chain, parts: tuple[Part, ...]) -> None:
 
 def block_symbols(block: Block) -> tuple[str, ...]:
     """Return what formulas call the ways through a block, in the order of its lanes."""
-    several = len(block.lanes) > 2
+    moving = sum(lane.is_bare and lane.moves for lane in block.lanes)
+    branches = sum(not lane.is_bare for lane in block.lanes)
+    bare, branch = itertools.count(1), itertools.count(1)
     found = []
     for i, lane in enumerate(block.lanes):
         if lane.is_identity:
             found.append("I")
-        elif several:
-            found.append(f"J_{{{block.number},{i + 1}}}")
-        else:
+        elif lane.is_bare:
+            found.append(f"P_{{{block.number}{f',{next(bare)}' if moving > 1 else ''}}}")
+        elif branches == len(block.lanes) == 2:
             found.append(f"{'JP'[i == 0]}_{{{block.number}}}")
+        else:
+            found.append(f"J_{{{block.number}{f',{next(branch)}' if branches > 1 else ''}}}")
     return tuple(found)
 
 
-def symbols_used(parts: tuple[Block | Link, ...]) -> tuple[str, ...]:
+def symbols_used(parts: tuple[Part, ...]) -> tuple[str, ...]:
     """Return what the symbols in formulas mean, for those that occur."""
     blocks = [part for part in parts if isinstance(part, Block)]
     if not blocks:
         return ()
     links = [part.symbol for part in parts if isinstance(part, Link) and part.symbol]
-    found = {symbol[0] for block in blocks for symbol in block_symbols(block)}
+    ways = [
+        (symbol, lane) for block in blocks
+        for symbol, lane in zip(block_symbols(block), block.lanes, strict=True)
+    ]  # fmt: skip
+    found = {symbol[0] + "," * ("," in symbol) for symbol, _ in ways}
+    bare = [lane.is_bare for symbol, lane in ways if symbol[0] == "P"]
+    moving = "weight-free shortcut of block k, slices and pads"
+    shortcut = moving if all(bare) else "derivative of block k’s shortcut"
+    if any(bare) and not all(bare):
+        shortcut += "; weight-free where it slices and pads"
     meanings = [
         ("I: identity", "I" in found),
         ("J_{k}: derivative of block k’s branch", "J" in found),
-        ("P_{k}: derivative of its shortcut", "P" in found),
+        ("J_{k,i}: derivative of branch i of block k, fewest weight layers first", "J," in found),
+        (f"P_{{k}}: {shortcut}", "P" in found),
+        ("P_{k,i}: weight-free way i through block k, slices and pads", "P," in found),
         ("S: derivative of the stem", "S" in links),
-        ("R_{k}: derivative between blocks", any(symbol[0] == "R" for symbol in links)),
+        ("R_{k}: derivative behind block k", any(symbol[0] == "R" for symbol in links)),
         ("g: the gradient that arrives at the last block", True),
     ]
-    return tuple(words for words, used in meanings if used)
+    merges = {block.merge for block in blocks if block.lanes}
+    signs = [(f"{sign} {words}", merge in merges) for merge, (sign, words) in _MERGES.items()]
+    return tuple(words for words, used in meanings + signs if used)
 
 
 def _free(chain: Chain) -> str:
-    return "identity" if chain.weight_free else "plain"
+    """Return how a stretch without a layer is drawn: red wherever there is a red arc to follow."""
+    return "identity" if chain.blocks or chain.weight_free else "plain"
 
 
 def _end(canvas: Canvas, x: float, name: str, key: str, title: str) -> float:
@@ -114,12 +150,14 @@ def _end(canvas: Canvas, x: float, name: str, key: str, title: str) -> float:
 def _sum(canvas: Canvas, part: Part, x: float, key: str, radius: float) -> None:
     """Draw the node where a block's ways meet."""
     merge = part.merge if isinstance(part, Block) else "add"
+    if isinstance(part, Collapsed):
+        merge = part.blocks[-1].merge
     if merge == "add":
         canvas.add(Shape("circle", x, 0.0, 2 * radius, 2 * radius, "value", sign="+", key=key))
         return
     canvas.add(Shape("circle", x, 0.0, 2 * radius, 2 * radius, "value", key=key, title=merge))
-    sign = {"multiply": "×", "concat": "‖", "subtract": "−"}.get(merge, "")
-    canvas.add(Label(text.plain(sign or "•"), x, 4.5, 13, title=merge))
+    sign, _ = _MERGES.get(merge, ("•", ""))
+    canvas.add(Label(text.plain(sign), x, 4.5, 13, title=merge))
     canvas.add(Label(text.name(merge), x, radius + 38, 10.5, "text quiet"))
 
 
@@ -160,13 +198,35 @@ def _crowded(canvas: Canvas, block: Block, x: float, radius: float, after: float
 
 def _collapsed(canvas: Canvas, part: Collapsed, x: float, radius: float, after: float) -> float:
     first, last = part.blocks[0].number, part.blocks[-1].number
-    free = sum(block.weight_free > 0 for block in part.blocks)
     n = len(part.blocks)
-    arc = "I" if free == n else f"{free} of {n} with a weight-free shortcut"
+    shortcuts = sum(block.weight_free > 0 for block in part.blocks)
+    free = shortcuts == n and not any(link.lane.weight for link in part.links)
+    same = not part.links and all(
+        block.weight_free == 1 and block.lanes and block.lanes[0].is_identity
+        for block in part.blocks
+    )
+    arc = "I" if same else "weight-free" if free else f"{shortcuts} of {n} have a weight-free way"
     return _boxed(
-        canvas, x, radius, after, f"× {n}", f"blocks {first} … {last}", "",
-        double=True, free=free == n, arc=arc,
+        canvas, x, radius, after, f"× {n}", f"blocks {first} … {last}{_between(part)}",
+        _shortcuts(part), double=True, free=free, arc=arc,
     )  # fmt: skip
+
+
+def _between(part: Collapsed) -> str:
+    """Say what stands between the blocks of a fold."""
+    layers = {tuple(step.label for step in link.lane.steps) for link in part.links}
+    if not layers:
+        return ""
+    one = layers.pop()
+    named = len(one) == 1 and not layers and len(one[0]) <= 12
+    return f" with {text.clean(one[0].removesuffix(chr(39))) if named else 'more'} between"
+
+
+def _shortcuts(part: Collapsed) -> str:
+    """Say which shortcuts of a fold are weight-free but no identities."""
+    moving = sum(any(lane.is_bare and lane.moves for lane in block.lanes) for block in part.blocks)
+    n = len(part.blocks)
+    return f"{moving} of {n} shortcuts slice and pad" if moving else ""
 
 
 def _boxed(

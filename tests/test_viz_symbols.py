@@ -1,0 +1,95 @@
+"""What the figures of chains call the parts of a path, and that the names are true."""
+
+import numpy as np
+import pytest
+from test_viz import residual_paths, texts, weights
+
+import tinygrad_res as tg
+import viz
+
+# Links and folds
+
+
+def resnet_paths(blocks, width=4):
+    """Blocks with relu behind their sums; the third and the fourth slice and pad."""
+    rng = np.random.default_rng(blocks)
+    x = tg.tensor(rng.standard_normal((3, width)), requires_grad=True, name="x")
+    h = first = tg.relu(x @ weights(rng, width, width, name="W_0"))
+    for k in range(1, blocks + 1):
+        wide = k in (3, 4)
+        inner = tg.relu(h @ weights(rng, width, width + wide, name=f"W_{k}"))
+        h = tg.relu((tg.pad(h, ((0, 0), (0, 1))) if wide else h) + inner)
+        width += wide
+    loss = (h @ weights(rng, width, 2, name="W_fc")).sum()
+    return tg.paths(loss, x, start=h, end=first)
+
+
+def test_every_drawn_block_of_a_folded_chain_is_followed_by_its_link():
+    layout = viz.draw(resnet_paths(9)).layout
+    at = {label.text: label.x for label in layout.labels}
+    assert at["J_1"] < at["R_1"] < at["J_2"] < at["R_2"] < at["× 6"]
+    assert at["× 6"] < at["R_8"] < at["J_9"] < at["R_9"] < at["classifier"]
+
+
+def test_a_fold_says_what_it_holds_and_calls_only_an_identity_by_that_name():
+    shown = texts(viz.draw(resnet_paths(9)))
+    assert {"blocks 3 … 8 with relu between", "2 of 6 shortcuts slice and pad"} <= set(shown)
+    assert shown.count("I") == 3 and "weight-free" in shown
+    assert texts(viz.draw(residual_paths(9))).count("I") == 4
+
+
+# Weight-free, and yet no identity
+
+
+def joined_paths(blocks=2):
+    """Blocks that put their branch beside their input; the weights have no names."""
+    rng = np.random.default_rng(0)
+    x = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    h = x
+    for k in range(blocks):
+        h = tg.concat([h, tg.relu(h @ tg.parameter(rng.standard_normal((3 * 2**k,) * 2)))], axis=1)
+    return tg.paths(h.sum(), x)
+
+
+@pytest.mark.parametrize("paths", [joined_paths(), resnet_paths(4)], ids=["concat", "pad"])
+def test_a_shortcut_that_moves_numbers_is_no_identity(paths):
+    figure = viz.draw(paths)
+    shown = texts(figure)
+    first = 1 if len(shown) and "concat" in shown else 3
+    assert f"P{first}" in shown
+    assert any(text.startswith("Pk: weight-free shortcut of block k") for text in shown)
+    (free,) = (text for text in shown if "·" in text and "J" not in text and "P" in text)
+    assert free.startswith(("P2 · P1", "R4 · P4 · R3 · P3 · R2 · I"))
+    assert any(text.startswith("∂L/∂x") and f"(P{first} + J{first})" in text for text in shown)
+
+
+def test_the_sign_of_concat_is_in_the_legend():
+    shown = texts(viz.draw(joined_paths()))
+    assert "∥" in shown and "∥ concat: the ways side by side in one array" in shown
+    assert not any("concat" in text for text in texts(viz.draw(residual_paths(2))))
+
+
+def biased_paths(stem=False):
+    rng = np.random.default_rng(0)
+    x = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    h = x @ weights(rng, 3, 3, name="W_0") if stem else x
+    for _ in range(3):
+        branch = tg.relu(h @ weights(rng, 3, 3, name="A")) @ weights(rng, 3, 3, name="B")
+        h = h + branch + weights(rng, 3, name="b")
+    return tg.paths(h.sum(), x)
+
+
+@pytest.mark.parametrize("stem", [False, True])
+def test_a_bias_behind_a_block_belongs_to_the_block(stem):
+    figure = viz.draw(biased_paths(stem))
+    below = min(label.y for label in figure.layout.labels if label.text == "J_1")
+    strip = [curve for curve in figure.layout.curves if curve.points[0][1] < below]
+    assert "plain" not in {curve.style for curve in strip}
+    assert "other derivative" not in texts(figure)
+    assert ("I · I · I · S" if stem else "I · I · I") in texts(figure)
+
+
+def test_where_a_stem_crosses_a_weight_no_row_is_called_weight_free():
+    shown = texts(viz.draw(biased_paths(stem=True)))
+    assert any(text.endswith("without the stem: 1 of 8") for text in shown)
+    assert not any("classifier" in text or text == "0, weight-free" for text in shown)
