@@ -79,6 +79,62 @@ def test_frozen_weight_is_still_a_weight():
     assert weights_on_edges(x @ w.T)["matmul", "x"] == 1
 
 
+@pytest.mark.parametrize("requires_grad", [True, False])
+def test_masked_and_scaled_weights_are_weights_frozen_or_not(requires_grad):
+    x, mask = data(2, 3), np.ones((3, 4))
+    w = tg.parameter(RNG.standard_normal((3, 4)), "W", requires_grad)
+    for derived in (
+        w * mask,
+        w / np.float64(2),
+        w * tg.tensor(mask),
+        w * tg.tensor(mask, name="m"),
+    ):
+        graph = tg.graph(x @ derived)
+        assert max(e.weight for e in graph.outgoing[graph.output.index]) == 1
+
+
+def test_a_name_does_not_change_what_a_constant_is():
+    w, v = weight(3, 4, name="W"), weight(4, 2, name="V")
+    batch = RNG.standard_normal((5, 3))
+    for x in (batch, tg.tensor(batch), tg.tensor(batch, name="x")):
+        assert tg.paths((tg.relu(x @ w) @ v).sum(), w).count_by("weight") == {1: 1}
+
+
+def test_normalised_batch_and_looked_up_vectors_are_data():
+    gamma, beta, w = weight(3, name="gamma"), weight(3, name="beta"), weight(3, 4)
+    normal = tg.batch_norm(RNG.standard_normal((5, 3)), gamma, beta)
+    assert tg.paths((normal @ w).sum(), gamma).count_by("weight") == {1: 1}
+    vectors = weight(7, 3, name="E")
+    assert tg.paths((vectors[np.array([1, 5])] @ w).sum(), vectors).count_by("weight") == {1: 1}
+    assert tg.paths((vectors[1:3] @ w).sum(), w).count_by("weight") == {0: 1}
+
+
+def test_learned_divisor_is_a_scale():
+    x, gamma = data(2, 3), weight(3, name="gamma")
+    assert [(e.weight, e.scale) for e in tg.graph(x / gamma).edges] == [(0, 1), (0, 0)]
+
+
+def test_only_data_enters_a_residual_branch():
+    x, w = data(2, 3), weight(3, 3)
+    with tg.scope("branch", branch=True):
+        shared = w.T
+        h = x @ shared
+    with tg.scope("branch", branch=True):
+        inner = tg.tanh(h) @ shared
+    loss = (h + inner).sum()
+    assert tg.paths(loss, w).count_by("block") == {1: 2, 2: 1}
+    assert tg.paths(loss, x).count_by("block") == {1: 1, 2: 1}
+
+
+def test_identity_is_a_matter_of_the_derivative_not_of_names():
+    x, one = data(3), tg.parameter([5.0], name="1")
+    assert [e.is_identity for e in tg.graph(x * one).edges] == [False, False]
+    assert [e.is_identity for e in tg.graph(x * 1.0000001).edges] == [False]
+    assert [e.is_identity for e in tg.graph(x + x.reshape(3)[0:3] - x).edges] == [
+        True, True, True, True, True, False,
+    ]  # fmt: skip
+
+
 def test_product_of_data_with_data_crosses_no_weight_layer():
     x = data(3, 3)
     assert set(weights_on_edges(tg.tanh(x) @ x).values()) == {0}

@@ -8,8 +8,9 @@ Every edge is graded when the snapshot is taken.  Its ``weight`` is 1 when it le
 through a weight layer: from the output of a contraction to the operand that depends
 on data, while the other operand is weight-valued.  A value is weight-valued when it
 is computed from parameters and from nothing that depends on data, so a transposed or
-normalised weight counts.  A plain array in a contraction is data; in a pointwise
-operation (a mask, a constant factor) it is not.  The edge to the parameter itself
+normalised weight counts.  A plain array or a constant tensor in a contraction is data,
+and so is an array of indices; in a pointwise operation (a mask, a constant factor) it is
+not.  The edge to the parameter itself
 crosses no layer.
 """
 
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from .backend import is_array
 from .errors import GraphError, UsageError
 from .families import Contraction, General, Pointwise, Structural
 from .record import Leaf, Node
@@ -43,6 +45,7 @@ class GraphNode:
         scope: the scopes it was recorded in, outermost first, joined by ``/``.
         shape, dtype: those of its value.
         weight_valued: whether it is computed from parameters and no data.
+        requires_grad: whether derivatives by it are recorded.
     """
 
     index: int
@@ -53,6 +56,7 @@ class GraphNode:
     shape: tuple[int, ...]
     dtype: str
     weight_valued: bool
+    requires_grad: bool
     record: Node = field(repr=False, compare=False)
 
     @property
@@ -77,6 +81,8 @@ class GraphEdge:
         scale: 1 if it leads through a learned scale (a gate, normalisation's gamma).
         activation: 1 if it leads through a nonlinearity.
         block: the number of residual branches it enters.
+        is_identity: whether the derivative on it is 1: a sum's operand, or a copy such as
+            a reshape, a slice or zero padding.
     """
 
     index: int
@@ -89,11 +95,7 @@ class GraphEdge:
     scale: int
     activation: int
     block: int
-
-    @property
-    def is_identity(self) -> bool:
-        """Whether the edge copies: a sum's operand, a reshape, a slice, zero padding."""
-        return self.label == "1"
+    is_identity: bool
 
 
 GRADINGS = ("weight", "scale", "block", "activation", "length")
@@ -213,12 +215,13 @@ class Graph:
             graph.add_node(
                 node.index, label=node.label, op=node.op, name=node.name, kind=node.kind,
                 scope=node.scope, shape=node.shape, dtype=node.dtype,
-                weight_valued=node.weight_valued,
+                weight_valued=node.weight_valued, requires_grad=node.requires_grad,
             )  # fmt: skip
         for edge in self.edges:
             graph.add_edge(
                 edge.source, edge.target, key=edge.position, family=edge.family, label=edge.label,
                 weight=edge.weight, scale=edge.scale, activation=edge.activation, block=edge.block,
+                is_identity=edge.is_identity,
             )  # fmt: skip
         return graph
 
@@ -255,7 +258,8 @@ class Graph:
                     weight=int(product and weighted),
                     scale=int(scaling and weighted),
                     activation=int(record.primitive.grading == "activation"),
-                    block=len(entered) if target.kind == "operation" else 0,
+                    block=len(entered) if parent in data and target.op else 0,
+                    is_identity=_copies(record, position),
                 )
             )
         return edges
@@ -264,24 +268,24 @@ class Graph:
         """Say in a word what stands on the edge to the operand at ``position``."""
         primitive = record.primitive
         assert primitive is not None
-        if isinstance(primitive, Structural):
+        if _copies(record, position):
             return "1"
         rule = primitive.rules[position if len(primitive.rules) > 1 else 0]
         if isinstance(primitive, Pointwise) and isinstance(rule, int):
             return str(rule)
         if len(record.parents) == 2 and (primitive.name in ("multiply", "matmul", "conv2d")):
             return self._origin(record.parents[1 - position], record.saved[2 - position])
-        if primitive.name in ("sum", "mean"):
-            return "1" if primitive.name == "sum" else "1/n"
-        return f"{primitive.name}'"
+        return "1/n" if primitive.name == "mean" else f"{primitive.name}'"
 
     def _origin(self, record: Node | None, value: Any) -> str:
         """Name an operand: its own name, or the parameter that it is a reshaping of."""
         while record is not None:
             if record.name:
                 return record.name
+            if isinstance(record, Leaf):
+                return "W" if record.is_parameter else "x"
             if not isinstance(record.primitive, Structural) or len(record.parents) != 1:
-                return record.primitive.name if record.primitive is not None else "·"
+                return f"{record.primitive}(·)"
             record = record.parents[0]
         return f"{value:g}" if isinstance(value, (int, float)) else "·"
 
@@ -330,20 +334,41 @@ def _records(output: Tensor) -> list[Node]:
     return sorted(found, key=lambda record: record.index)
 
 
+def _copies(record: Node, position: int) -> bool:
+    """Say whether the derivative by an operand is 1, moved about at most."""
+    primitive = record.primitive
+    assert primitive is not None
+    rule = primitive.rules[position if len(primitive.rules) > 1 else 0]
+    return isinstance(primitive, Structural) or (isinstance(rule, int) and rule == 1)
+
+
 def _provenance(records: Iterable[Node]) -> tuple[set[Node], set[Node]]:
-    """Return the nodes with a parameter above them, and those that depend on data."""
+    """Return the nodes with a parameter above them, and those that depend on data.
+
+    A constant tensor is a plain array, whether it has a name or not.
+    """
     weight: set[Node] = set()
     data: set[Node] = set()
     for record in records:
         if isinstance(record, Leaf):
-            (weight if record.is_parameter else data).add(record)
+            if record.is_parameter:
+                weight.add(record)
+            elif record.requires_grad:
+                data.add(record)
             continue
         if any(parent in weight for parent in record.parents):
             weight.add(record)
-        plain = isinstance(record.primitive, Contraction) and None in record.parents
-        if plain or any(parent in data for parent in record.parents):
+        if any(parent in data for parent in record.parents) or _meets_data(record):
             data.add(record)
     return weight, data
+
+
+def _meets_data(record: Node) -> bool:
+    """Say whether a plain array enters an operation as data: in a product, or as an index."""
+    if isinstance(record.primitive, (Contraction, General)):
+        return any(p is None or (isinstance(p, Leaf) and p.is_constant) for p in record.parents)
+    index = record.params.get("index", ())
+    return any(map(is_array, index if isinstance(index, tuple) else (index,)))
 
 
 def _describe(index: int, record: Node, weight_valued: bool) -> GraphNode:
@@ -359,5 +384,6 @@ def _describe(index: int, record: Node, weight_valued: bool) -> GraphNode:
         shape=record.shape,
         dtype=str(record.dtype),
         weight_valued=weight_valued,
+        requires_grad=record.requires_grad,
         record=record,
     )

@@ -105,7 +105,7 @@ class Primitive:
         if type(out) is not kind and not backend.is_array(out):
             out = backend.modules[kind].asarray(out)
         scope = state.scope
-        if scope is None or not (wanted or _all_weights(args, parents)):
+        if scope is None or not (wanted or _frozen(self, parents)):
             return Tensor(out)
         saver, operands = self._savers[wanted, bit]
         node = Node(
@@ -186,22 +186,16 @@ def _constant(primitive: Primitive, value: Any, args: Sequence[Any]) -> Any:
     return xp.asarray(array)
 
 
-def _all_weights(args: Sequence[Any], parents: Sequence[Node | None]) -> bool:
-    """Say whether every array operand comes from frozen parameters alone.
+def _frozen(primitive: Primitive, parents: Sequence[Node | None]) -> bool:
+    """Say whether the operands come from frozen parameters and no data.
 
-    Those are recorded too: a transposed frozen weight is a weight still, and paths
-    that cross it are graded by it.
+    Such an operation is recorded too: a transposed or masked frozen weight is a weight
+    still, and paths that cross it are graded by it.  A plain array is data in a
+    contraction only.
     """
-    seen = False
-    for arg, node in zip(args, parents, strict=True):
-        if node is None:
-            if type(arg) not in NUMBERS:
-                return False
-        elif node.primitive is None and not (isinstance(node, Leaf) and node.is_parameter):
-            return False
-        else:
-            seen = True
-    return seen
+    weights = [p for p in parents if p is not None and not (isinstance(p, Leaf) and p.is_constant)]
+    alone = len(weights) == len(parents)
+    return bool(weights) and (alone or primitive.family not in ("contraction", "general"))
 
 
 def reads(rule: Any) -> set[int]:

@@ -122,6 +122,11 @@ class Leaf(Node):
         self.owner = ref(owner)
         self.is_parameter = is_parameter
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is no more than a named array."""
+        return not (self.is_parameter or self.requires_grad)
+
 
 @contextmanager
 def _scoped(scope: Scope | None) -> Iterator[None]:
