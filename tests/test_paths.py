@@ -182,6 +182,104 @@ def test_through_and_avoiding_split_the_set():
     )
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_any_combination_of_restrictions_agrees_with_enumeration(seed):
+    x, loss = random_program(seed, size=11)
+    everything = tg.paths(loss, x)
+    rng = np.random.default_rng(seed)
+    listed = list(everything)
+    candidates = sorted({n for path in listed for n in path.nodes}, key=lambda n: n.index)[1:-1]
+    for _ in range(6):
+        chosen = [candidates[i] for i in rng.integers(0, len(candidates), 2)]
+        tensors = [tg.Tensor(np.zeros(n.shape), n.record) for n in chosen]
+        by, other = rng.permutation(["weight", "activation", "length"])[:2]
+        degree = listed[rng.integers(len(listed))].degree(by)
+        found = everything.through(tensors[0]).with_degree(by, degree).avoiding(tensors[1])
+        expected = [
+            p for p in listed
+            if chosen[0] in p.nodes and chosen[1] not in p.nodes and p.degree(by) == degree
+        ]  # fmt: skip
+        assert [p.edges for p in found] == [p.edges for p in expected]
+        assert found.count() == len(expected)
+        degrees = [p.degree(other) for p in expected]
+        assert found.count_by(other) == {k: degrees.count(k) for k in sorted(set(degrees))}
+        parts = found.gradient_by(other)
+        for k in set(degrees):
+            whole = sum(p.product() for p in expected if p.degree(other) == k)
+            np.testing.assert_allclose(parts[k], whole, rtol=1e-9, atol=1e-12)
+        assert set(parts) == set(degrees)
+
+
+@pytest.mark.parametrize("doublings", range(1, 80))
+def test_counts_of_every_size_fit_their_coefficients(doublings):
+    x = h = tg.tensor([1.0], requires_grad=True)
+    for _ in range(doublings):
+        h = h + h
+    p = tg.paths(h, x)
+    assert p.count_by("length") == {doublings: 2**doublings}
+    assert p.with_degree("length", doublings).count() == 2**doublings
+
+
+def test_graded_parts_have_the_dtype_of_the_input():
+    x = tg.tensor(np.ones(3, np.float32), requires_grad=True)
+    loss = (x * np.array([1.0, 2.0, 3.0]) + tg.tanh(x)).sum()
+    parts = tg.paths(loss, x).gradient_by("activation")
+    assert {g.dtype for g in parts.values()} == {np.dtype(np.float32)}
+
+
+def test_arrays_handed_out_are_nobody_elses():
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    cotangent = tg.tensor([1.0, 1.0])
+    p = tg.paths(x + (x + 0.0), x, cotangent=cotangent)
+    parts = p.gradient_by("length")
+    parts[1] += 6
+    p[0].product()[0] = 9
+    whole = p.gradient()
+    whole += 1
+    np.testing.assert_array_equal(p.gradient(), [2, 2])
+    np.testing.assert_array_equal(parts[2], [1, 1])
+    np.testing.assert_array_equal(cotangent.data, [1, 1])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size"), [("f4", 1e-24), ("f4", 1e25), ("f8", 1e-170), ("f8", 1e200)]
+)
+def test_shares_of_very_small_and_very_large_gradients_are_exact(dtype, size):
+    x = tg.tensor(np.ones(2, dtype), requires_grad=True)
+    loss = ((x + tg.relu(x) * 3) * np.asarray(size, dtype)).sum()
+    shares = tg.paths(loss, x).shares("activation")
+    assert shares == pytest.approx({0: 0.25, 1: 0.75}, rel=1e-6)
+
+
+def test_start_and_end_must_lie_on_the_way():
+    x, _ = residual_chain(2)
+    middle = tg.tanh(x)
+    total = (middle * 2).sum()
+    with pytest.raises(GraphError, match="give start, the tensor nearer the output"):
+        tg.paths(total, x, start=x, end=middle)
+    side = (tg.tanh(x) + x * 2).sum()
+    with pytest.raises(GraphError, match="is not in this graph"):
+        tg.paths(side, x, start=middle)
+
+
+def test_ends_are_on_every_path():
+    x, loss = residual_chain(2)
+    p = tg.paths(loss, x)
+    assert p.through(x).count() == p.through(loss).count() == p.count()
+    assert p.avoiding(x).count() == p.avoiding(loss).count() == 0
+    itself = tg.paths(x, x, cotangent=np.ones((3, 4)))
+    assert itself.count() == 1
+    assert itself[0] in itself
+    assert itself.avoiding(x).count() == 0
+
+
+def test_numpy_integers_number_paths_and_degrees():
+    x, loss = residual_chain(2)
+    p = tg.paths(loss, x)
+    assert p[np.int64(1)].edges == p[1].edges
+    assert p.with_degree("weight", np.int64(2)).count() == 2
+
+
 def test_paths_are_numbered_in_the_order_of_iteration():
     x, loss = random_program(5, size=12)
     everything = tg.paths(loss, x)
@@ -191,7 +289,7 @@ def test_paths_are_numbered_in_the_order_of_iteration():
         assert [p[r].edges for r in range(len(p))] == listed
         assert p[-1].edges == listed[-1]
         assert all(path in p for path in p)
-        with pytest.raises(IndexError, match=f"there are {len(listed)} paths"):
+        with pytest.raises(IndexError, match=f"the numbers are 0 to {len(listed) - 1}"):
             p[len(listed)]
 
 

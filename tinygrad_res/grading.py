@@ -8,10 +8,12 @@ sum is the gradient.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from .counting import Outgoing
+from .errors import GraphError
 from .graph import Graph, GraphEdge, GraphNode
 
 
@@ -24,6 +26,43 @@ def pull(node: GraphNode, cotangent: Any, edges: Sequence[GraphEdge]) -> list[An
     return [
         g if g.dtype == dtype else g.astype(dtype) for g, dtype in zip(found, dtypes, strict=True)
     ]
+
+
+def norm(array: Any) -> float:
+    """Return the Euclidean norm, also of numbers whose squares are too small or too large.
+
+    >>> import numpy as np
+    >>> norm(np.array([3e-200, 4e-200]))
+    5e-200
+    """
+    largest = float(abs(array).max()) if array.size else 0.0
+    if not 0.0 < largest < math.inf:
+        return largest
+    scaled = array.astype("float64") / largest
+    return largest * math.sqrt(float((scaled * scaled).sum()))
+
+
+def shares(parts: dict[int, Any]) -> dict[int, float]:
+    """Return each part's projection on the sum of all, relative to it: <g_k, g> / ||g||^2.
+
+    Raises:
+        GraphError: the sum is zero or not finite, so that nothing has a share of it.
+    """
+    if not parts:
+        return {}
+    total = sum(g.astype("float64") for g in parts.values())
+    largest = float(abs(total).max()) if total.size else 0.0
+    if not 0.0 < largest < math.inf:
+        size = "not finite" if largest else "zero"
+        raise GraphError(
+            f"shares: the gradient is {size}, so no part of it has a share: look at a batch on "
+            "which the loss still changes with the input"
+        )
+    scaled = total / largest
+    square = float((scaled * scaled).sum())
+    return {
+        k: float((g.astype("float64") / largest * scaled).sum()) / square for k, g in parts.items()
+    }
 
 
 def graded_gradient(

@@ -21,8 +21,9 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
+import operator
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -58,7 +59,7 @@ class Path:
         cotangent = self.paths.start_cotangent()
         for edge in self.edges:
             cotangent = grading.pull(nodes[edge.source], cotangent, [edge])[0]
-        return cotangent
+        return cotangent.copy()
 
     def __repr__(self) -> str:
         return f"Path({' -> '.join(node.label for node in self.nodes)})"
@@ -111,6 +112,8 @@ class Paths:
     def avoiding(self, tensor: Tensor) -> Paths:
         """Return the paths that do not visit ``tensor``."""
         at = self.graph.find(tensor).index
+        if at in (self.source, self.target):  # every path visits its ends
+            return self._like(target=-1, alive=frozenset())
         edges = self.graph.edges
         return self._narrowed(
             e for e in self._alive if edges[e].source != at and edges[e].target != at
@@ -118,15 +121,13 @@ class Paths:
 
     def with_degree(self, by: Grading, degree: int) -> Paths:
         """Return the paths whose grades sum to ``degree``."""
-        if type(degree) is not int or degree < 0:
+        wanted = _whole(degree)
+        if wanted is None or wanted < 0:
             raise UsageError(
                 f"with_degree: the degree must be an int of at least 0, not {degree!r}"
             )
         self.graph.grades(by)
-        return Paths(
-            self.graph, self.source, self.target, self._x, self._cotangent, self._between, self._alive,
-            (*self._degrees, (by, degree)),
-        )  # fmt: skip
+        return self._like(degrees=(*self._degrees, (by, wanted)))
 
     def weight_free(self) -> Paths:
         """Return the paths that cross no weight layer."""
@@ -136,8 +137,7 @@ class Paths:
         return (
             isinstance(path, Path)
             and path.paths.graph is self.graph
-            and bool(path.edges)
-            and (path.edges[0].source, path.edges[-1].target) == (self.source, self.target)
+            and (path.paths.source, path.paths.target) == (self.source, self.target)
             and all(edge.index in self._alive for edge in path.edges)
             and all(
                 sum(self.window(by)[e.index] for e in path.edges) == k for by, k in self._degrees
@@ -180,7 +180,7 @@ class Paths:
     # Where they meet
 
     def joints(self) -> tuple[GraphNode, ...]:
-        """Return the nodes that every path visits, the output first."""
+        """Return the nodes that every path visits, the output first, demanded degrees left aside."""
         total = self._ways[self.source]
         if not total:
             return ()
@@ -197,7 +197,8 @@ class Paths:
         """Return the sets of paths between neighbouring joints, from the output's side.
 
         A path of this set is one path from each segment, in a row.  A residual block is a
-        segment with a shortcut and a branch.  Degrees are counted within the segment.
+        segment with a shortcut and a branch.  Degrees are counted within the segment;
+        demanded ones are left aside.
         """
         joints = [joint.index for joint in self.joints()][::-1]
         shares: list[list[int]] = [[] for _ in joints[1:]]
@@ -214,11 +215,13 @@ class Paths:
     def __getitem__(self, rank: int) -> Path:
         """Return path number ``rank`` in lexicographic order, without listing the others."""
         n = self.count()
-        if not isinstance(rank, int):
+        number = _whole(rank)
+        if number is None:
             raise UsageError(f"a path is numbered by an int, not by {type(rank).__name__}")
-        r = rank + n if rank < 0 else rank
+        r = number + n if number < 0 else number
         if not 0 <= r < n:
-            raise IndexError(f"path number {rank}: there are {n} paths")
+            numbers = f"the numbers are 0 to {n - 1}" if n else "the set is empty"
+            raise IndexError(f"there is no path number {rank}: {numbers}")
         node, left, edges = self.source, self._goal, []
         while node != self.target:
             for edge in self._outgoing[node]:
@@ -270,7 +273,7 @@ class Paths:
             graded = self._graded([0] * len(self.graph.edges), 0)
         else:
             graded = self._graded(self._grading, self._goal)
-        return graded.get(self._goal, self._zeros())
+        return graded[self._goal].copy() if self._goal in graded else self._zeros()
 
     def gradient_by(self, by: Grading = "weight", max_degree: int | None = None) -> dict[int, Any]:
         """Return the exact part of the gradient that comes through the paths of each degree.
@@ -292,7 +295,8 @@ class Paths:
         joint = [a + stride * b for a, b in zip(grades, self._grading, strict=True)]
         offset = stride * self._goal
         graded = self._graded(joint, offset + top)
-        return {k - offset: g for k, g in sorted(graded.items()) if offset <= k <= offset + top}
+        found = sorted(graded.items())
+        return {k - offset: g.copy() for k, g in found if offset <= k <= offset + top}
 
     def shares(self, by: Grading = "weight") -> dict[int, float]:
         """Return the signed share of each degree in the gradient, <g_k, g> / ||g||^2.
@@ -300,16 +304,9 @@ class Paths:
         Shares sum to 1.  A negative one works against the whole.
 
         Raises:
-            GraphError: the gradient is zero, so that shares of it are not defined.
+            GraphError: the gradient is zero or not finite, so that nothing has a share.
         """
-        parts = self.gradient_by(by)
-        if not parts:
-            return {}
-        total = sum(parts.values())
-        square = float((total * total).sum())
-        if not square:
-            raise GraphError("shares: the gradient is zero, so no part of it has a share")
-        return {k: float((g * total).sum()) / square for k, g in parts.items()}
+        return grading.shares(self.gradient_by(by))
 
     def window(self, by: Grading) -> list[int]:
         """Return the grade of every edge, zero outside the part where degrees are counted."""
@@ -351,11 +348,17 @@ class Paths:
                 above.add(edge.source)
         return frozenset(e.index for e in kept if e.source in below and e.target in above)
 
-    def _narrowed(self, alive: Any) -> Paths:
-        return Paths(
-            self.graph, self.source, self.target, self._x, self._cotangent, self._between,
-            frozenset(alive), self._degrees,
-        )  # fmt: skip
+    def _narrowed(self, alive: Iterable[int]) -> Paths:
+        return self._like(alive=frozenset(alive))
+
+    def _like(self, **changes: Any) -> Paths:
+        """Return this set with some of its defining properties changed."""
+        own = {
+            "graph": self.graph, "source": self.source, "target": self.target, "x": self._x,
+            "cotangent": self._cotangent, "between": self._between, "alive": self._alive,
+            "degrees": self._degrees,
+        }  # fmt: skip
+        return Paths(**{**own, **changes})
 
     @cached_property
     def _outgoing(self) -> dict[int, tuple[GraphEdge, ...]]:
@@ -443,7 +446,9 @@ def paths(
         The set, which is empty where ``output`` does not depend on ``x``.
 
     Raises:
-        GraphError: nothing was recorded, or ``start`` or ``end`` are not in the graph.
+        GraphError: nothing was recorded; or ``start`` and ``end`` are not in the graph, or
+            not on one way from ``output`` back to ``x`` in this order.
+        GradientError: ``x`` was made without ``requires_grad=True``.
 
     >>> import tinygrad_res as tg
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
@@ -466,4 +471,17 @@ def paths(
     target = whole.find(x).index if x._node in whole._number else -1
     first = source if start is None else whole.find(start).index
     last = target if end is None else whole.find(end).index
+    if target >= 0 and not (last in whole.reached(first) and target in whole.reached(last)):
+        raise GraphError(
+            "paths: no path leads from the output through start and then end back to x: give "
+            "start, the tensor nearer the output, and end, the one nearer x"
+        )
     return Paths(whole, source, target, x, cotangent, (first, last))
+
+
+def _whole(number: Any) -> int | None:
+    """Return an integer of any kind as an int, and ``None`` for anything else."""
+    try:
+        return operator.index(number)
+    except TypeError:
+        return None

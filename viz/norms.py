@@ -7,9 +7,7 @@ say so.
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
+from tinygrad_res.grading import norm
 from tinygrad_res.graph import Grading
 from tinygrad_res.paths import Paths
 
@@ -34,17 +32,3 @@ def norms_by(
         max_degree = degrees[min(len(degrees), affordable) - 1]
     parts = paths.gradient_by(by, max_degree)
     return {k: norm(g) for k, g in parts.items()}
-
-
-def norm(array: Any) -> float:
-    """Return the Euclidean norm, also of numbers whose squares are too small or too large.
-
-    >>> import numpy as np
-    >>> norm(np.array([3e-200, 4e-200]))
-    5e-200
-    """
-    largest = float(abs(array).max()) if array.size else 0.0
-    if not 0.0 < largest < math.inf:
-        return largest
-    scaled = array / largest
-    return largest * math.sqrt(float((scaled * scaled).sum()))
