@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import numpy as np
@@ -119,3 +120,23 @@ def test_two_threads_record_at_once_without_disturbing_each_other():
     check_same(found["recorded"][0], [3, 3, 3])
     assert found["recorded"][1] == "recorded"
     assert found["evaluated"] == [False] * 300
+
+
+def test_threads_that_share_a_parameter_lose_no_gradient():
+    w = tg.parameter([1.0])
+
+    def work():
+        for _ in range(200):
+            (w * 1.0).sum().backward()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    check_same(w.grad, [1600])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,15 +66,19 @@ def backward(output: Tensor, cotangent: Any = None, create_graph: bool = False) 
                     _accumulate(owner, arrived[leaf])
 
 
+_one_at_a_time = threading.Lock()
+
+
 def _accumulate(owner: Tensor, g: Any) -> None:
     """Add to ``owner.grad``; arrays inside tensors are never written to, so they may be shared."""
-    before = owner._grad
-    if isinstance(g, Tensor):
-        total = g if before is None else before + g
-        owner._grad = Tensor(total._array, total._node)
-    else:
-        total = g if before is None else before._array + g
-        owner._grad = Tensor(backend.namespace(total).asarray(total))
+    with _one_at_a_time:  # threads may share a parameter
+        before = owner._grad
+        if isinstance(g, Tensor):
+            total = g if before is None else before + g
+            owner._grad = Tensor(total._array, total._node)
+        else:
+            total = g if before is None else before._array + g
+            owner._grad = Tensor(backend.namespace(total).asarray(total))
 
 
 def _unrecorded(output: Tensor) -> str:
@@ -114,10 +119,10 @@ class _Call:
         """Return the inputs' cotangents for a cotangent of the output."""
         node: Any = self.output._node
         targets: list[Any] = [x._node for x in self.inputs]
+        y = self.output
+        start = seed("vjp", y._array, cotangent, y.shape, y.dtype)
         arrived = {}
         if self.order:
-            y = self.output
-            start = seed("vjp", y._array, cotangent, y.shape, y.dtype)
             with recording():
                 arrived = pull({node: start if self.recorded else raw(start)}, self.order, targets)
         return [
@@ -189,6 +194,11 @@ def _numbers(argnums: int | Sequence[int]) -> tuple[int, ...]:
 
 def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """Return a function that returns ``(f(*args), gradient)``; see ``grad``."""
+    if not callable(f):
+        raise UsageError(
+            f"grad: expected a function, got {type(f).__name__}: for the gradient of a tensor "
+            "that is computed already, call tensor.backward()"
+        )
 
     def evaluate(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         call = _call("grad", f, args, _numbers(argnums), kwargs)
@@ -263,6 +273,8 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     >>> float(dy)
     2.0
     """
+    if not all(isinstance(given, (tuple, list)) for given in (primals, tangents)):
+        raise UsageError("jvp: primals and tangents must be tuples, such as (x,) and (dx,)")
     if len(primals) != len(tangents):
         raise UsageError(f"jvp: {len(primals)} primals, but {len(tangents)} tangents")
     call = _call("jvp", f, primals, range(len(primals)), {}, tangents)
@@ -291,6 +303,9 @@ def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     array([[2., 0.],
            [0., 4.]])
     """
+
+    if not isinstance(argnums, int):
+        raise UsageError(f"jacobian: argnums must be one int, not {argnums!r}: call it for each")
 
     def evaluate(*args: Any, **kwargs: Any) -> Any:
         call = _call("jacobian", f, args, (argnums,), kwargs)
@@ -335,7 +350,7 @@ def hvp(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     """
 
     def evaluate(*args: Any, **kwargs: Any) -> Any:
-        *rest, v = args
+        *rest, v = args or (None,)
         if not -len(rest) <= argnums < len(rest):
             raise UsageError(
                 f"hvp: argnums {argnums}, but there are {len(rest)} arguments before the vector"

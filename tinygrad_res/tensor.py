@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from . import backend
-from .errors import ConversionError, DtypeError, GradientError, ShapeError
+from .errors import ConversionError, DtypeError, GradientError, ShapeError, UsageError
 from .record import Leaf, Node
 
 
@@ -85,7 +85,7 @@ class Tensor:
     def name(self, name: str | None) -> None:
         if self._node is None:
             self._node = Leaf(self, self._array, False, False)
-        self._node.name = name
+        self._node.name = _text(name)
 
     @property
     def requires_grad(self) -> bool:
@@ -239,10 +239,10 @@ class Tensor:
         return ops.greater_equal(self, other)
 
     def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return ops.equal(self, other)
+        return NotImplemented if other is None else ops.equal(self, other)
 
     def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return ops.not_equal(self, other)
+        return NotImplemented if other is None else ops.not_equal(self, other)
 
     __hash__ = object.__hash__
 
@@ -423,8 +423,14 @@ def _leaf(kind: type[_T], array: Any, requires_grad: bool, name: str | None, dty
     made = kind(values)
     if requires_grad or name is not None or kind is Parameter:
         made._node = Leaf(made, values, requires_grad, kind is Parameter)
-        made._node.name = name
+        made._node.name = _text(name)
     return made
+
+
+def _text(name: str | None) -> str | None:
+    if name is not None and not isinstance(name, str):
+        raise UsageError(f"name: expected text, got {name!r}: write name={str(name)!r}")
+    return name
 
 
 def _flat(axes: tuple[Any, ...]) -> tuple[int, ...]:
