@@ -40,10 +40,6 @@ MUTATIONS = {
     "mask": (lambda x, a: x[a], np.array([False, True])),
     "labels": (lambda x, a: tg.cross_entropy(x.reshape(1, 2), a), np.array([1])),
     "concatenated": (lambda x, a: tg.concat([x * x, a]) * tg.concat([x, a]), np.array([1.0, 2.0])),
-    "statistics": (
-        lambda x, a: tg.batch_norm(x.reshape(2, 1), np.ones(1), np.zeros(1), (a[:1], a[1:])) ** 3,
-        np.array([1.5, 0.25]),
-    ),
 }
 
 

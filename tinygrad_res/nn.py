@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 import tinygrad_res as tg
 
 from .errors import ShapeError, UsageError
+from .primitives.general import batch_norm_and_statistics
 
 
 class Module:
@@ -71,19 +72,19 @@ class Module:
 
     def size(self) -> int:
         """Return the number of trainable numbers."""
-        return sum(p.size for p in self.parameters())
+        return sum(p.size for p in self.parameters() if p.requires_grad)
 
-    def train(self, mode: bool = True) -> Module:
+    def train(self, mode: bool = True) -> Self:
         """Switch batch statistics on (or off), and return the module."""
         for module in self.modules():
             module.training = mode
         return self
 
-    def eval(self) -> Module:
+    def eval(self) -> Self:
         """Switch to running statistics, and return the module."""
         return self.train(False)
 
-    def to(self, device: str | None = None, dtype: Any = None) -> Module:
+    def to(self, device: str | None = None, dtype: Any = None) -> Self:
         """Move parameters and statistics to ``device`` and ``dtype``, and return the module.
 
         Parameters are replaced by new ones; make optimisers afterwards.
@@ -179,16 +180,21 @@ class BatchNorm(Module):
             shift = self.bias - self.running_mean * scale
             scaled = tg.multiply(x, scale.reshape(shape))
             return scaled + shift.reshape(shape)
-        mean, var = tg.batch_statistics(x)
         n = x.size // x.shape[1]
         if n < 2:
             raise ShapeError(
                 f"batch_norm: needs more than one value per channel, got shape {x.shape}"
             )
+        out, mean, var = batch_norm_and_statistics(x, self.weight, self.bias, self.eps)
         m = self.momentum
-        self.running_mean = (1 - m) * self.running_mean + m * mean
-        self.running_var = (1 - m) * self.running_var + m * var * (n / (n - 1))
-        return tg.batch_norm(x, self.weight, self.bias, (mean, var), self.eps)
+        self.running_mean = self._average(self.running_mean, m * mean)
+        self.running_var = self._average(self.running_var, m * n / (n - 1) * var)
+        return out
+
+    def _average(self, before: tg.Tensor, share: Any) -> tg.Tensor:
+        """Return the running average with a new batch's share, in the dtype it had."""
+        kept = tg.multiply(1 - self.momentum, before)
+        return tg.astype(kept + share, before.dtype)
 
 
 class ReLU(Module):

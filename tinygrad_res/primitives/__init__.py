@@ -25,7 +25,7 @@ from .constants import (
 )
 from .contractions import matmul
 from .convolution import conv2d
-from .general import batch_norm, batch_statistics
+from .general import batch_norm
 from .pointwise import (
     abs,
     add,
@@ -68,7 +68,7 @@ from .structural import scatter as scatter
 from .structural import to_device as to_device
 
 __all__ = [
-    "abs", "add", "astype", "avg_pool2d", "batch_norm", "batch_statistics", "broadcast_to",
+    "abs", "add", "astype", "avg_pool2d", "batch_norm", "broadcast_to",
     "concat", "conv2d", "cos", "cross_entropy", "divide", "equal", "exp", "expm1", "greater",
     "greater_equal", "less", "less_equal", "log", "log1p", "log_softmax", "logsumexp", "matmul",
     "max", "max_pool2d", "maximum", "mean", "min", "minimum", "multiply", "negative",

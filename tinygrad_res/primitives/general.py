@@ -20,17 +20,15 @@ def _spread(v: Any, ndim: int) -> Any:
     return v.reshape((1, -1) + (1,) * (ndim - 2))
 
 
-def batch_statistics(x: Any) -> tuple[Any, Any]:
-    """Return mean and (biased) variance of each channel of ``x`` (N, C, ...), as constants (C,)."""
-    array = raw(x if backend.is_array(x) else tensor(x))
-    xp = backend.namespace(array)
+def _statistics(array: Any) -> tuple[Any, Any]:
+    """Return mean and biased variance of each channel of an array (N, C, ...), both (C,)."""
     if len(array.shape) < 2 or array.size == 0:
         raise ShapeError(
             f"batch_norm: expected a shape (N, C, ...) with at least one element, got {array.shape}"
         )
     mean = array.mean(axis=_over(array))
     centred = array - _spread(mean, array.ndim)
-    return mean, xp.square(centred).mean(axis=_over(array))
+    return mean, backend.namespace(array).square(centred).mean(axis=_over(array))
 
 
 def _standardise(x: Any, statistics: tuple[Any, Any], eps: float) -> tuple[Any, Any]:
@@ -77,9 +75,7 @@ def _normalise_vjp(
 _batch_norm = General("batch_norm", _normalise, [_normalise_vjp])
 
 
-def batch_norm(
-    x: Any, weight: Any, bias: Any, statistics: tuple[Any, Any] | None = None, eps: float = 1e-5
-) -> Tensor:
+def batch_norm(x: Any, weight: Any, bias: Any, eps: float = 1e-5) -> Tensor:
     """Return ``x`` standardised over its batch, scaled and shifted per channel.
 
     One node: the dependence of mean and variance on ``x`` is part of its edge to ``x``.
@@ -87,12 +83,20 @@ def batch_norm(
     Args:
         x: (N, C) or (N, C, H, W).
         weight, bias: (C,), also known as gamma and beta.
-        statistics: mean and variance from ``batch_statistics(x)``, where the caller
-            has them already.
         eps: added to the variance.
+
+    Raises:
+        ShapeError: there is no element, or not one of weight and bias per channel.
 
     Source: Ioffe & Szegedy 2015, Batch Normalization.
     """
+    return batch_norm_and_statistics(x, weight, bias, eps)[0]
+
+
+def batch_norm_and_statistics(
+    x: Any, weight: Any, bias: Any, eps: float = 1e-5
+) -> tuple[Tensor, Any, Any]:
+    """Return ``batch_norm`` with the batch's mean and biased variance, constants of shape (C,)."""
     x = x if backend.is_array(x) else tensor(x)
     channels = shape_of(x)[1:2]
     if shape_of(weight) != channels or shape_of(bias) != channels:
@@ -100,8 +104,5 @@ def batch_norm(
             f"batch_norm: input {shape_of(x)}, weight {shape_of(weight)}, bias "
             f"{shape_of(bias)}: weight and bias need one element per channel, axis 1"
         )
-    xp = backend.namespace(raw(x))
-    known = (
-        batch_statistics(x) if statistics is None else tuple(xp.array(raw(s)) for s in statistics)
-    )
-    return _batch_norm(x, weight, bias, statistics=known, eps=eps)
+    mean, var = _statistics(raw(x))
+    return _batch_norm(x, weight, bias, statistics=(mean, var), eps=eps), mean, var
