@@ -51,18 +51,20 @@ def test_own_file_of_any_image_shape_is_read(tmp_path, shape, image):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            {"x": np.full((20, 3), np.nan)},
-            r"60 values that are NaN or infinite, the first at \(0, 0",
-        ),
-        ({"y": np.zeros(19, int)}, r"y \(19,\): expected at least 8 images"),
-        ({"y": np.zeros(20)}, "classes as integers from 0"),
-        ({"y": np.full(20, -1)}, "classes as integers from 0"),
-        ({"x": np.ones((20, 3), complex)}, "expected real numbers"),
+        ({"x": np.full((20, 3), np.nan)}, r"60 values that are NaN .*, the first at \(0, 0\)"),
+        ({"x": np.full((20, 3), 1e300)}, "60 values that are NaN or infinite"),
+        ({"x": np.ones((20, 3), complex)}, "x is of dtype complex128: expected real numbers"),
+        ({"x": np.ones(20)}, r"x has shape \(20,\): expected at least 8 images"),
+        ({"y": np.zeros(19, int)}, r"y has shape \(19,\): expected one class for each of the 20"),
+        ({"y": np.eye(20, 3)}, r"use y\.argmax"),
+        ({"y": np.zeros(20)}, "y is of dtype float64: expected classes as integers"),
+        ({"y": np.arange(20) - 1}, r"classes from -1 to 18: number them from 0"),
+        ({"y": np.arange(20) * 10**9}, "number them from 0"),
+        ({"y": np.zeros(20, int)}, "one class only"),
     ],
 )
 def test_unusable_arrays_are_refused(tmp_path, change, message):
-    arrays = {"x": RNG.standard_normal((20, 3)), "y": np.zeros(20, int)} | change
+    arrays = {"x": RNG.standard_normal((20, 3)), "y": np.arange(20) % 2} | change
     with pytest.raises(DataError, match=message):
         data.load(archive(tmp_path, **arrays))
 
@@ -73,10 +75,19 @@ def test_missing_damaged_and_foreign_files_are_refused(tmp_path):
     with pytest.raises(DataError, match="there is no such file"):
         data.load(str(tmp_path / "none.npz"))
     damaged = tmp_path / "damaged.npz"
-    damaged.write_bytes(b"PK\x03\x04 cut short")
-    with pytest.raises(DataError, match=r"cannot be read as an \.npz file"):
-        data.load(str(damaged))
-    with pytest.raises(DataError, match="needs the arrays x and y"):
+    np.save(tmp_path / "single.npy", np.ones(3))
+    whole = tmp_path / "images.npz"
+    np.savez_compressed(whole, x=RNG.standard_normal((20, 30)), y=np.arange(20))
+    for content in (
+        b"PK\x03\x04 cut short",
+        b"",
+        (tmp_path / "single.npy").read_bytes(),
+        whole.read_bytes()[:90] + b"\xff" * 40 + whole.read_bytes()[130:],
+    ):
+        damaged.write_bytes(content)
+        with pytest.raises(DataError, match=r"cannot be read as an \.npz file"):
+            data.load(str(damaged))
+    with pytest.raises(DataError, match="holds the arrays x; it must hold x, the images, and y"):
         data.load(archive(tmp_path, x=np.ones((20, 3))))
 
 

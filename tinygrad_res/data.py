@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,9 +77,15 @@ def load(source: str, seed: int = 0) -> Images:
     except FileNotFoundError as error:
         raise DataError(f"data {source}: there is no such file") from error
     except KeyError as error:
-        raise DataError(f"data {source}: needs the arrays x and y, {error.args[0]}") from error
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"data {source}: cannot be read as an .npz file: {error}") from error
+        raise DataError(
+            f"data {source}: holds the arrays {_names(path)}; it must hold x, the images, and y, "
+            "their classes"
+        ) from error
+    except (OSError, ValueError, TypeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"data {source}: cannot be read as an .npz file of plain numbers: write it with "
+            "numpy.savez(path, x=images, y=classes)"
+        ) from error
     return split(source, arrays["x"], arrays["y"], seed)
 
 
@@ -88,32 +95,60 @@ def split(name: str, x: np.ndarray, y: np.ndarray, seed: int = 0) -> Images:
     Raises:
         DataError: shapes or dtypes do not fit, or a value is not finite.
     """
+    _check_arrays(name, x, y)
     if x.ndim == 2:
         x = x[:, None, None, :]
     elif x.ndim == 3:
         x = x[:, None]
-    if x.ndim != 4 or y.shape != x.shape[:1] or len(x) < 8 or not x.size:
-        raise DataError(
-            f"data {name}: x has shape {x.shape} and y {y.shape}: expected at least 8 images "
-            "(N, C, H, W), (N, H, W) or (N, features), and N labels"
-        )
-    if x.dtype.kind not in "fiub" or y.dtype.kind not in "iu" or y.min() < 0:
-        raise DataError(
-            f"data {name}: x is {x.dtype} and y {y.dtype}: expected real numbers, and classes "
-            "as integers from 0"
-        )
-    bad = np.count_nonzero(~np.isfinite(x))
-    if bad:
-        at = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
-        raise DataError(
-            f"data {name}: x has {bad} values that are NaN or infinite, the first at {at}: "
-            "remove or replace them"
-        )
     order = np.random.default_rng(seed).permutation(len(x))
     cut = len(x) - len(x) // 4
-    x = x.astype(np.float32)
+    with np.errstate(over="ignore"):
+        x = x.astype(np.float32)
+    _check_finite(name, x)
     train = x[order[:cut]]
     mean, deviation = train.mean(), train.std()
     x = (x - mean) / (deviation if deviation > 0 else 1)
     y = y.astype(np.int64)
     return Images(name, x[order[:cut]], y[order[:cut]], x[order[cut:]], y[order[cut:]])
+
+
+def _check_arrays(name: str, x: np.ndarray, y: np.ndarray) -> None:
+    """Refuse images and labels that do not fit, saying which and how to mend it."""
+    if x.ndim not in (2, 3, 4) or len(x) < 8 or not x.size:
+        raise DataError(
+            f"data {name}: x has shape {x.shape}: expected at least 8 images, as (N, C, H, W), "
+            "(N, H, W) or (N, features)"
+        )
+    if y.shape != x.shape[:1]:
+        hint = ": use y.argmax(axis=1) or y.ravel()" if y.ndim == 2 and len(y) == len(x) else ""
+        raise DataError(
+            f"data {name}: y has shape {y.shape}: expected one class for each of the {len(x)} "
+            f"images, ({len(x)},){hint}"
+        )
+    if x.dtype.kind not in "fiub":
+        raise DataError(f"data {name}: x is of dtype {x.dtype}: expected real numbers")
+    if y.dtype.kind not in "iu":
+        raise DataError(f"data {name}: y is of dtype {y.dtype}: expected classes as integers")
+    if y.min() < 0 or y.max() >= len(y):
+        raise DataError(
+            f"data {name}: y holds classes from {y.min()} to {y.max()}: number them from 0 "
+            "(numpy.unique(y, return_inverse=True)[1])"
+        )
+    if y.min() == y.max():
+        raise DataError(f"data {name}: y holds one class only, so there is nothing to learn")
+    _check_finite(name, x)
+
+
+def _check_finite(name: str, x: np.ndarray) -> None:
+    bad = ~np.isfinite(x)
+    if bad.any():
+        at = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise DataError(
+            f"data {name}: x has {np.count_nonzero(bad)} values that are NaN or infinite (in "
+            f"float32), the first at {at}: remove or replace them"
+        )
+
+
+def _names(path: Path) -> str:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        return ", ".join(archive.files) or "none"

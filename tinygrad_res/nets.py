@@ -154,8 +154,7 @@ def build(
         model: one of ``MODELS``.
         image: the shape of one image.
         classes: the number of classes.
-        blocks: the number of blocks; a ResNet's must be a multiple of 3.  Left out, an
-            MLP gets 3 and a ResNet what its name says.
+        blocks: the number of blocks of an MLP, 3 where left out; a ResNet's name says it.
         rng: draws the initial weights.
 
     Raises:
@@ -168,10 +167,10 @@ def build(
     named = re.fullmatch(r"(resnet|plain)(\d+)", model)
     if named is None:
         raise UsageError(f"unknown model {model!r}: use one of {', '.join(MODELS)}")
-    if blocks is not None and (blocks < 3 or blocks % 3):
+    depth = int(named[2])
+    if blocks is not None and 2 * blocks + 2 != depth:
         raise UsageError(
-            f"{model}: {blocks} blocks: a ResNet for small images has three equal stages, "
-            "so use a multiple of 3"
+            f"{model} has {(depth - 2) // 2} blocks, not {blocks}: its name says its depth, "
+            f"2 x blocks + 2; ask for {named[1]}{2 * blocks + 2} instead"
         )
-    depth = int(named[2]) if blocks is None else 2 * blocks + 2
     return resnet(depth, channels, classes, shortcuts=named[1] == "resnet", rng=rng)
