@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinygrad_res import backend
+import tinygrad_res as tg
+from tinygrad_res import backend, data, nets, report
 from tinygrad_res.cli import main
 from tinygrad_res.errors import DeviceError
 
@@ -109,6 +110,8 @@ def test_resnet_is_trained_counted_and_drawn(tmp_path, capsys):
         (["residual-mlp", "--lr", "0"], "--lr 0: must be positive"),
         (["residual-mlp", "--data", "mnist"], "unknown data 'mnist': use 'digits'"),
         (["plain-mlp", "--lr", "1e30", "--train", "9"], "diverged at step"),
+        (["residual-mlp", "--lr", "100", "--train", "30"], "diverged at step"),
+        (["resnet110", "--depth", "20"], "resnet110 has 54 blocks, not 9"),
     ],
 )
 def test_bad_arguments_end_in_one_line_and_write_nothing(tmp_path, capsys, arguments, message):
@@ -117,6 +120,54 @@ def test_bad_arguments_end_in_one_line_and_write_nothing(tmp_path, capsys, argum
     assert len(errors) == 1
     assert message in errors[0]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_norms_of_the_table_are_those_of_the_enumerated_paths():
+    digits = data.load("digits")
+    network = nets.residual_mlp(2, rng=np.random.default_rng(0))
+    account = report.examine(network, digits, batch=8)
+    parts = {k: np.zeros((8, 1, 8, 8)) for k in account.counts}
+    for path in account.paths:
+        parts[path.degree("weight")] += path.product()
+    assert list(parts) == [0, 2, 4]
+    for k, part in parts.items():
+        assert account.norms[k] == pytest.approx(np.linalg.norm(part), rel=1e-9)
+    assert account.gradient_norm == pytest.approx(np.linalg.norm(sum(parts.values())), rel=1e-9)
+
+
+def test_examining_a_network_leaves_it_as_it_was():
+    network = nets.residual_mlp(1, rng=np.random.default_rng(0)).eval()
+    before = network.parameters()
+    report.examine(network, data.load("digits"), batch=8)
+    assert all(p is q for p, q in zip(before, network.parameters(), strict=True))
+    assert not network.training
+
+
+def test_parts_that_do_not_sum_are_reported_and_end_in_status_1(tmp_path, capsys, monkeypatch):
+    right = tg.Paths.gradient_by
+    monkeypatch.setattr(
+        tg.Paths, "gradient_by", lambda *args: {k: 1.01 * g for k, g in right(*args).items()}
+    )
+    arguments = ["paths", "residual-mlp", "--blocks", "1", "--train", "0", "--out", str(tmp_path)]
+    assert main(arguments) == 1
+    assert "the graded parts DO NOT SUM to backward's gradient" in capsys.readouterr().out
+
+
+def test_reader_that_closes_early_sees_no_traceback(tmp_path):
+    arguments = f"paths residual-mlp --blocks 1 --train 0 --out {tmp_path}"
+    shell = f"'{sys.executable}' -m tinygrad_res {arguments} | true"
+    result = subprocess.run(
+        ["bash", "-c", shell], capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert "Traceback" not in result.stderr
+    assert "Exception" not in result.stderr
+
+
+def test_long_counts_are_shown_by_their_leading_digits():
+    assert report._digits(10**17) == "100,000,000,000,000,000"
+    assert report._digits(10**18 - 1) == "999,999,999,999,999,999"
+    assert report._digits(2**600) == "4.1495...e+180"
 
 
 def test_unknown_command_and_option_end_in_one_line():
@@ -130,12 +181,15 @@ def test_unknown_command_and_option_end_in_one_line():
 def test_nan_in_the_data_is_found_before_training(tmp_path, capsys):
     x = np.ones((20, 4))
     x[3, 1] = np.nan
-    np.savez(tmp_path / "bad.npz", x=x, y=np.zeros(20, int))
+    np.savez(tmp_path / "bad.npz", x=x, y=np.arange(20) % 2)
     out = tmp_path / "out"
     assert (
         main(["paths", "residual-mlp", "--data", str(tmp_path / "bad.npz"), "--out", str(out)]) == 2
     )
-    assert "1 values that are NaN or infinite, the first at (3, 0, 0, 1)" in capsys.readouterr().err
+    assert (
+        "1 values that are NaN or infinite (in float32), the first at (3, 1)"
+        in capsys.readouterr().err
+    )
     assert not out.exists()
 
 

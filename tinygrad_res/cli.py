@@ -15,13 +15,14 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
 from . import __version__, backend, nets
 from .data import Images, load
 from .errors import Error, FigureError, UsageError
+from .files import write_whole
 from .report import PathReport, Training, examine, train
 
 TOLERANCE = 1e-9  # of the graded sum against backward, in float64
@@ -35,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Error as error:
         print(f"tinygrad-res: error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("tinygrad-res: interrupted, nothing was written", file=sys.stderr)
         return 130
@@ -67,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("model", metavar="MODEL", help=", ".join(nets.MODELS))
     size = command.add_mutually_exclusive_group()
     size.add_argument(
-        "--blocks", type=int, metavar="N", help="residual blocks (default: 3 for MLPs)"
+        "--blocks", type=int, metavar="N", help="blocks of two weight layers (default: 3 for MLPs)"
     )
     size.add_argument(
         "--depth", type=int, metavar="D", help="weight layers, instead of blocks: 2 N + 2"
@@ -86,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     command.add_argument("--batch", type=int, default=64, help="images per batch (default: 64)")
     command.add_argument(
-        "--lr", type=float, default=1e-3, help="step size of Adam (default: 0.001)"
+        "--lr", type=float, default=3e-4, help="step size of Adam (default: 0.0003)"
     )
     command.add_argument("--seed", type=int, default=0, help="of weights and batches (default: 0)")
     return parser
@@ -114,14 +118,15 @@ def _paths(options: argparse.Namespace) -> int:
     size = network.size()
     training = train(network, data, steps, options.device, options.batch, options.lr, options.seed)
     report = examine(network, data, options.device, options.batch)
+    agrees = report.error <= TOLERANCE
+    _write(options, report, training, size)
     print(_heading(network, size, data, training, options))
     print(report.table())
-    agrees = report.error <= TOLERANCE
     print(
         f"check: the graded parts {'sum' if agrees else 'DO NOT SUM'} to backward's gradient, "
         f"relative error {report.error:.1e}"
     )
-    _write(options, report, training, size)
+    print(f"wrote paths.svg, paths.png and report.json in {options.out}{os.sep}")
     return 0 if agrees else 1
 
 
@@ -139,7 +144,9 @@ def _heading(
     options: argparse.Namespace,
 ) -> str:  # fmt: skip
     blocks, layers = len(network.body), len(network.weight_layers())
-    lines = [f"{network.name}: {blocks} blocks, {layers} weight layers, {size:,} parameters"]
+    lines = [
+        f"{network.name}: {blocks} block{'s' * (blocks != 1)}, {layers} weight layers, {size:,} parameters"
+    ]
     if training.loss:
         lines.append(
             f"trained on {data.name} for {training.steps} steps: loss {training.loss[0]:.3f} -> "
@@ -189,21 +196,4 @@ def _write(options: argparse.Namespace, report: PathReport, training: Training, 
     }
     viz.draw(report.paths).save(options.out / "paths.svg")
     viz.plot_paths(report.paths, by="weight").save(options.out / "paths.png")
-    _write_json(options.out / "report.json", values)
-    print(f"wrote paths.svg, paths.png and report.json in {options.out}{os.sep}")
-
-
-def _write_json(path: Path, values: Any) -> None:
-    """Write a file whole or not at all."""
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8"
-    ) as file:
-        part = Path(file.name)
-        try:
-            json.dump(values, file, indent=2)
-            file.write("\n")
-        except BaseException:
-            part.unlink()
-            raise
-    part.chmod(0o644)
-    part.replace(path)
+    write_whole(options.out / "report.json", (json.dumps(values, indent=2) + "\n").encode())

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from tinygrad_res.errors import FigureError
+from tinygrad_res.files import write_whole
 
 from .dot import to_dot
 from .layout import Layout
@@ -85,23 +84,4 @@ def write(path: str | os.PathLike[str], writers: dict[str, Callable[[], bytes]])
         raise FigureError(
             f"save: {str(target)!r} does not end in a known format: use one of {', '.join(writers)}"
         )
-    content = writers[ending]()
-    temporary = ""
-    try:
-        handle, temporary = tempfile.mkstemp(
-            prefix=f".{target.stem[:40]}-", suffix=ending, dir=target.parent
-        )
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, target)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise FigureError(
-            f"save: cannot write {str(target)!r} ({error.strerror or error}): "
-            "choose a folder that exists and that you may write to"
-        ) from error
-    return target
+    return write_whole(target, writers[ending]())
