@@ -9,7 +9,7 @@ sum is the gradient.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .counting import Outgoing
@@ -67,7 +67,7 @@ def shares(parts: dict[int, Any]) -> dict[int, float]:
 
 def graded_gradient(
     graph: Graph, outgoing: Outgoing, source: int, target: int, cotangent: Any,
-    grades: Sequence[int], top: int,
+    grades: Sequence[int], top: int, progress: str = "",
 ) -> dict[int, Any]:  # fmt: skip
     """Return the part of the gradient that comes along the paths of each degree.
 
@@ -78,11 +78,17 @@ def graded_gradient(
         cotangent: of the source; ``None`` where there is no path.
         grades: the grade of every edge, by its index.
         top: leave out degrees above it.
+        progress: what to write beside a progress bar; no bar where empty.
     """
     if cotangent is None:
         return {}
+    nodes: Iterable[int] = sorted(outgoing, reverse=True)
+    if progress:
+        from tqdm import tqdm
+
+        nodes = tqdm(nodes, desc=progress, unit="node", leave=False)
     arriving: dict[int, dict[int, Any]] = {source: {0: cotangent}}
-    for node in sorted(outgoing, reverse=True):
+    for node in nodes:
         edges = outgoing[node]
         for degree, whole in arriving.pop(node, {}).items():
             pulled = pull(graph.nodes[node], whole, edges)

@@ -275,12 +275,15 @@ class Paths:
             graded = self._graded(self._grading, self._goal)
         return graded[self._goal].copy() if self._goal in graded else self._zeros()
 
-    def gradient_by(self, by: Grading = "weight", max_degree: int | None = None) -> dict[int, Any]:
+    def gradient_by(
+        self, by: Grading = "weight", max_degree: int | None = None, progress: str = ""
+    ) -> dict[int, Any]:
         """Return the exact part of the gradient that comes through the paths of each degree.
 
         Args:
             by: a grading, as for ``count_by``.
             max_degree: leave out the degrees above it, and their cost.
+            progress: what to write beside a progress bar; no bar where empty.
 
         Returns:
             An array of x's shape for each degree that occurs; without ``max_degree``
@@ -294,7 +297,7 @@ class Paths:
         top = longest if max_degree is None else min(longest, max_degree)
         joint = [a + stride * b for a, b in zip(grades, self._grading, strict=True)]
         offset = stride * self._goal
-        graded = self._graded(joint, offset + top)
+        graded = self._graded(joint, offset + top, progress)
         found = sorted(graded.items())
         return {k - offset: g.copy() for k, g in found if offset <= k <= offset + top}
 
@@ -414,10 +417,10 @@ class Paths:
         """Return the largest degree of any path; -1 where there is none."""
         return counting.longest(self._outgoing, self.source, self.target, grades)
 
-    def _graded(self, grades: list[int], top: int) -> dict[int, Any]:
+    def _graded(self, grades: list[int], top: int, progress: str = "") -> dict[int, Any]:
         start = self.start_cotangent() if self.source == self.target or self._outgoing else None
         return grading.graded_gradient(
-            self.graph, self._outgoing, self.source, self.target, start, grades, top
+            self.graph, self._outgoing, self.source, self.target, start, grades, top, progress
         )
 
     def _zeros(self) -> Any:

@@ -141,7 +141,7 @@ class PathReport:
         )
         lines.append(
             f"weight-free: {self.counts.get(0, 0)} of {_power(self.total)} paths, "
-            f"carries {self.shares.get(0, 0.0):.4f} of the gradient"
+            f"carries {self.shares.get(0, 0.0):.4g} of the gradient"
         )
         return "\n".join(lines)
 
@@ -199,7 +199,7 @@ def examine(network: Network, data: Images, device: str = "cpu", batch: int = 64
     start, end, loss = _forward(network, x, labels)
     loss.backward()
     found = paths(loss, x, start=start, end=end)
-    parts = found.gradient_by("weight")
+    parts = found.gradient_by("weight", progress=f"weighing the paths of {network.name}")
     whole = x.grad.data  # type: ignore[union-attr]
     difference = float(abs(sum(parts.values()) - whole).max())
     return PathReport(
