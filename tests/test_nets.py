@@ -8,6 +8,7 @@ import pytest
 import tinygrad_res as tg
 from tinygrad_res import data, nets, nn, optim
 from tinygrad_res.errors import GradientError, ShapeError, UsageError
+from tinygrad_res.report import train
 
 RNG = np.random.default_rng(3)
 TORCH_REASON = "PyTorch is the oracle here; install it to compare with it"
@@ -159,10 +160,32 @@ def test_optimiser_without_gradients_says_what_is_missing():
     ("name", "steps", "least"), [("residual-mlp", 300, 0.975), ("resnet20", 40, 0.90)]
 )
 def test_networks_learn_the_digits(name, steps, least):
-    from tinygrad_res.report import train
-
     digits = data.load("digits")
     network = nets.build(name, digits.shape, digits.classes, rng=np.random.default_rng(0))
     outcome = train(network, digits, steps, lr=1e-3)
     assert outcome.accuracy >= least
     assert outcome.loss[1] < outcome.loss[0]
+
+
+def test_option_a_shortcut_slices_pixels_and_pads_channels_on_both_sides():
+    x = RNG.standard_normal((2, 3, 4, 4))
+    y = nn.PadShortcut(2, 3)(tg.tensor(x)).numpy()
+    assert y.shape == (2, 6, 2, 2)
+    np.testing.assert_array_equal(y[:, 1:4], x[:, :, ::2, ::2])
+    assert not y[:, [0, 4, 5]].any()
+
+
+def test_accuracy_is_measured_with_running_statistics_and_training_goes_on_after():
+    modes = []
+
+    class Watched(nn.Linear):
+        def forward(self, x):
+            modes.append(self.training)
+            return super().forward(x)
+
+    digits = data.load("digits")
+    network = nets.residual_mlp(1, rng=np.random.default_rng(0))
+    network.head = Watched(64, 10)
+    train(network, digits, 2)
+    assert modes == [True, True, False, False]
+    assert network.training

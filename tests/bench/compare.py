@@ -224,7 +224,10 @@ def main(names: list[str]) -> None:
     for benchmark in BENCHMARKS:
         if names and benchmark.__name__ not in names:
             continue
-        other, ours, theirs, goal = benchmark()
+        try:
+            other, ours, theirs, goal = benchmark()
+        except ModuleNotFoundError as error:
+            sys.exit(f"{error}: the comparison needs it, pip install '.[bench]'")
         a, b, ratio = compare(ours, theirs)
         print(
             f"{benchmark.__name__:<18} {1e3 * a:>7.2f} ms {1e3 * b:>7.2f} ms {ratio:>7.2f} "
