@@ -158,14 +158,14 @@ def test_a_planted_overlap_is_found():
 @pytest.mark.parametrize(
     ("name", "count"),
     [
-        ("1 blocks", "1 weight-free of 2"),
-        ("3 blocks", "1 weight-free of 8"),
-        ("9 blocks", "1 weight-free of 512"),
-        ("50 blocks", "1 weight-free of 1\u2009125\u2009899\u2009906\u2009842\u2009624"),
-        ("plain", "0 weight-free of 1"),
-        ("projection", "0 weight-free of 8"),
-        ("chosen", "0 weight-free of 3"),
-        ("weight-free", "1 weight-free of 1"),
+        ("1 blocks", "1 weight-free path of 2"),
+        ("3 blocks", "1 weight-free path of 8"),
+        ("9 blocks", "1 weight-free path of 512"),
+        ("50 blocks", "1 weight-free path of 1\u2009125\u2009899\u2009906\u2009842\u2009624"),
+        ("plain", "0 weight-free paths of 1"),
+        ("projection", "0 weight-free paths of 8"),
+        ("chosen", "0 weight-free paths of 3"),
+        ("weight-free", "1 weight-free path of 1"),
     ],
 )
 def test_the_count_stands_in_the_figure(name, count):
@@ -268,7 +268,7 @@ def test_an_activation_between_blocks_is_drawn_between_them():
     for k in range(2):
         h = tg.relu(h + h @ tg.parameter(np.eye(3), name=f"W_{k}"))
     shown = texts(viz.draw(tg.paths(h.sum(), x)))
-    assert "1 weight-free of 4" in shown
+    assert "1 weight-free path of 4" in shown
     assert "R2 · I · R1 · I" in shown
 
 
@@ -309,7 +309,7 @@ def test_bars_stand_at_the_logarithms_of_the_counts():
 
 def test_six_hundred_blocks_are_counted_exactly():
     figure = viz.draw(residual_paths(600))
-    assert "1 weight-free of 2⁶⁰⁰" in texts(figure)
+    assert "1 weight-free path of 2⁶⁰⁰" in texts(figure)
     assert str(2**600) in figure.svg
     assert len(figure.svg) < 200_000
 
@@ -317,7 +317,7 @@ def test_six_hundred_blocks_are_counted_exactly():
 def test_a_block_with_too_many_ways_is_a_box_with_their_number():
     shown = texts(viz.draw(many_ways()))
     assert shown.count("5 ways") == shown.count("2 weight-free") == 2
-    assert "4 weight-free of 25" in shown
+    assert "4 weight-free paths of 25" in shown
 
 
 def test_no_cotangent_means_no_norms_but_every_row():
@@ -339,7 +339,7 @@ def test_an_empty_set_says_no_path():
 
 def test_a_path_of_no_edges_is_drawn():
     x = tg.tensor(1.0, requires_grad=True, name="x")
-    assert "1 weight-free of 1" in texts(viz.draw(tg.paths(x, x)))
+    assert "1 weight-free path of 1" in texts(viz.draw(tg.paths(x, x)))
 
 
 @pytest.mark.parametrize("wrong", [np.ones(3), 1.5, None, "loss", [1, 2]])

@@ -134,7 +134,7 @@ def test_an_svg_describes_itself_and_follows_the_colour_scheme():
     assert root.get("role") == "img"
     assert "prefers-color-scheme:dark" in svg
     title, desc = (root.find(f"{{http://www.w3.org/2000/svg}}{tag}") for tag in ("title", "desc"))
-    assert "1 weight-free of 2" in title.text
+    assert "1 weight-free path of 2" in title.text
     assert "2 gradient paths" in desc.text and "nodes" in desc.text
     assert root.get("aria-labelledby").split() == [title.get("id"), desc.get("id")]
 
@@ -199,9 +199,9 @@ def test_plot_paths_of_two_to_the_six_hundredth():
     assert sum(plot.counts.values()) == 2**600
     assert set(plot.norms) == {0, 1, 2, 3}
     upper, lower = plot.figure.axes
-    assert upper.get_title(loc="left") == "1 weight-free of 2⁶⁰⁰"
+    assert upper.get_title(loc="left") == "1 weight-free path of 2⁶⁰⁰"
     assert [text.get_text() for text in upper.texts] == ["weight-free: 1"]
-    assert "computed up to 3" in [text.get_text() for text in lower.texts]
+    assert lower.get_title(loc="right") == "computed up to 3"
     assert upper.get_shared_x_axes().joined(upper, lower)
 
 
@@ -263,3 +263,77 @@ def test_an_empty_set_is_not_plotted():
     x, other = (tg.tensor(1.0, requires_grad=True) for _ in range(2))
     with pytest.raises(FigureError, match="no path"):
         viz.plot_paths(tg.paths(x * x, other))
+
+
+def ticks(axes):
+    return [tick.get_text() for tick in axes.get_xticklabels()]
+
+
+def grown_paths(size, blocks=8):
+    """Blocks whose branch is a product with ``size``, until the numbers end."""
+    x = tg.tensor(np.ones((1, 2)) * 1e-300, requires_grad=True, name="x")
+    h = x
+    for k in range(blocks):
+        h = h + h @ tg.parameter(np.eye(2) * size, name=f"W_{k}")
+    return tg.paths(h.sum(), x)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_norms_beyond_floats_are_stated_and_the_rest_is_plotted():
+    paths = grown_paths(1e150)
+    lower = viz.plot_paths(paths).figure.axes[1]
+    assert lower.get_title(loc="right") == "not finite above degree 2"
+    assert len(lower.get_yticks()) >= 3
+    shown = viz.draw(paths).svg
+    assert "not finite above degree 2" in shown and ">nan<" not in shown
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_row_whose_product_is_not_finite_says_so():
+    svg = viz.draw(grown_paths(1e150, 3)).svg
+    assert ">not finite<" in svg and ">nan<" not in svg and ">inf<" not in svg
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"), [(0.0, "the gradient is zero"), (np.nan, "the gradient is not finite")]
+)
+def test_a_gradient_that_has_no_logarithm_is_stated(factor, words):
+    x, loss = net()
+    plot = viz.plot_paths(tg.paths(loss * factor, x))
+    lower = plot.figure.axes[1]
+    assert lower.get_title(loc="right") == words
+    assert not lower.get_yticklabels()
+    assert plot._content("png")
+
+
+def test_degree_ticks_stand_at_degrees_that_occur():
+    x = tg.tensor(np.ones((1, 2)), requires_grad=True, name="x")
+    h = x
+    for _ in range(20):
+        h = h + tg.relu(h @ tg.parameter(np.eye(2) * 0.1)) @ tg.parameter(np.eye(2) * 0.1)
+    paths = tg.paths(h.sum(), x)
+    shown = ticks(viz.plot_paths(paths).figure.axes[-1])
+    assert len(shown) > 5 and {int(word) for word in shown} <= set(paths.count_by("weight"))
+    layout = viz.draw(paths).layout
+    (line,) = {label.y for label in layout.labels if label.text == "weight layers crossed"}
+    degrees = [label for label in layout.labels if label.y == line - 19]
+    assert {int(label.text) for label in degrees} <= set(paths.count_by("weight"))
+
+
+def test_weight_free_paths_alone_have_one_tick_and_their_mark_inside():
+    x, loss = net()
+    figure = viz.plot_paths(tg.paths(loss, x).weight_free()).figure
+    assert figure.axes[0].get_title(loc="left") == "1 weight-free path of 1"
+    assert ticks(figure.axes[-1]) == ["0"]
+    assert figure.axes[-1].get_xlim()[0] <= -0.5
+
+
+def test_logarithmic_axes_say_so():
+    x, loss = net()
+    axes = viz.plot_paths(tg.paths(loss, x)).figure.axes
+    assert all(panel.get_ylabel().endswith("(log scale)") for panel in axes)
+    assert viz.draw(grown_paths(0.1)).svg.count("(log scale)") == 2
+
+
+def test_lines_to_words_look_like_no_stem():
+    assert viz.style.STYLES["leader"].stroke != "identity" and viz.style.STYLES["leader"].dash

@@ -19,6 +19,7 @@ from .layout import Canvas, Label, Layout
 from .legend import draw_legend
 from .norms import norms_by
 from .strip import Collapsed, Part, draw_strip, symbols_used
+from .ticks import logs_of, unplotted
 from .unravelled import MOST_ROWS, draw_product, draw_rows
 
 MOST_BLOCKS = 4
@@ -75,7 +76,7 @@ def _collapse(chain: Chain) -> tuple[Part, ...]:
 def _headline(canvas: Canvas, chain: Chain, x: float, y: float) -> None:
     """Draw the count, and under it what was counted."""
     free = chain.weight_free
-    count = f"{text.grouped(free)} weight-free of {text.grouped(chain.count)}"
+    count = text.weight_free_of(free, chain.count)
     style = "text identity" if free else "text title"
     exact = str(chain.count) if chain.count >= 10**24 else ""
     canvas.add(Label(text.plain(count), x, y, 20, style, "start", title=exact))
@@ -130,29 +131,26 @@ def _histograms(canvas: Canvas, chain: Chain, x: float, y: float, width: float) 
     except GradientError:
         norms = {}
     top = max(norms, default=longest)
-    note = "" if top == longest else f", up to {top} weight layers"
+    cut = "" if top == longest else f"computed up to {top} weight layers"
+    note = "; ".join(filter(None, (cut, unplotted(norms))))
     wide = (width - 130) / 2
     free = f"{text.grouped(counts.get(0, 0))} weight-free"
     draw_histogram(
-        canvas, {k: math.log10(n) for k, n in counts.items()}, longest,
-        "number of paths, exact", free, x + 40, y + 20, wide, 150,
+        canvas, {k: math.log10(n) for k, n in counts.items()}, list(counts),
+        "number of paths, exact (log scale)", "", free, x + 40, y + 36, wide, 150,
     )  # fmt: skip
     if norms:
-        logs = {k: math.log10(n) for k, n in norms.items() if n > 0}
         size = text.value(norms[0]) if norms.get(0) else ""
         draw_histogram(
-            canvas, logs, top, f"gradient norm through them, exact{note}", f"weight-free: {size}",
-            x + wide + 130, y + 20, wide, 150,
+            canvas, logs_of(norms), list(norms), "gradient norm through them, exact (log scale)",
+            note, f"weight-free: {size}", x + wide + 130, y + 36, wide, 150,
         )  # fmt: skip
 
 
 def _title(chain: Chain) -> str:
     n = len(chain.blocks)
     kind = f"a chain of {n} block{'s' * (n != 1)}" if n else "a plain chain"
-    return (
-        f"Gradient paths through {kind}: {chain.weight_free} weight-free of "
-        f"{text.grouped(chain.count)}"
-    )
+    return f"Gradient paths through {kind}: {text.weight_free_of(chain.weight_free, chain.count)}"
 
 
 def describe(chain: Chain) -> str:

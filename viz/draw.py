@@ -35,7 +35,7 @@ def draw(what: Tensor | Graph | Paths, *, max_nodes: int = MOST_BOXES) -> Figure
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
     >>> W = tg.parameter([[0.5, 0.0], [0.0, 0.5]], name="W")
     >>> draw(tg.paths((x + x @ W).sum(), x)).layout.title
-    'Gradient paths through a chain of 1 block: 1 weight-free of 2'
+    'Gradient paths through a chain of 1 block: 1 weight-free path of 2'
     """
     if isinstance(what, Paths):
         return _draw_paths(what, max_nodes)

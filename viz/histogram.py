@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from . import text
 from .layout import Canvas, Curve, Label, Shape
-from .ticks import log_ticks, nice
+from .ticks import degree_ticks, log_ticks
 
 MOST_STEMS = 60
 
 
 def draw_histogram(
-    canvas: Canvas, logs: dict[int, float], longest: int, title: str, free: str,
+    canvas: Canvas, logs: dict[int, float], degrees: list[int], title: str, note: str, free: str,
     x: float, y: float, width: float, height: float,
 ) -> None:  # fmt: skip
     """Draw ``{degree: log10 of its value}`` in the rectangle at ``(x, y)``.
 
     Args:
-        longest: the degree at the right end of the axis.
+        degrees: those that occur, with and without a logarithm.
         title: what is counted.
+        note: what else there is to say about it, ``""`` for nothing.
         free: what to write at degree 0, the weight-free paths; ``""`` where there are none.
     """
-    canvas.add(Label(text.plain(title), x, y - 16, 12.5, "text", "start"))
+    canvas.add(Label(text.plain(title), x, y - 32, 12.5, "text", "start"))
+    if note:
+        canvas.add(Label(text.plain(note), x, y - 16, 11, "text quiet", "start"))
+    longest = max(degrees)
     low, high = min(logs.values(), default=0.0), max(logs.values(), default=1.0)
     span = max(high - low, 1.0)
     floor = low - 0.08 * span
@@ -33,14 +37,14 @@ def draw_histogram(
     def place_of(degree: int) -> float:
         return x + 14 + (width - 28) * degree / max(longest, 1)
 
-    for level, words in log_ticks(low, top):
+    for level, words in log_ticks(low, top) if logs else ():
         at = height_of(level)
         canvas.add(
             Curve(((x, at), (x + width, at)), "rule"),
             Label(text.plain(words), x - 8, at + 4, 10.5, "text quiet", "end"),
         )
     canvas.add(Curve(((x, base), (x + width, base)), "axis"))
-    for degree in range(0, longest + 1, round(nice(longest / 6))):
+    for degree in degree_ticks(degrees):
         at = place_of(degree)
         canvas.add(
             Curve(((at, base), (at, base + 4)), "axis"),

@@ -23,7 +23,7 @@ from . import text
 from .figure import write
 from .norms import norms_by
 from .style import PALETTE
-from .ticks import log_ticks
+from .ticks import degree_ticks, log_ticks, logs_of, unplotted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,28 +66,29 @@ class Plot:
         figure = MatplotlibFigure(figsize=(7.2, 0.9 + 2.2 * panels), layout="constrained")
         upper, *lower = figure.subplots(panels, 1, sharex=True, squeeze=False)[:, 0]
         total, longest = sum(self.counts.values()), max(self.counts)
+        plural = "s" * (total != 1)
         free = self.counts.get(0, 0)
         named = self._words == _WORDS["weight"]
         upper.set_title(
-            f"{text.grouped(free)} weight-free of {text.grouped(total)}" if named
-            else f"{text.grouped(total)} paths",
+            text.weight_free_of(free, total) if named
+            else f"{text.grouped(total)} path{plural}",
             loc="left", color=_RED if named and free else _INK, weight="bold", pad=10,
         )  # fmt: skip
         logs = {k: math.log10(n) for k, n in self.counts.items()}
         _panel(upper, logs, longest, text.grouped(free) if named else "")
-        upper.set_ylabel("paths", color=_INK)
+        upper.set_ylabel("paths (log scale)", color=_INK)
         for axes in lower:
-            logs = {k: math.log10(n) for k, n in self.norms.items() if n > 0}
-            _panel(axes, logs, longest, text.value(self.norms.get(0, 0.0)) if named else "")
-            axes.set_ylabel("gradient norm", color=_INK)
-            if max(self.norms) < longest:
-                axes.text(
-                    0.98, 0.86, f"computed up to {max(self.norms)}", transform=axes.transAxes,
-                    ha="right", color=_QUIET, size=9,
-                )  # fmt: skip
+            mark = text.value(self.norms.get(0, 0.0)) if named else ""
+            _panel(axes, logs_of(self.norms), longest, mark)
+            axes.set_ylabel("gradient norm (log scale)", color=_INK)
+            cut = f"computed up to {max(self.norms)}" if max(self.norms) < longest else ""
+            note = "; ".join(filter(None, (cut, unplotted(self.norms))))
+            axes.set_title(note, loc="right", color=_QUIET, size=9)
         last = lower[-1] if lower else upper
         last.set_xlabel(self._words, color=_INK)
-        last.set_xlim(-0.03 * max(self.counts), 1.03 * max(self.counts) + 0.5)
+        last.set_xticks(degree_ticks(self.counts))
+        margin = max(0.5, 0.03 * longest)
+        last.set_xlim(-margin, longest + margin)
         return figure
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -158,8 +159,6 @@ def plot_paths(paths: Paths, by: Grading = "weight", max_degree: int | None = No
 
 def _panel(axes: Axes, logs: dict[int, float], longest: int, mark: str) -> None:
     """Draw one panel of base-10 logarithms; with a ``mark``, degree 0 means weight-free."""
-    from matplotlib.ticker import MaxNLocator
-
     named = bool(mark)
     low, high = min(logs.values(), default=0.0), max(logs.values(), default=1.0)
     span = max(high - low, 1.0)
@@ -177,7 +176,9 @@ def _panel(axes: Axes, logs: dict[int, float], longest: int, mark: str) -> None:
         reach = 1.1 * text.width(text.plain(words), 9, bold=True) / _AXIS_POINTS
         beside = [v for k, v in logs.items() if k <= reach * longest]
         axes.vlines([0], floor, [logs[0]], color=_RED, linewidth=2.6)
-        axes.vlines([0], logs[0], max(beside) + 0.05 * span, color=_RED, linewidth=0.8)
+        axes.vlines(
+            [0], logs[0], max(beside) + 0.05 * span, color=_QUIET, linewidth=0.8, linestyle=":"
+        )
         axes.plot([0], [logs[0]], "o", color=_RED, markersize=6.5)
         axes.annotate(
             words, (0, max(beside)), xytext=(-4, 9), textcoords="offset points",
@@ -186,9 +187,8 @@ def _panel(axes: Axes, logs: dict[int, float], longest: int, mark: str) -> None:
         )  # fmt: skip
     top = max(high + 0.22 * span, floor + 0.8)
     axes.set_ylim(floor, top)
-    ticks = log_ticks(floor, top - 0.02)
+    ticks = log_ticks(floor, top - 0.02) if logs else []
     axes.set_yticks([at for at, _ in ticks], [words for _, words in ticks])
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.grid(axis="y", color=_FAINT, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.tick_params(colors=_QUIET, labelsize=8.5, length=3)

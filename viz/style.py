@@ -67,7 +67,7 @@ STYLES: dict[str, Style] = {
     # charts
     "bar": Style(fill="weight"),
     "area": Style(fill="weight pale"),
-    "leader": Style(stroke="identity", width=0.9),
+    "leader": Style(stroke="quiet", width=0.8, dash=(1.5, 2.5)),
     "stem": Style(stroke="weight", width=1.6),
     "bar free": Style(fill="identity"),
     "ground": Style(fill="paper"),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
+from math import isfinite
 
 Run = tuple[str, str]
 Runs = tuple[Run, ...]
@@ -139,6 +140,15 @@ def grouped(number: int, longest: int = 24) -> str:
     return f"{leading / 100:.2f}{THIN_SPACE}·{THIN_SPACE}10{raised(exponent)}"
 
 
+def weight_free_of(free: int, total: int) -> str:
+    """Return the count that stands over a figure.
+
+    >>> weight_free_of(1, 8), weight_free_of(0, 1)
+    ('1 weight-free path of 8', '0 weight-free paths of 1')
+    """
+    return f"{grouped(free)} weight-free path{'s' * (free != 1)} of {grouped(total)}"
+
+
 def value(number: float) -> str:
     """Return a measured number with three digits, minus as a minus sign.
 
@@ -146,7 +156,11 @@ def value(number: float) -> str:
     '−0.0123'
     >>> value(2)
     '2.00'
+    >>> value(float("nan"))
+    'not finite'
     """
+    if not isfinite(number):
+        return "not finite"
     shown = f"{number:#.3g}".rstrip(".") if number else "0"
     mantissa, _, exponent = shown.partition("e")
     if exponent:

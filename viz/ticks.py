@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 from . import text
+
+MOST_DEGREES = 10
 
 
 def nice(step: float) -> float:
@@ -15,6 +18,60 @@ def nice(step: float) -> float:
     """
     size = 10.0 ** math.floor(math.log10(max(step, 1.0)))
     return next(size * f for f in (1, 2, 5, 10) if size * f >= step - 1e-9)
+
+
+def degree_ticks(degrees: Collection[int]) -> list[int]:
+    """Return where ticks stand on an axis of degrees: at degrees that occur, where they are regular.
+
+    >>> degree_ticks([0, 2, 4, 6])
+    [0, 2, 4, 6]
+    >>> degree_ticks(range(0, 41, 2))
+    [0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40]
+    >>> degree_ticks([0])
+    [0]
+    """
+    found = sorted(degrees)
+    if len(found) <= MOST_DEGREES:
+        return found
+    apart = math.gcd(*(degree - found[0] for degree in found))
+    step = apart * round(nice((found[-1] - found[0]) / apart / MOST_DEGREES))
+    return list(range(found[0], found[-1] + 1, step))
+
+
+def logs_of(values: dict[int, float]) -> dict[int, float]:
+    """Return the base-10 logarithms of those values that have one."""
+    return {k: math.log10(v) for k, v in values.items() if 0 < v < math.inf}
+
+
+def unplotted(norms: dict[int, float]) -> str:
+    """Say which gradient norms a logarithmic axis cannot show, and why.
+
+    >>> unplotted({0: 1.0, 1: math.inf, 2: math.nan})
+    'not finite above degree 0'
+    >>> unplotted({0: 0.0, 1: 2.0})
+    'zero at degree 0'
+    >>> unplotted({0: 0.0, 1: 0.0})
+    'the gradient is zero'
+    """
+    zero = [k for k, norm in norms.items() if norm == 0]
+    wild = [k for k, norm in norms.items() if not math.isfinite(norm)]
+    if norms and len(zero) == len(norms):
+        return "the gradient is zero"
+    if norms and len(wild) == len(norms):
+        return "the gradient is not finite"
+    said = [f"zero at {_listed(zero)}"] if zero else []
+    tame = [k for k in norms if k not in wild]
+    if wild and min(wild) > max(tame):
+        said.append(f"not finite above degree {max(tame)}")
+    elif wild:
+        said.append(f"not finite at {_listed(wild)}")
+    return "; ".join(said)
+
+
+def _listed(degrees: list[int]) -> str:
+    if len(degrees) > 4:
+        return f"{len(degrees)} degrees"
+    return f"degree{'s' * (len(degrees) > 1)} {', '.join(map(str, degrees))}"
 
 
 def log_ticks(low: float, high: float) -> list[tuple[float, str]]:
