@@ -175,7 +175,22 @@ def test_the_count_stands_in_the_figure(name, count):
 def test_both_directions_are_in_the_legend():
     shown = texts(viz.draw(residual_paths(2)))
     assert "forward pass, left to right" in shown
-    assert any(text.startswith("gradient, right to left") for text in shown)
+    assert "gradient, right to left, by what it passes:" in shown
+
+
+@pytest.mark.parametrize("name", ["2 blocks", "three ways", "plain", "9 blocks"])
+def test_every_line_in_the_legend_is_one_that_the_figure_has(name):
+    layout = viz.draw(CHAINS[name]()).layout
+    above = min(label.y for label in layout.labels if label.text.startswith("forward pass"))
+    figure = {curve.style for curve in layout.curves if curve.points[0][1] < above - 8}
+    legend = {curve.style for curve in layout.curves if curve.points[0][1] >= above - 8}
+    assert legend == figure - {"rule", "axis", "stem", "leader", "area"}
+
+
+def test_numbered_branches_are_explained():
+    shown = texts(viz.draw(three_ways()))
+    assert {"J1,1", "J1,2"} <= set(shown)
+    assert any(text.startswith("Jk,i: derivative of branch i") for text in shown)
 
 
 def test_gradient_arrows_point_left_and_forward_arrows_right():
@@ -316,7 +331,7 @@ def test_six_hundred_blocks_are_counted_exactly():
 
 def test_a_block_with_too_many_ways_is_a_box_with_their_number():
     shown = texts(viz.draw(many_ways()))
-    assert shown.count("5 ways") == shown.count("2 weight-free") == 2
+    assert shown.count("5 ways in all") == shown.count("2 of them weight-free") == 2
     assert "4 weight-free paths of 25" in shown
 
 

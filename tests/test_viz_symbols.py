@@ -85,7 +85,7 @@ def test_a_bias_behind_a_block_belongs_to_the_block(stem):
     below = min(label.y for label in figure.layout.labels if label.text == "J_1")
     strip = [curve for curve in figure.layout.curves if curve.points[0][1] < below]
     assert "plain" not in {curve.style for curve in strip}
-    assert "other derivative" not in texts(figure)
+    assert "another derivative" not in texts(figure)
     assert ("I · I · I · S" if stem else "I · I · I") in texts(figure)
 
 
@@ -93,3 +93,11 @@ def test_where_a_stem_crosses_a_weight_no_row_is_called_weight_free():
     shown = texts(viz.draw(biased_paths(stem=True)))
     assert any(text.endswith("without the stem: 1 of 8") for text in shown)
     assert not any("classifier" in text or text == "0, weight-free" for text in shown)
+
+
+# Weights without names
+
+
+def test_a_weight_without_a_name_is_called_w():
+    shown = texts(viz.draw(joined_paths()))
+    assert shown.count("W") == 2 and "·" not in shown

@@ -20,11 +20,12 @@ def draw_legend(
     at, row = x, y
     for sample, words in _entries(canvas.items):
         runs = text.plain(words)
-        needed = _SAMPLE + 9 + text.width(runs, _SIZE)
+        before = _SAMPLE + 9 if sample else 0.0
+        needed = before + text.width(runs, _SIZE)
         if at > x and at + needed > x + width:
             at, row = x, row + _ROW
         canvas.extend(sample, at, row)
-        canvas.add(Label(runs, at + _SAMPLE + 9, row + 4, _SIZE, "text quiet", "start"))
+        canvas.add(Label(runs, at + before, row + 4, _SIZE, "text quiet", "start"))
         at += needed + _GAP
     at, row = x, row + _ROW + 2
     for words in symbols:
@@ -44,27 +45,24 @@ def _entries(items: list[Item]) -> list[tuple[list[Item], str]]:
     whole = ((_SAMPLE, 0.0), (0.0, 0.0))
     entries: list[tuple[list[Item], str]] = [
         ([Curve(((0, 0), (_SAMPLE, 0)), "forward", arrow=True)], "forward pass, left to right"),
-        (
-            [Curve(whole, "plain", arrow=True)],
-            "gradient, right to left; the line says what it passes",
-        ),
     ]
+    entries.append(([], "gradient, right to left, by what it passes:"))
     if "identity" in styles:
         entries.append(
-            ([Curve(whole, "identity", arrow=True)], "crosses no weight layer on this stretch")
+            ([Curve(whole, "identity", arrow=True)], "weight-free: no weight layer on this stretch")
         )
     if "weight" in styles:
         square = Shape("box", middle, 0, 10, 10, "square", 1.5)
-        entries.append(([Curve(whole, "weight", arrow=True), square], "through a weight layer"))
+        entries.append(([Curve(whole, "weight", arrow=True), square], "a weight layer"))
     if "square uncounted" in styles:
         square = Shape("box", middle, 0, 10, 10, "square uncounted", 1.5)
         entries.append(([square], "weight layer outside the counted stretch"))
     if "activation" in styles:
         entries.append(
-            ([Curve(whole, "activation", arrow=True)], "activation, with its derivative")
+            ([Curve(whole, "activation", arrow=True)], "an activation, with its derivative")
         )
     if any(item.style == "plain" for item in items if isinstance(item, Curve)):
-        entries.append(([Curve(whole, "plain")], "other derivative"))
+        entries.append(([Curve(whole, "plain", arrow=True)], "another derivative"))
     if any(
         shape.kind == "circle" and shape.style == "value" and not shape.sign for shape in shapes
     ):

@@ -187,12 +187,12 @@ def _block(canvas: Canvas, block: Block, x: float, radius: float, after: float) 
 def _crowded(canvas: Canvas, block: Block, x: float, radius: float, after: float) -> float:
     """Draw a block with too many ways as a box that says how many."""
     degrees = sorted(block.by_weight)
-    ways = f"{text.grouped(block.count)} ways"
+    ways = f"{text.grouped(block.count)} ways in all"
     layers = f"{degrees[0]}–{degrees[-1]} weight layers"
     return _boxed(
         canvas, x, radius, after, ways, layers, f"block {block.number}", double=False,
         free=block.weight_free > 0,
-        arc=f"{text.grouped(block.weight_free)} weight-free" if block.weight_free else "",
+        arc=f"{text.grouped(block.weight_free)} of them weight-free" if block.weight_free else "",
     )  # fmt: skip
 
 
