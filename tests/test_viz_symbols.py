@@ -101,3 +101,39 @@ def test_where_a_stem_crosses_a_weight_no_row_is_called_weight_free():
 def test_a_weight_without_a_name_is_called_w():
     shown = texts(viz.draw(joined_paths()))
     assert shown.count("W") == 2 and "·" not in shown
+
+
+# One path
+
+
+@pytest.mark.parametrize("number", [0, 3, 7])
+def test_one_path_is_drawn_in_full_and_the_others_faded(number):
+    paths = residual_paths(3)
+    figure = viz.draw(paths[number])
+    degree = paths[number].degree("weight")
+    squares = [s for s in figure.layout.shapes if s.style == "square" and s.title.startswith("W")]
+    assert sum(not square.faded for square in squares) == degree
+    assert sum(square.faded for square in squares) == 6 - degree
+    rows = [r for r in figure.layout.labels if r.text.count("·") == 2 and set(r.text) & set("IJ")]
+    assert len(rows) == 8
+    (kept,) = (row for row in rows if not row.faded)
+    assert 2 * kept.text.count("J") == degree
+    assert "1 weight-free path of 8" in texts(figure)
+    assert any("; one is drawn in full" in text for text in texts(figure))
+
+
+def test_one_path_of_a_deep_chain_and_of_a_tangle():
+    deep = viz.draw(residual_paths(50)[2**50 - 1])
+    assert any(item.faded for item in deep.layout.items)
+    assert any(
+        "through 100 weight layers" in text or "no weight layer" in text for text in texts(deep)
+    )
+    pytest.importorskip("pygraphviz")
+    x = tg.tensor(np.ones((2, 4)), requires_grad=True, name="x")
+    h = x
+    for k in range(3):
+        h = tg.relu(h @ tg.parameter(np.eye(4), name=f"W_{k}")) + h + x
+    paths = tg.paths((h * x).sum(), x)
+    path = min(paths, key=lambda path: len(path.edges))
+    arrows = [c for c in viz.draw(path).layout.curves if c.tail and c.style != "forward"]
+    assert sum(not arrow.faded for arrow in arrows) == len(path.edges)

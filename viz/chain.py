@@ -132,12 +132,14 @@ class Chain:
         paths: the set that was read.
         parts: blocks and links, left to right.
         input, output: what the row starts and ends with.
+        chosen: the one path to bring out, or ``None`` for all of the set.
     """
 
     paths: Paths
     parts: tuple[Block | Link, ...]
     input: GraphNode
     output: GraphNode
+    chosen: Path | None = None
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -196,11 +198,16 @@ class _Reading:
     used: set[int] | None
 
 
-def read_chain(paths: Paths) -> Chain:
-    """Return the blocks and links that a set of paths runs through."""
+def read_chain(paths: Paths, chosen: Path | None = None) -> Chain:
+    """Return the blocks and links that a set of paths runs through.
+
+    Args:
+        chosen: one of the paths, whose ways are the only ones that count as used.
+    """
     graph = paths.graph
     segments = paths.segments()[::-1]
-    read = _Reading(graph, paths.window("weight"), _used_edges(paths, segments))
+    used = _used_edges(paths, segments) if chosen is None else {e.index for e in chosen.edges}
+    read = _Reading(graph, paths.window("weight"), used)
     parts: list[Block | Link] = []
     numbers = itertools.count(1)
     for single, group in itertools.groupby(segments, key=lambda segment: segment.count() == 1):
@@ -214,7 +221,8 @@ def read_chain(paths: Paths) -> Chain:
             continue
         parts += [_block(read, segment, next(numbers)) for segment in group]
     parts = _with_symbols(_without_identities(parts))
-    return Chain(paths, tuple(parts), graph.nodes[paths.target], graph.nodes[paths.source])
+    ends = graph.nodes[paths.target], graph.nodes[paths.source]
+    return Chain(paths, tuple(parts), *ends, chosen)
 
 
 def _used_edges(paths: Paths, segments: tuple[Paths, ...]) -> set[int] | None:

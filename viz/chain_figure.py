@@ -95,6 +95,8 @@ def _window(chain: Chain) -> str:
     """Say between which tensors degrees are counted, or what the ends hide."""
     start, end = chain.paths.between
     said = "" if chain.complete else f", chosen among {text.grouped(chain.inner_count)}"
+    if chain.chosen is not None:
+        said += f"; one is drawn in full, through {_layers(chain.chosen.degree('weight'))}"
     if (start, end) != (chain.output, chain.input):
         return f"{said}; weight layers counted from {_place(chain, start)} back to {_place(chain, end)}"
     if chain.blocks and not chain.weight_free and chain.inner_weight_free and chain.complete:
@@ -103,6 +105,10 @@ def _window(chain: Chain) -> str:
             f"{text.grouped(chain.inner_weight_free)} of {text.grouped(chain.inner_count)}"
         )
     return said
+
+
+def _layers(weights: int) -> str:
+    return f"{weights} weight layer{'s' * (weights != 1)}" if weights else "no weight layer"
 
 
 def _weighted_ends(chain: Chain) -> str:
@@ -161,6 +167,9 @@ def describe(chain: Chain) -> str:
         f"{len(chain.paths.graph.nodes)} recorded nodes and {len(chain.blocks)} blocks.",
         f"{chain.count} gradient paths lead {ends}; {chain.weight_free} cross no weight layer.",
     ]
+    if chain.chosen is not None:
+        crossed = _layers(chain.chosen.degree("weight"))
+        said.append(f"One path is drawn in full, through {crossed}; the others are faded.")
     if len(degrees) <= 12:
         parts = ", ".join(f"{k}: {n}" for k, n in degrees.items())
         said.append(f"Paths by weight layers crossed: {parts}.")

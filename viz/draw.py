@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tinygrad_res.errors import FigureError
 from tinygrad_res.graph import Graph, graph
-from tinygrad_res.paths import Paths
+from tinygrad_res.paths import Path, Paths
 from tinygrad_res.tensor import Tensor
 
 from . import text
@@ -16,15 +16,16 @@ from .graph_view import MOST_BOXES, InputCount, count_paths
 from .layout import Canvas, Label, Layout
 
 
-def draw(what: Tensor | Graph | Paths, *, max_nodes: int = MOST_BOXES) -> Figure:
+def draw(what: Tensor | Graph | Paths | Path, *, max_nodes: int = MOST_BOXES) -> Figure:
     """Draw a set of paths, a recorded graph, or the graph that a loss was computed by.
 
     Paths through a chain of blocks, or through a plain chain, become the figure of the
     chain: up to four blocks with every path in a row, deeper ones with counts and
-    gradient norms by weight layers crossed.  Other paths are shown in their graph.
+    gradient norms by weight layers crossed.  Other paths are shown in their graph.  A
+    single path is drawn in the figure of its set, with the others faded.
 
     Args:
-        what: ``tg.paths(loss, x)``, ``tg.graph(loss)``, or ``loss``.
+        what: ``tg.paths(loss, x)``, one of its paths, ``tg.graph(loss)``, or ``loss``.
         max_nodes: a graph with more nodes is drawn by scope, and says so.
 
     Raises:
@@ -39,24 +40,27 @@ def draw(what: Tensor | Graph | Paths, *, max_nodes: int = MOST_BOXES) -> Figure
     """
     if isinstance(what, Paths):
         return _draw_paths(what, max_nodes)
+    if isinstance(what, Path):
+        return _draw_paths(what.paths, max_nodes, what)
     if isinstance(what, Tensor):
         what = graph(what)
     if isinstance(what, Graph):
         return Figure(*graph_figure(what, max_nodes, count_paths(what)))
     raise FigureError(
-        f"draw: cannot draw a {type(what).__name__}: pass tg.paths(loss, x), tg.graph(loss), "
-        "or a tensor that a computation returned, such as the loss"
+        f"draw: cannot draw a {type(what).__name__}: pass tg.paths(loss, x), one of its paths, "
+        "tg.graph(loss), or a tensor that a computation returned, such as the loss"
     )
 
 
-def _draw_paths(paths: Paths, max_nodes: int) -> Figure:
+def _draw_paths(paths: Paths, max_nodes: int, chosen: Path | None = None) -> Figure:
     if not paths.count():
         return Figure(_no_path(paths))
-    chain = read_chain(paths)
+    chain = read_chain(paths, chosen)
     if _is_tangle(chain):
         used = None
-        if paths.count() <= MOST_LISTED:
-            used = {edge.index for path in paths for edge in path.edges}
+        if chosen is not None or paths.count() <= MOST_LISTED:
+            listed = paths if chosen is None else (chosen,)
+            used = {edge.index for path in listed for edge in path.edges}
         free = paths.count_by("weight").get(0, 0)
         counts = (InputCount(chain.input, paths.count(), free),)
         return Figure(*graph_figure(paths.graph, max_nodes, counts, used))

@@ -7,14 +7,15 @@ for, the weight layers that it crosses and the gradient that it brings.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from tinygrad_res.errors import GradientError
+from tinygrad_res.grading import norm
 from tinygrad_res.paths import Path, Paths
 
 from . import text
 from .chain import Chain, Lane, Link
 from .layout import Canvas, Curve, Label, Shape
-from .norms import norm
 from .strip import block_symbols
 from .text import Runs
 
@@ -47,6 +48,7 @@ def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float, width: float) ->
     measure = _measure(chain) if sizes[0] is not None else ""
     _head(canvas, chain, wires, end, at, degree, right, y, measure)
     for row, ((path, choice), runs, size) in enumerate(zip(paths, products, sizes, strict=True)):
+        first = len(canvas.items)
         middle = y + 20 + ROW * (row + 0.5)
         _wire(canvas, chain, choice, wires, middle, column)
         weight = path.degree("weight")
@@ -59,6 +61,8 @@ def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float, width: float) ->
         )
         if size is not None:
             canvas.add(Label(text.plain(size), right, middle + 4.5, 12.5, ink, "end"))
+        if chain.chosen is not None and path.edges != chain.chosen.edges:
+            canvas.items[first:] = [replace(item, faded=True) for item in canvas.items[first:]]
     bottom = y + 20 + ROW * len(paths) + 8
     canvas.add(Curve(((x, bottom), (right, bottom)), "axis"))
     left = text.plain(f"∂{'y' if chain.output.shape else 'L'}/∂") + source
