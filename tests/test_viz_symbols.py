@@ -31,6 +31,13 @@ def test_every_drawn_block_of_a_folded_chain_is_followed_by_its_link():
     assert at["× 6"] < at["R_8"] < at["J_9"] < at["R_9"] < at["classifier"]
 
 
+def test_the_ends_of_the_products_and_of_the_count_are_named():
+    shown = texts(viz.draw(resnet_paths(9)))
+    assert "g: the gradient that arrives at R9" in shown
+    assert any("counted from the relu behind block 9 back to" in text for text in shown)
+    assert "g: the gradient that arrives at the last block" in texts(viz.draw(residual_paths(2)))
+
+
 def test_a_fold_says_what_it_holds_and_calls_only_an_identity_by_that_name():
     shown = texts(viz.draw(resnet_paths(9)))
     assert {"blocks 3 … 8 with relu between", "2 of 6 shortcuts slice and pad"} <= set(shown)
@@ -116,6 +123,8 @@ def test_one_path_is_drawn_in_full_and_the_others_faded(number):
     assert sum(square.faded for square in squares) == 6 - degree
     rows = [r for r in figure.layout.labels if r.text.count("·") == 2 and set(r.text) & set("IJ")]
     assert len(rows) == 8
+    brackets = [label for label in figure.layout.labels if label.text in ("J_1", "J_2", "J_3")]
+    assert 2 * sum(not label.faded for label in brackets) == degree
     (kept,) = (row for row in rows if not row.faded)
     assert 2 * kept.text.count("J") == degree
     assert "1 weight-free path of 8" in texts(figure)

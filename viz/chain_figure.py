@@ -97,6 +97,7 @@ def _window(chain: Chain) -> str:
     said = "" if chain.complete else f", chosen among {text.grouped(chain.inner_count)}"
     if chain.chosen is not None:
         said += f"; one is drawn in full, through {_layers(chain.chosen.degree('weight'))}"
+        said += ", and the fold with every way" * (len(chain.blocks) > MOST_BLOCKS)
     if (start, end) != (chain.output, chain.input):
         return f"{said}; weight layers counted from {_place(chain, start)} back to {_place(chain, end)}"
     if chain.blocks and not chain.weight_free and chain.inner_weight_free and chain.complete:
@@ -126,6 +127,11 @@ def _place(chain: Chain, node: GraphNode) -> str:
             return (
                 f"the {'end' if node.index == block.ends[1] else 'start'} of block {block.number}"
             )
+    number = 0
+    for part in chain.parts:
+        number += isinstance(part, Block)
+        if isinstance(part, Link) and number and part.ends[1] == node.index and not node.name:
+            return f"the {text.clean(node.op)} behind block {number}"
     return text.clean(node.label)
 
 

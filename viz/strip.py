@@ -121,11 +121,17 @@ def symbols_used(parts: tuple[Part, ...]) -> tuple[str, ...]:
         ("P_{k,i}: weight-free way i through block k, slices and pads", "P," in found),
         ("S: derivative of the stem", "S" in links),
         ("R_{k}: derivative behind block k", any(symbol[0] == "R" for symbol in links)),
-        ("g: the gradient that arrives at the last block", True),
+        (f"g: the gradient that arrives at {_last(parts)}", True),
     ]
     merges = {block.merge for block in blocks if block.lanes}
     signs = [(f"{sign} {words}", merge in merges) for merge, (sign, words) in _MERGES.items()]
     return tuple(words for words, used in meanings + signs if used)
+
+
+def _last(parts: tuple[Part, ...]) -> str:
+    """Say what stands at the right end of a product, next to ``g``."""
+    behind = [part for part in parts[-2:] if isinstance(part, Link) and part.symbol[:1] == "R"]
+    return behind[-1].symbol if behind else "the last block"
 
 
 def _free(chain: Chain) -> str:
@@ -177,7 +183,8 @@ def _block(canvas: Canvas, block: Block, x: float, radius: float, after: float) 
     _forward(canvas, left, right, faded=not block.lanes[main].used)
     draw_arc(canvas, block.lanes[0], (x, radius), (centre, after), -ARC_HEIGHT, symbols[0])
     inset = 4.0 if main < 2 else 44.0
-    _bracket(canvas, left + inset, right - inset, FORWARD_GAP + 14, symbols[main])
+    faded = not block.lanes[main].used
+    _bracket(canvas, left + inset, right - inset, FORWARD_GAP + 14, symbols[main], faded)
     for i in range(1, main):
         low = FIRST_LOW + (i - 1) * LOW_GAP
         draw_arc(canvas, block.lanes[i], (x, radius), (centre, after), low, symbols[i])
@@ -263,11 +270,13 @@ def _forward(canvas: Canvas, left: float, right: float, faded: bool = False) -> 
     canvas.add(Curve(points, "forward", arrow=True, faded=faded))
 
 
-def _bracket(canvas: Canvas, left: float, right: float, y: float, symbol: str) -> None:
+def _bracket(
+    canvas: Canvas, left: float, right: float, y: float, symbol: str, faded: bool = False
+) -> None:
     """Draw a bracket under a stretch and what formulas call it."""
     canvas.add(
-        Curve(((left, y - 4), (left, y), (right, y), (right, y - 4)), "rule"),
-        Label(text.math(symbol), (left + right) / 2, y + 17, 13),
+        Curve(((left, y - 4), (left, y), (right, y), (right, y - 4)), "rule", faded=faded),
+        Label(text.math(symbol), (left + right) / 2, y + 17, 13, faded=faded),
     )
 
 
