@@ -76,6 +76,13 @@ def test_edges_follow_the_design_language():
     assert len(squares) == 2
 
 
+def test_the_legend_of_black_arrows_counts_copies_off_the_weight_free_paths():
+    graph, figure = tg.graph(net(1)), viz.draw(net(1))
+    copies = sum(edge.is_identity for edge in graph.edges)
+    assert copies > len(edges(figure, "identity"))
+    assert "a copy elsewhere, or another derivative" in texts(figure)
+
+
 def test_without_weights_nothing_is_called_weight_free():
     x = tg.tensor(2.0, requires_grad=True, name="x")
     figure = viz.draw(x + tg.tanh(x))

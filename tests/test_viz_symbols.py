@@ -45,6 +45,20 @@ def test_a_fold_says_what_it_holds_and_calls_only_an_identity_by_that_name():
     assert texts(viz.draw(residual_paths(9))).count("I") == 4
 
 
+def test_a_fold_with_projections_is_not_red():
+    rng = np.random.default_rng(0)
+    x = tg.tensor(rng.standard_normal((3, 4)), requires_grad=True, name="x")
+    h = x
+    for k in range(7):
+        outer = h @ weights(rng, 4, 4, name="P") if k in (3, 4) else h
+        h = outer + tg.relu(h @ weights(rng, 4, 4, name="A"))
+    figure = viz.draw(tg.paths(h.sum(), x))
+    assert "2 of 4 have a weight-free way" in texts(figure)
+    arcs = [curve for curve in figure.layout.curves if curve.smooth and curve.style != "forward"]
+    assert [curve.style for curve in arcs].count("identity") == 3
+    assert "another derivative" not in texts(figure)
+
+
 # Weight-free, and yet no identity
 
 

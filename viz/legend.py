@@ -61,8 +61,10 @@ def _entries(items: list[Item]) -> list[tuple[list[Item], str]]:
         entries.append(
             ([Curve(whole, "activation", arrow=True)], "an activation, with its derivative")
         )
-    if any(item.style == "plain" for item in items if isinstance(item, Curve)):
-        entries.append(([Curve(whole, "plain", arrow=True)], "another derivative"))
+    plain = [item for item in items if isinstance(item, Curve) and item.style == "plain"]
+    if plain:
+        copies = "a copy elsewhere, or " * any(curve.tail for curve in plain)
+        entries.append(([Curve(whole, "plain", arrow=True)], f"{copies}another derivative"))
     if any(
         shape.kind == "circle" and shape.style == "value" and not shape.sign for shape in shapes
     ):

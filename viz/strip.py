@@ -123,7 +123,7 @@ def symbols_used(parts: tuple[Part, ...]) -> tuple[str, ...]:
         ("R_{k}: derivative behind block k", any(symbol[0] == "R" for symbol in links)),
         (f"g: the gradient that arrives at {_last(parts)}", True),
     ]
-    merges = {block.merge for block in blocks if block.lanes}
+    merges = {block.merge for block in blocks}
     signs = [(f"{sign} {words}", merge in merges) for merge, (sign, words) in _MERGES.items()]
     return tuple(words for words, used in meanings + signs if used)
 
@@ -257,7 +257,7 @@ def _boxed(
         Curve(((left, 37), (right, 37)), "forward", arrow=True),
     )
     if arc:
-        style = "identity" if free else "plain"
+        style = "identity" if free else "weight"
         draw_arc(canvas, Lane((), ()), (x, radius), (centre, after), -ARC_HEIGHT, arc, style)
     if below:
         canvas.add(Label(text.plain(below), middle, 58, 11.5, "text quiet"))
