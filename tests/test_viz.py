@@ -339,6 +339,7 @@ def test_no_cotangent_means_no_norms_but_every_row():
     x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
     shown = texts(viz.draw(tg.paths(x + 3 * tg.tanh(x), x)))
     assert "sum of the 2 rows" in shown
+    assert "gradient paths from y back to x" in shown and "L" not in shown
     assert "gradient norm" not in shown
 
 

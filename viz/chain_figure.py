@@ -81,7 +81,7 @@ def _headline(canvas: Canvas, chain: Chain, x: float, y: float) -> None:
     exact = str(chain.count) if chain.count >= 10**24 else ""
     canvas.add(Label(text.plain(count), x, y, 20, style, "start", title=exact))
     ends = (
-        text.plain(f"gradient path{'s' * (chain.count != 1)} from ") + _node(chain.output, "L")
+        text.plain(f"gradient path{'s' * (chain.count != 1)} from ") + _node(chain.output, "y" if chain.output.shape else "L")
         + text.plain(" back to ") + _node(chain.input, "x") + text.plain(_window(chain))
     )  # fmt: skip
     canvas.add(Label(ends, x, y + 22, 12.5, "text quiet", "start"))
