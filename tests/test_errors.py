@@ -101,7 +101,7 @@ CASES = [
     (lambda: tg.hvp(lambda x: x)(1.0), UsageError, "hvp: argnums 0, but there are 0 arguments before the vector"),
     (lambda: tg.graph(tg.tensor(1.0)), GraphError, "graph: nothing was recorded for"),
     (lambda: data.load("numbers"), DataError, "unknown data 'numbers': use 'digits', or the path of an .npz file"),
-    (lambda: draw(1.0), FigureError, "draw: cannot draw a float: pass tg.paths(loss, x), tg.graph(loss)"),
+    (lambda: draw(1.0), FigureError, "draw: cannot draw a float: pass tg.paths(loss, x), one of its paths, tg.graph(loss)"),
 ]  # fmt: skip
 
 
