@@ -156,12 +156,13 @@ def test_parts_that_do_not_sum_are_reported_and_end_in_status_1(tmp_path, capsys
     assert "the graded parts DO NOT SUM to backward's gradient" in capsys.readouterr().out
 
 
-def test_reader_that_closes_early_sees_no_traceback(tmp_path):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_reader_that_closes_early_sees_no_traceback(tmp_path, unbuffered):
     arguments = f"paths residual-mlp --blocks 1 --train 0 --out {tmp_path}"
     shell = f"'{sys.executable}' -m tinygrad_res {arguments} | true"
     result = subprocess.run(
         ["bash", "-c", shell], capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered},
     )  # fmt: skip
     assert "Traceback" not in result.stderr
     assert "Exception" not in result.stderr

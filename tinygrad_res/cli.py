@@ -32,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()  # a closed pipe shows here, not when the interpreter ends
+        return status
     except Error as error:
         print(f"tinygrad-res: error: {error}", file=sys.stderr)
         return 2
