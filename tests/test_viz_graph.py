@@ -13,7 +13,9 @@ from tinygrad_res.errors import FigureError
 from viz import engine
 from viz.graph_view import count_paths, view_graph
 
-pytest.importorskip("pygraphviz")
+pytest.importorskip(
+    "pygraphviz", reason="Graphviz, which lays these out, does not load here", exc_type=ImportError
+)
 
 
 def block(x, k, width=4):

@@ -24,8 +24,8 @@ def lay_out(source: str) -> dict[str, Any]:
     """
     try:
         import pygraphviz
-    except ImportError:
-        return _by_program(source)
+    except ImportError as error:
+        return _by_program(source, error)
     try:
         answer = pygraphviz.AGraph(strict=False, string=source).draw(format="json", prog="dot")
     except (OSError, ValueError, RuntimeError) as error:
@@ -33,13 +33,14 @@ def lay_out(source: str) -> dict[str, Any]:
     return _read(answer)
 
 
-def _by_program(source: str) -> dict[str, Any]:
+def _by_program(source: str, missing: ImportError) -> dict[str, Any]:
     program = shutil.which("dot")
     if program is None:
         raise FigureError(
-            "draw: drawing a graph needs Graphviz, and there is none: "
-            "'pip install pygraphviz>=2' brings it along; or install the program 'dot' "
-            "(apt install graphviz, brew install graphviz, winget install graphviz). "
+            f"draw: drawing a graph needs Graphviz, and there is none ({missing}): "
+            "'pip install pygraphviz>=2' brings it along (on a bare Linux it also wants "
+            "'apt install libx11-6 libxext6 libxrender1 libglib2.0-0'); or install the program "
+            "'dot' (apt install graphviz, brew install graphviz, winget install graphviz). "
             "Chains of blocks need neither: draw tg.paths(loss, x) instead"
         )
     try:
