@@ -164,6 +164,15 @@ def test_two_demanded_degrees_hold_together():
         assert both.count_by("length") == {b: listed.count((a, b))}
 
 
+def test_two_demanded_degrees_do_not_run_into_each_other():
+    x = tg.tensor(RNG.standard_normal((2, 3)), requires_grad=True)
+    p = tg.paths((x @ weight(3, 3) + tg.tanh(x)).sum(), x)
+    for a, b in itertools.product(range(3), repeat=2):
+        expected = int(a + b == 1)
+        assert p.with_degree("weight", a).with_degree("activation", b).count() == expected
+        assert p.with_degree("activation", b).with_degree("weight", a).count() == expected
+
+
 def test_through_and_avoiding_split_the_set():
     x = tg.tensor(RNG.standard_normal((2, 3)), requires_grad=True, name="x")
     a, b = tg.tanh(x), tg.sigmoid(x)

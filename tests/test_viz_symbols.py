@@ -6,6 +6,7 @@ from test_viz import residual_paths, texts, weights
 
 import tinygrad_res as tg
 import viz
+from viz.style import STYLES, colour
 
 # Links and folds
 
@@ -160,3 +161,18 @@ def test_one_path_of_a_deep_chain_and_of_a_tangle():
     path = min(paths, key=lambda path: len(path.edges))
     arrows = [c for c in viz.draw(path).layout.curves if c.tail and c.style != "forward"]
     assert sum(not arrow.faded for arrow in arrows) == len(path.edges)
+
+
+@pytest.mark.parametrize(
+    ("style", "light", "dark", "dash"),
+    [
+        ("identity", "#D5004B", "#FF6B8F", False),
+        ("weight", "#0072B2", "#56B4E9", True),
+        ("activation", "#009E73", "#009E73", True),
+    ],
+)
+def test_lines_have_the_colours_and_dashes_that_the_language_gives_them(style, light, dark, dash):
+    found = STYLES[style]
+    assert (colour(found.stroke, "light"), colour(found.stroke, "dark")) == (light, dark)
+    assert bool(found.dash) == dash
+    assert STYLES["identity"].width == max(s.width for s in STYLES.values() if s.stroke)
