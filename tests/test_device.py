@@ -11,7 +11,7 @@ import numpy as np
 import oracles
 import pytest
 import standin
-from test_primitives import CASES
+from cases import CASES, ON_THE_HOST
 
 import tinygrad_res as tg
 from tinygrad_res import backend
@@ -93,14 +93,6 @@ def test_networks_give_the_same_gradients_without_a_transfer(xp, network, create
     for a, b in zip(here, there, strict=True):
         assert b.grad.device == "cuda"
         np.testing.assert_allclose(b.grad.numpy(), a.grad.numpy(), rtol=1e-9, atol=1e-12)
-
-
-# Cases that bring arrays of the host into the operation, which a device refuses.
-ON_THE_HOST = {
-    "multiply by array", "where", "where broadcasts mask", "where number", "where number first",
-    "where condition of integers", "stop_gradient", "concat with constant", "matmul array",
-    "batch_norm of input alone", "batch_norm of weights alone",
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case not in ON_THE_HOST])

@@ -14,10 +14,11 @@ from typing import Any, Self
 
 import numpy as np
 
-import tinygrad_res as tg
-
+from . import primitives as ops
 from .errors import ShapeError, UsageError
 from .primitives.general import batch_norm_and_statistics
+from .record import no_grad, scope
+from .tensor import Parameter, Tensor, parameter, tensor
 
 
 class Module:
@@ -26,14 +27,14 @@ class Module:
     training: bool = True
     scope_name: str = ""
 
-    def forward(self, x: Any) -> tg.Tensor:
+    def forward(self, x: Any) -> Tensor:
         """Return the output for ``x``; subclasses say what that is."""
         raise UsageError(f"{type(self).__name__} computes nothing: write its forward(x)")
 
-    def __call__(self, x: Any) -> tg.Tensor:
+    def __call__(self, x: Any) -> Tensor:
         if not self.scope_name:
             return self.forward(x)
-        with tg.scope(self.scope_name):
+        with scope(self.scope_name):
             return self.forward(x)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -51,7 +52,7 @@ class Module:
         for _, child in self.children():
             yield from child.modules()
 
-    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, tg.Parameter]]:
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """Yield each parameter once, with its name from here, such as ``body.0.weight``."""
         seen: set[int] = set()
         for name, value in self._named_parameters(prefix):
@@ -59,14 +60,14 @@ class Module:
                 seen.add(id(value))
                 yield name, value
 
-    def _named_parameters(self, prefix: str) -> Iterator[tuple[str, tg.Parameter]]:
+    def _named_parameters(self, prefix: str) -> Iterator[tuple[str, Parameter]]:
         for name, value in vars(self).items():
-            if isinstance(value, tg.Parameter):
+            if isinstance(value, Parameter):
                 yield prefix + name, value
         for name, child in self.children():
             yield from child._named_parameters(f"{prefix}{name}.")
 
-    def parameters(self) -> list[tg.Parameter]:
+    def parameters(self) -> list[Parameter]:
         """Return the parameters, each once."""
         return [value for _, value in self.named_parameters()]
 
@@ -89,23 +90,23 @@ class Module:
 
         Parameters are replaced by new ones; make optimisers afterwards.
         """
-        moved: dict[int, tg.Tensor] = {}
+        moved: dict[int, Tensor] = {}
         for module in self.modules():
             for name, value in list(vars(module).items()):
-                if isinstance(value, tg.Tensor):
+                if isinstance(value, Tensor):
                     if id(value) not in moved:
                         moved[id(value)] = _moved(value, device or value.device, dtype)
                     setattr(module, name, moved[id(value)])
         return self
 
 
-def _moved(value: tg.Tensor, device: str, dtype: Any) -> tg.Tensor:
+def _moved(value: Tensor, device: str, dtype: Any) -> Tensor:
     """Return a leaf of the same kind elsewhere."""
-    with tg.no_grad():
+    with no_grad():
         array = value.to(device).data
-    if isinstance(value, tg.Parameter):
-        return tg.parameter(array, value.name, value.requires_grad, dtype or value.dtype)
-    return tg.tensor(array, dtype=dtype or value.dtype)
+    if isinstance(value, Parameter):
+        return parameter(array, value.name, value.requires_grad, dtype or value.dtype)
+    return tensor(array, dtype=dtype or value.dtype)
 
 
 def _uniform(rng: np.random.Generator, bound: float, shape: tuple[int, ...]) -> Any:
@@ -127,12 +128,12 @@ class Linear(Module):
     ) -> None:  # fmt: skip
         rng = rng or np.random.default_rng()
         bound = 1 / math.sqrt(inputs)
-        self.weight = tg.parameter(_uniform(rng, bound, (outputs, inputs)), "weight")
-        self.bias = tg.parameter(_uniform(rng, bound, (outputs,)), "bias") if bias else None
+        self.weight = parameter(_uniform(rng, bound, (outputs, inputs)), "weight")
+        self.bias = parameter(_uniform(rng, bound, (outputs,)), "bias") if bias else None
 
-    def forward(self, x: Any) -> tg.Tensor:
+    def forward(self, x: Any) -> Tensor:
         """Return (N, out) for ``x`` (N, in)."""
-        out = tg.matmul(x, self.weight.T)
+        out = ops.matmul(x, self.weight.T)
         return out if self.bias is None else out + self.bias
 
 
@@ -147,15 +148,15 @@ class Conv2d(Module):
         rng = rng or np.random.default_rng()
         shape = (outputs, inputs // groups, kernel_size, kernel_size)
         bound = 1 / math.sqrt(math.prod(shape[1:]))
-        self.weight = tg.parameter(_uniform(rng, bound, shape), "weight")
-        self.bias = tg.parameter(_uniform(rng, bound, (outputs,)), "bias") if bias else None
+        self.weight = parameter(_uniform(rng, bound, shape), "weight")
+        self.bias = parameter(_uniform(rng, bound, (outputs,)), "bias") if bias else None
         self.geometry = {
             "stride": stride, "padding": padding, "dilation": dilation, "groups": groups,
         }  # fmt: skip
 
-    def forward(self, x: Any) -> tg.Tensor:
+    def forward(self, x: Any) -> Tensor:
         """Return (N, out, OH, OW) for ``x`` (N, in, H, W)."""
-        return tg.conv2d(x, self.weight, self.bias, **self.geometry)
+        return ops.conv2d(x, self.weight, self.bias, **self.geometry)
 
 
 class BatchNorm(Module):
@@ -166,19 +167,19 @@ class BatchNorm(Module):
     """
 
     def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
-        self.weight = tg.parameter(np.ones(channels, np.float32), "gamma")
-        self.bias = tg.parameter(np.zeros(channels, np.float32), "beta")
-        self.running_mean = tg.tensor(np.zeros(channels, np.float32))
-        self.running_var = tg.tensor(np.ones(channels, np.float32))
+        self.weight = parameter(np.ones(channels, np.float32), "gamma")
+        self.bias = parameter(np.zeros(channels, np.float32), "beta")
+        self.running_mean = tensor(np.zeros(channels, np.float32))
+        self.running_var = tensor(np.ones(channels, np.float32))
         self.eps, self.momentum = eps, momentum
 
-    def forward(self, x: Any) -> tg.Tensor:
+    def forward(self, x: Any) -> Tensor:
         """Return a tensor of x's shape."""
         if not self.training:
             shape = (1, -1) + (1,) * (len(x.shape) - 2)
             scale = self.weight / (self.running_var + self.eps) ** 0.5
             shift = self.bias - self.running_mean * scale
-            scaled = tg.multiply(x, scale.reshape(shape))
+            scaled = ops.multiply(x, scale.reshape(shape))
             return scaled + shift.reshape(shape)
         n = x.size // x.shape[1]
         if n < 2:
@@ -191,34 +192,34 @@ class BatchNorm(Module):
         self.running_var = self._average(self.running_var, m * n / (n - 1) * var)
         return out
 
-    def _average(self, before: tg.Tensor, share: Any) -> tg.Tensor:
+    def _average(self, before: Tensor, share: Any) -> Tensor:
         """Return the running average with a new batch's share, in the dtype it had."""
-        kept = tg.multiply(1 - self.momentum, before)
-        return tg.astype(kept + share, before.dtype)
+        kept = ops.multiply(1 - self.momentum, before)
+        return ops.astype(kept + share, before.dtype)
 
 
 class ReLU(Module):
     """max(x, 0)."""
 
-    def forward(self, x: Any) -> tg.Tensor:
+    def forward(self, x: Any) -> Tensor:
         """Return a tensor of x's shape."""
-        return tg.relu(x)
+        return ops.relu(x)
 
 
 class GlobalAvgPool(Module):
     """The mean over height and width."""
 
-    def forward(self, x: Any) -> tg.Tensor:
+    def forward(self, x: Any) -> Tensor:
         """Return (N, C) for ``x`` (N, C, H, W)."""
-        return tg.mean(x, axis=(2, 3))
+        return ops.mean(x, axis=(2, 3))
 
 
 class Flatten(Module):
     """All axes after the first made one."""
 
-    def forward(self, x: Any) -> tg.Tensor:
+    def forward(self, x: Any) -> Tensor:
         """Return (N, C H W) for ``x`` (N, C, H, W)."""
-        return tg.reshape(x, (x.shape[0], -1))
+        return ops.reshape(x, (x.shape[0], -1))
 
 
 class Sequential(Module):
@@ -228,7 +229,7 @@ class Sequential(Module):
         for i, part in enumerate(parts):
             setattr(self, str(i), part)
 
-    def forward(self, x: Any) -> tg.Tensor:
+    def forward(self, x: Any) -> Tensor:
         """Return the last module's output."""
         for _, part in self.children():
             x = part(x)
@@ -253,11 +254,11 @@ class PadShortcut(Module):
     def __init__(self, stride: int, extra_channels: int) -> None:
         self.stride, self.extra = stride, extra_channels
 
-    def forward(self, x: Any) -> tg.Tensor:
+    def forward(self, x: Any) -> Tensor:
         """Return (N, C + extra, H / stride, W / stride)."""
         sliced = x[:, :, :: self.stride, :: self.stride]
         before = self.extra // 2
-        return tg.pad(sliced, ((0, 0), (before, self.extra - before), (0, 0), (0, 0)))
+        return ops.pad(sliced, ((0, 0), (before, self.extra - before), (0, 0), (0, 0)))
 
 
 class Residual(Module):
@@ -268,9 +269,9 @@ class Residual(Module):
     ) -> None:
         self.branch, self.shortcut, self.after = branch, shortcut, after
 
-    def forward(self, x: Any) -> tg.Tensor:
+    def forward(self, x: Any) -> Tensor:
         """Return a tensor of the branch's shape."""
-        with tg.scope("branch", branch=True):
+        with scope("branch", branch=True):
             inner = self.branch.forward(x)
         outer = x if self.shortcut is None else self.shortcut(x)
         total = outer + inner

@@ -12,6 +12,10 @@ from .pointwise import exp, subtract
 from .reductions import logsumexp, max, mean
 from .structural import pad, sliding_windows
 
+__all__ = [
+    "avg_pool2d", "log_softmax", "max_pool2d", "softmax",
+]  # fmt: skip
+
 
 def softmax(x: Any, axis: int = -1) -> Tensor:
     """Return exp(x) / sum(exp(x)) along ``axis``."""

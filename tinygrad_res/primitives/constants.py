@@ -15,6 +15,10 @@ from .. import backend
 from ..families import Pointwise
 from ..tensor import Tensor, raw
 
+__all__ = [
+    "equal", "greater", "greater_equal", "less", "less_equal", "not_equal", "sign", "stop_gradient",
+]  # fmt: skip
+
 
 def stop_gradient(x: Any) -> Any:
     """Return the values of ``x`` as a constant, so that no gradient flows through.

@@ -10,6 +10,10 @@ import numpy as np
 from ..families import unbroadcast
 from ..hotpath import Product
 
+__all__ = [
+    "matmul",
+]  # fmt: skip
+
 
 def _swap(x: Any) -> Any:
     axes = tuple(range(len(x.shape)))

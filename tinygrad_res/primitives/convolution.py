@@ -27,6 +27,10 @@ from ..tensor import Tensor, shape_of
 from .pointwise import add
 from .structural import reshape
 
+__all__ = [
+    "conv2d",
+]  # fmt: skip
+
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
     high, wide = (value, value) if isinstance(value, (int, np.integer)) else value

@@ -9,6 +9,10 @@ from ..errors import ShapeError
 from ..families import General
 from ..tensor import Tensor, raw, shape_of, tensor
 
+__all__ = [
+    "batch_norm",
+]  # fmt: skip
+
 
 def _over(x: Any) -> tuple[int, ...]:
     """Return every axis but that of the channels, axis 1."""

@@ -17,6 +17,10 @@ from ..hotpath import Binary, Unary
 from ..tensor import Tensor, raw, real_dtype
 from .constants import not_equal, share, stop_gradient
 
+__all__ = [
+    "abs", "add", "astype", "cos", "divide", "exp", "expm1", "log", "log1p", "maximum", "minimum", "multiply", "negative", "pow", "relu", "sigmoid", "sin", "sqrt", "square", "subtract", "tanh", "where",
+]  # fmt: skip
+
 
 def pointwise(run: Any, *rules: Any, name: str = "", grading: str = "") -> Pointwise:
     """Define a pointwise primitive: what to run, then the partial derivative by each operand."""

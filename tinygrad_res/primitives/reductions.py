@@ -15,6 +15,10 @@ from ..families import Reduction
 from ..tensor import Tensor, raw, shape_of, tensor
 from .constants import onehot, peak, tied
 
+__all__ = [
+    "cross_entropy", "logsumexp", "max", "mean", "min", "sum",
+]  # fmt: skip
+
 
 def _reduction(name: str, coefficient: Any, run: Any = None) -> Reduction:
     kernel = run or (

@@ -17,6 +17,10 @@ from ..errors import DtypeError, ShapeError
 from ..families import Structural, unbroadcast
 from ..tensor import Tensor, raw, shape_of
 
+__all__ = [
+    "broadcast_to", "concat", "pad", "permute_dims", "reshape", "sliding_windows", "stack",
+]  # fmt: skip
+
 
 def structural(name: str, run: Any, transpose: Any, **linear: Any) -> Structural:
     """Define a structural primitive: what to run, its transpose, the params that make it linear."""
