@@ -11,7 +11,7 @@ tensor([2., 4.])
 """
 
 from .tensor import Parameter, Tensor, parameter, tensor  # isort: skip
-from . import primitives
+from . import custom, primitives
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .graph import Graph, GraphEdge, GraphNode, graph
 from .paths import Path, Paths, paths
@@ -23,7 +23,7 @@ from . import data, nets, nn, optim  # isort: skip
 __version__ = "0.1.0"
 
 __all__ = [
-    "Graph", "GraphEdge", "GraphNode", "Parameter", "Path", "Paths", "Tensor", "data", "grad", "graph",
+    "Graph", "GraphEdge", "GraphNode", "Parameter", "Path", "Paths", "Tensor", "custom", "data", "grad", "graph",
     "hessian", "hvp", "jacobian", "jvp", "nets", "nn", "no_grad", "optim", "parameter", "paths", "scope", "tensor",
     "value_and_grad", "vjp",
 ]  # fmt: skip

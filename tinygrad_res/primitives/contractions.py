@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..custom import contraction
 from ..families import unbroadcast
-from ..hotpath import Product
 
 __all__ = [
     "matmul",
@@ -68,5 +68,5 @@ def _mismatch(a: Any, b: Any) -> str | None:
 
 
 # fmt: off
-matmul = Product("matmul", _product, [_left, _right], mend=_mismatch)
+matmul = contraction(_product, _left, _right, name="matmul", doc="the matrix product of two tensors; leading axes are a batch", mend=_mismatch)
 # fmt: on

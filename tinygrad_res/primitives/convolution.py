@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from ..custom import Operation, contraction
 from ..errors import ShapeError
-from ..families import Contraction
 from ..tensor import Tensor, shape_of
 from .pointwise import add
 from .structural import reshape
@@ -213,15 +213,15 @@ def _mirrored(
 
 
 # fmt: off
-_conv: Contraction = Contraction("conv2d", _forward,
-    [lambda xp, g, w, shape, **q: _conv_x.apply((g, w), {"x_shape": shape, **q}),
-     lambda xp, g, x, shape, **q: _conv_w.apply((x, g), {"w_shape": shape, **q})])
-_conv_x: Contraction = Contraction("conv2d_input", _input,
-    [lambda xp, u, w, shape, x_shape, **q: _conv.apply((u, w), q),
-     lambda xp, u, g, shape, x_shape, **q: _conv_w.apply((u, g), {"w_shape": shape, **q})])
-_conv_w: Contraction = Contraction("conv2d_weight", _weight,
-    [lambda xp, u, g, shape, w_shape, **q: _conv_x.apply((g, u), {"x_shape": shape, **q}),
-     lambda xp, u, x, shape, w_shape, **q: _conv.apply((x, u), q)])
+_conv: Operation = contraction(_forward,
+    lambda xp, g, w, shape, **q: _conv_x.apply((g, w), {"x_shape": shape, **q}),
+    lambda xp, g, x, shape, **q: _conv_w.apply((x, g), {"w_shape": shape, **q}), name="conv2d")
+_conv_x: Operation = contraction(_input,
+    lambda xp, u, w, shape, x_shape, **q: _conv.apply((u, w), q),
+    lambda xp, u, g, shape, x_shape, **q: _conv_w.apply((u, g), {"w_shape": shape, **q}), name="conv2d_input")
+_conv_w: Operation = contraction(_weight,
+    lambda xp, u, g, shape, w_shape, **q: _conv_x.apply((g, u), {"x_shape": shape, **q}),
+    lambda xp, u, x, shape, w_shape, **q: _conv.apply((x, u), q), name="conv2d_weight")
 # fmt: on
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backend
+from ..custom import general
 from ..errors import ShapeError
-from ..families import General
 from ..tensor import Tensor, raw, shape_of, tensor
 
 __all__ = [
@@ -76,7 +76,7 @@ def _normalise_vjp(
     return [found[i] for i in wanted]
 
 
-_batch_norm = General("batch_norm", _normalise, [_normalise_vjp])
+_batch_norm = general(_normalise, _normalise_vjp, name="batch_norm")
 
 
 def batch_norm(x: Any, weight: Any, bias: Any, eps: float = 1e-5) -> Tensor:

@@ -12,26 +12,14 @@ from typing import Any
 import numpy as np
 
 from .. import backend
+from ..custom import activation, pointwise
 from ..families import Pointwise
-from ..hotpath import Binary, Unary
 from ..tensor import Tensor, raw, real_dtype
 from .constants import not_equal, share, stop_gradient
 
 __all__ = [
     "abs", "add", "astype", "cos", "divide", "exp", "expm1", "log", "log1p", "maximum", "minimum", "multiply", "negative", "pow", "relu", "sigmoid", "sin", "sqrt", "square", "subtract", "tanh", "where",
 ]  # fmt: skip
-
-
-def pointwise(run: Any, *rules: Any, name: str = "", grading: str = "") -> Pointwise:
-    """Define a pointwise primitive: what to run, then the partial derivative by each operand."""
-    params = not isinstance(run, np.ufunc) and run.__code__.co_argcount > len(rules) + 1
-    kind = Pointwise if params else {1: Unary, 2: Binary}.get(len(rules), Pointwise)
-    return kind(name or run.__name__, run, rules, grading)
-
-
-def activation(run: Any, rule: Any, name: str = "") -> Pointwise:
-    """Define a nonlinearity: a pointwise primitive that paths count as an activation."""
-    return pointwise(run, rule, name=name, grading="activation")
 
 
 # The formulas need a line each, and a reader needs them in one view.

@@ -10,21 +10,15 @@ from typing import Any
 import numpy as np
 
 from .. import backend
+from ..custom import reduction
 from ..errors import DtypeError, ShapeError
 from ..families import Reduction
-from ..tensor import Tensor, raw, shape_of, tensor
+from ..tensor import Tensor, raw, tensor
 from .constants import onehot, peak, tied
 
 __all__ = [
     "cross_entropy", "logsumexp", "max", "mean", "min", "sum",
 ]  # fmt: skip
-
-
-def _reduction(name: str, coefficient: Any, run: Any = None) -> Reduction:
-    kernel = run or (
-        lambda xp, x, axis, keepdims: getattr(xp, name)(x, axis=axis, keepdims=keepdims)
-    )
-    return Reduction(name, kernel, [coefficient])
 
 
 def _softmax(xp: Any, x: Any, axis: tuple[int, ...]) -> Any:
@@ -44,40 +38,13 @@ def _cross_entropy(xp: Any, x: Any, labels: Any) -> Any:
 
 
 # fmt: off
-_sum       = _reduction("sum",  1)
-_mean      = _reduction("mean", lambda xp, _out, _x, axis, n: 1 / n if n else 0)
-_max       = _reduction("max",  lambda xp, out, x, axis, n: tied(x, out, axis))
-_min       = _reduction("min",  lambda xp, out, x, axis, n: tied(x, out, axis))
-_lse       = _reduction("logsumexp", lambda xp, out, x, axis, n: xp.exp(x - out), _logsumexp)
-_loss      = _reduction("cross_entropy",
-                        lambda xp, _out, x, axis, n, labels:
-                            (_softmax(xp, x, (1,)) - onehot(labels, x)) / len(labels), _cross_entropy)
+sum       = reduction("sum",  1, doc="the sum")
+mean      = reduction("mean", lambda xp, _out, _x, axis, n: 1 / n if n else 0, doc="the mean")
+max       = reduction("max",  lambda xp, out, x, axis, n: tied(x, out, axis), doc="the maximum, whose gradient equal elements share equally,")
+min       = reduction("min",  lambda xp, out, x, axis, n: tied(x, out, axis), doc="the minimum, whose gradient equal elements share equally,")
+logsumexp = reduction(_logsumexp, lambda xp, out, x, axis, n: xp.exp(x - out), name="logsumexp", doc="log(sum(exp(x))), computed without overflow,")
+_loss     = Reduction("cross_entropy", _cross_entropy, [lambda xp, _out, x, axis, n, labels: (_softmax(xp, x, (1,)) - onehot(labels, x)) / len(labels)])
 # fmt: on
-
-
-def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Return the sum over ``axis``: an axis, a tuple of axes, or ``None`` for all."""
-    return _sum(x, axis=_checked("sum", x, axis), keepdims=keepdims)
-
-
-def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Return the mean over ``axis``: an axis, a tuple of axes, or ``None`` for all."""
-    return _mean(x, axis=_checked("mean", x, axis), keepdims=keepdims)
-
-
-def max(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Return the maximum over ``axis``; equal elements share its gradient equally."""
-    return _max(x, axis=_checked("max", x, axis), keepdims=keepdims)
-
-
-def min(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Return the minimum over ``axis``; equal elements share its gradient equally."""
-    return _min(x, axis=_checked("min", x, axis), keepdims=keepdims)
-
-
-def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Return log(sum(exp(x))) over ``axis``, computed without overflow."""
-    return _lse(x, axis=_checked("logsumexp", x, axis), keepdims=keepdims)
 
 
 def cross_entropy(logits: Any, labels: Any) -> Tensor:
@@ -106,20 +73,3 @@ def cross_entropy(logits: Any, labels: Any) -> Tensor:
             f"but there are {array.shape[1]} classes"
         )
     return _loss(logits, labels=wanted)
-
-
-def _checked(name: str, x: Any, axis: Any) -> Any:
-    """Return ``axis`` as NumPy takes it, or say what is wrong with it."""
-    if axis is None:
-        return tuple(range(len(shape_of(x))))
-    axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
-    ndim = len(shape_of(x))
-    for i in axes:
-        if not isinstance(i, (int, np.integer)) or not -ndim <= i < ndim:
-            raise ShapeError(
-                f"{name}: axis {i!r} does not exist in a tensor of shape {shape_of(x)}"
-            )
-    normal = tuple(int(i) % ndim for i in axes)
-    if len(set(normal)) != len(normal):
-        raise ShapeError(f"{name}: axis {axis!r} names an axis twice")
-    return normal

@@ -13,18 +13,14 @@ from typing import Any
 import numpy as np
 
 from .. import backend
+from ..custom import structural
 from ..errors import DtypeError, ShapeError
-from ..families import Structural, unbroadcast
+from ..families import unbroadcast
 from ..tensor import Tensor, raw, shape_of
 
 __all__ = [
     "broadcast_to", "concat", "pad", "permute_dims", "reshape", "sliding_windows", "stack",
 ]  # fmt: skip
-
-
-def structural(name: str, run: Any, transpose: Any, **linear: Any) -> Structural:
-    """Define a structural primitive: what to run, its transpose, the params that make it linear."""
-    return Structural(name, run, [transpose], linear=linear)
 
 
 def _scatter(xp: Any, x: Any, index: Any, shape: tuple[int, ...]) -> Any:
@@ -75,26 +71,26 @@ def _fold(xp: Any, x: Any, shape: tuple[int, ...], stride: tuple[int, int]) -> A
 
 
 # fmt: off
-identity    = structural("identity", lambda xp, x: x, lambda xp, g, i, shape: g)
-_reshape    = structural("reshape", lambda xp, x, to: x.reshape(to), lambda xp, g, i, shape, to: g.reshape(shape))
-_permute    = structural("permute_dims", lambda xp, x, axes: x.transpose(axes),
-                         lambda xp, g, i, shape, axes: g.transpose(tuple(axes.index(k) for k in range(len(axes)))))
-_getitem    = structural("getitem", lambda xp, x, index: x[index],
-                         lambda xp, g, i, shape, index: _put(g, index, shape))
-scatter     = structural("scatter", lambda xp, x, index, into: _scatter(xp, x, index, into),
-                         lambda xp, g, i, shape, index, into: g[index])
-_broadcast  = structural("broadcast_to", lambda xp, x, to: xp.broadcast_to(x, to),
-                         lambda xp, g, i, shape, to: unbroadcast(g, shape))
-_concat     = structural("concat", lambda xp, *xs, axis, shapes: xp.concatenate(xs, axis=axis),
-                         lambda xp, g, i, shape, axis, shapes: g[_piece(axis, i, shapes)])
-_padded     = structural("pad", lambda xp, x, width, value: _pad(xp, x, width, value),
-                         lambda xp, g, i, shape, width, value: g[_inside(width, shape)], value=0.0)
-_windowed   = structural("sliding_windows", lambda xp, x, size, stride: _windows(xp, x, size, stride),
-                         lambda xp, g, i, shape, size, stride: _refold(g, shape, size, stride))
-_folded     = structural("fold", lambda xp, x, to, size, stride: _fold(xp, x, to, stride),
-                         lambda xp, g, i, shape, to, size, stride: _rewindow(g, size, stride))
-_moved      = structural("to_device", lambda xp, x, device: backend.to_device(x, device),
-                         lambda xp, g, i, shape, device: _return(g, device))
+identity    = structural(lambda xp, x: x, lambda xp, g, i, shape: g, name="identity")
+_reshape    = structural(lambda xp, x, to: x.reshape(to), lambda xp, g, i, shape, to: g.reshape(shape), name="reshape")
+_permute    = structural(lambda xp, x, axes: x.transpose(axes),
+                         lambda xp, g, i, shape, axes: g.transpose(tuple(axes.index(k) for k in range(len(axes)))), name="permute_dims")
+_getitem    = structural(lambda xp, x, index: x[index],
+                         lambda xp, g, i, shape, index: _put(g, index, shape), name="getitem")
+scatter     = structural(lambda xp, x, index, into: _scatter(xp, x, index, into),
+                         lambda xp, g, i, shape, index, into: g[index], name="scatter")
+_broadcast  = structural(lambda xp, x, to: xp.broadcast_to(x, to),
+                         lambda xp, g, i, shape, to: unbroadcast(g, shape), name="broadcast_to")
+_concat     = structural(lambda xp, *xs, axis, shapes: xp.concatenate(xs, axis=axis),
+                         lambda xp, g, i, shape, axis, shapes: g[_piece(axis, i, shapes)], name="concat")
+_padded     = structural(lambda xp, x, width, value: _pad(xp, x, width, value),
+                         lambda xp, g, i, shape, width, value: g[_inside(width, shape)], value=0.0, name="pad")
+_windowed   = structural(lambda xp, x, size, stride: _windows(xp, x, size, stride),
+                         lambda xp, g, i, shape, size, stride: _refold(g, shape, size, stride), name="sliding_windows")
+_folded     = structural(lambda xp, x, to, size, stride: _fold(xp, x, to, stride),
+                         lambda xp, g, i, shape, to, size, stride: _rewindow(g, size, stride), name="fold")
+_moved      = structural(lambda xp, x, device: backend.to_device(x, device),
+                         lambda xp, g, i, shape, device: _return(g, device), name="to_device")
 # fmt: on
 
 

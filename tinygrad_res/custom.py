@@ -1,0 +1,181 @@
+"""Define a primitive: what to run, and the formula that stands on each of its edges.
+
+The engine's own tables are written with these functions, and so are yours.  A primitive
+defined here has derivatives of every order in both modes, gradient paths, figures and
+checks like any other, because all of these follow from its family (see
+``tinygrad_res.families``) and the formula.
+
+A formula receives ``xp`` first, the array module of its arguments: NumPy, CuPy, or the
+table of primitives itself when the derivative is being recorded.  Write it with
+operators, ``xp`` and other primitives.  Arguments that it does not use have names that
+start with ``_``; their arrays are not kept.
+
+>>> import numpy as np, tinygrad_res as tg
+>>> softsign = tg.custom.activation(
+...     lambda xp, x: x / (1 + abs(x)),
+...     lambda xp, _out, x: 1 / xp.square(1 + abs(x)),
+...     name="softsign", doc="x / (1 + |x|)",
+... )
+>>> softsign(tg.tensor([1.0, -3.0]))
+tensor([ 0.5 , -0.75])
+>>> tg.hessian(lambda x: softsign(x).sum())(np.array([1.0]))
+array([[-0.25]])
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, cast
+
+import numpy as np
+
+from .errors import ShapeError
+from .families import Contraction, General, Pointwise, Reduction, Structural
+from .hotpath import Binary, Product, Unary
+from .tensor import Tensor, shape_of
+
+Rule = Callable[..., Any]
+
+
+class Operation(Protocol):
+    """A primitive as users call it."""
+
+    def apply(self, operands: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Run it inside a formula: arrays give arrays, tensors give tensors."""
+        ...
+
+    def __call__(self, *operands: Any, **params: Any) -> Tensor:
+        """Run it on tensors, arrays or numbers; record a node where a gradient may be asked for."""
+        ...
+
+
+def pointwise(
+    run: Any, *partials: Any, name: str = "", doc: str = "", grading: str = ""
+) -> Operation:
+    """Define an operation on corresponding elements of its operands, which broadcast.
+
+    Args:
+        run: a NumPy ufunc, or a function ``(xp, *operands, **params)``.
+        partials: for each operand the partial derivative: a number, or a formula
+            ``(xp, out, *operands, **params)``; ``None`` where it carries no gradient.
+        name: what messages and figures call it; that of ``run`` where left out.
+        doc: what it returns, in a few words.
+        grading: ``"activation"`` makes its edges count as activations of a path.
+    """
+    plain = isinstance(run, np.ufunc) or not _takes_params(run, len(partials))
+    kind = {1: Unary, 2: Binary}.get(len(partials), Pointwise) if plain else Pointwise
+    made = kind(name or run.__name__, run, partials, grading)
+    made.__doc__ = f"Return {doc}, element by element."
+    return made
+
+
+def activation(run: Any, partial: Any, name: str = "", doc: str = "") -> Operation:
+    """Define a nonlinearity: a pointwise primitive that paths count as an activation."""
+    return pointwise(run, partial, name=name, doc=doc, grading="activation")
+
+
+def reduction(run: Any, coefficient: Any, name: str = "", doc: str = "") -> Operation:
+    """Define a reduction over axes: ``f(x, axis=None, keepdims=False, **params)``.
+
+    Args:
+        run: a function ``(xp, x, axis, keepdims, **params)`` with ``axis`` a tuple of
+            non-negative numbers, or the name of a function of ``xp`` with these arguments.
+        coefficient: the partial derivative by each input element: a number, or a formula
+            ``(xp, out, x, axis, n, **params)`` with the reduced axes of ``out`` kept at
+            length 1 and ``n`` elements reduced into one.
+        name, doc: as for ``pointwise``.
+    """
+    kernel = run
+    if isinstance(run, str):
+        name, kernel = name or run, lambda xp, x, **params: getattr(xp, run)(x, **params)
+    primitive = Reduction(name, kernel, [coefficient])
+
+    def reduce(x: Any, axis: Any = None, keepdims: bool = False, **params: Any) -> Tensor:
+        return primitive(x, axis=axes(name, x, axis), keepdims=keepdims, **params)
+
+    reduce.__name__, reduce.apply = name, primitive.apply  # type: ignore[attr-defined]
+    reduce.__doc__ = (
+        f"Return {doc} over ``axis``: an axis, a tuple of axes, or ``None`` for all of them.\n\n"
+        "``keepdims`` keeps the reduced axes, at length 1."
+    )
+    return cast(Operation, reduce)
+
+
+def structural(
+    run: Any, transpose: Rule, name: str = "", doc: str = "", **linear: Any
+) -> Operation:
+    """Define an operation that moves elements: each output element copies at most one.
+
+    Args:
+        run: a function ``(xp, *operands, **params)``.
+        transpose: where a cotangent of operand ``i`` of shape ``shape`` comes from:
+            ``(xp, cotangent, i, shape, **params)``.
+        name, doc: as for ``pointwise``.
+        linear: params that make ``run`` linear where it is affine, such as a fill of 0.
+    """
+    made = Structural(name or run.__name__, run, [transpose], linear=linear)
+    made.__doc__ = f"Return {doc}."
+    return made
+
+
+def contraction(
+    run: Any, first: Rule, second: Rule, name: str = "", doc: str = "", mend: Any = None
+) -> Operation:
+    """Define a bilinear operation of two operands, such as a product.
+
+    A path that crosses it from data, while the other operand is a weight, crosses a
+    weight layer.
+
+    Args:
+        run: a function ``(xp, a, b, **params)``, linear in each operand.
+        first: the cotangent of ``a``, of shape ``shape``: ``(xp, cotangent, b, shape, **params)``.
+        second: the same for ``b``: ``(xp, cotangent, a, shape, **params)``.
+        name, doc: as for ``pointwise``.
+        mend: given the operands of a call that failed, says what is wrong and the mend.
+    """
+    kind = Contraction if _takes_params(run, 2) else Product
+    made = kind(name or run.__name__, run, [first, second], mend=mend)
+    made.__doc__ = f"Return {doc}."
+    return made
+
+
+def general(run: Any, vjp: Rule, name: str = "", doc: str = "") -> Operation:
+    """Define any other operation by its vector-Jacobian product, linear in the cotangent.
+
+    Args:
+        run: a function ``(xp, *operands, **params)``.
+        vjp: a formula ``(xp, cotangent, wanted, out, *operands, **params)`` that returns one
+            cotangent for each number of an operand in ``wanted``.
+        name, doc: as for ``pointwise``.
+    """
+    made = General(name or run.__name__, run, [vjp])
+    made.__doc__ = f"Return {doc}."
+    return made
+
+
+def _takes_params(run: Any, operands: int) -> bool:
+    code = run.__code__
+    named = code.co_argcount + code.co_kwonlyargcount > operands + 1
+    return named or bool(code.co_flags & inspect.CO_VARKEYWORDS)
+
+
+def axes(name: str, x: Any, axis: Any) -> tuple[int, ...]:
+    """Return ``axis`` of ``x`` as a tuple of non-negative numbers, ``None`` as all axes.
+
+    Raises:
+        ShapeError: an axis does not exist, or is named twice.
+    """
+    ndim = len(shape_of(x))
+    if axis is None:
+        return tuple(range(ndim))
+    given = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+    for i in given:
+        if not isinstance(i, (int, np.integer)) or not -ndim <= i < ndim:
+            raise ShapeError(
+                f"{name}: axis {i!r} does not exist in a tensor of shape {shape_of(x)}"
+            )
+    normal = tuple(int(i) % ndim for i in given)
+    if len(set(normal)) != len(normal):
+        raise ShapeError(f"{name}: axis {axis!r} names an axis twice")
+    return normal
