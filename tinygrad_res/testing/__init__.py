@@ -1,11 +1,18 @@
-"""testing: hold derivatives against numbers that no derivative rule had a part in.
+"""testing: hold derivatives, hand-derived formulas and sums over paths against numbers.
 
-``check_gradient`` needs only the function to know what is right.  It works with other
+``check_gradient`` needs no derivative rule to know what is right, only the function;
+``check_formula`` tells what a formula derived by hand has wrong.  Both work with other
 engines too.
 """
 
 from .differences import NotDifferentiableError
+from .formula import check_formula
 from .gradient import check_gradient
 from .table import GradientCheckError
 
-__all__ = ["GradientCheckError", "NotDifferentiableError", "check_gradient"]
+__all__ = [
+    "GradientCheckError",
+    "NotDifferentiableError",
+    "check_formula",
+    "check_gradient",
+]
