@@ -1,228 +1,79 @@
-"""Two-dimensional convolution: one trilinear form, three contractions.
+"""Convolution: one trilinear form, three contractions.
 
 With T(x, w, g) = <g, conv(x, w)>, opening one slot of T gives the convolution, its
 transpose (the input's cotangent) and the weight's cotangent.  Each is bilinear in the
 other two, so each one's derivatives are the two others, and derivatives of every order
-stay within the three.
-
-The kernels are matrix products on shifted views.  With the channels first and the
-padded images behind one another in memory, moving the filter by a row or a column
-moves the start of one long row of pixels.  So the filter's rows are gathered, k long
-copies in place of the k k of a textbook's im2col, and its columns are the same matrix
-read from k starting points.  Positions that wrap around an edge are computed and
-dropped.  A stride splits the image into phases, every stride-th pixel, where
-neighbours are neighbours again.
+stay within the three.  What they run stands in ``phases``.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from ..custom import Operation, contraction
-from ..errors import ShapeError
+from ..errors import ShapeError, UsageError
 from ..tensor import Tensor, shape_of
+from . import phases
+from .indexing import getitem
 from .pointwise import add
 from .structural import reshape
+from .windows import pad
 
 __all__ = [
-    "conv2d",
+    "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "convolve", "correlate",
 ]  # fmt: skip
 
 
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    high, wide = (value, value) if isinstance(value, (int, np.integer)) else value
-    return int(high), int(wide)
+def _forms(n: int, forward: Any, transposed: Any, weight: Any) -> tuple[Operation, Operation]:
+    """Return convolution in n dimensions and its transpose."""
+    # fmt: off
+    conv: Operation = contraction(forward,
+        lambda xp, g, w, shape, **q: conv_x.apply((g, w), {"x_shape": shape, **q}),
+        lambda xp, g, x, shape, **q: conv_w.apply((x, g), {"w_shape": shape, **q}), name=f"conv{n}d")
+    conv_x: Operation = contraction(transposed,
+        lambda xp, u, w, shape, x_shape, **q: conv.apply((u, w), q),
+        lambda xp, u, g, shape, x_shape, **q: conv_w.apply((u, g), {"w_shape": shape, **q}), name=f"conv_transpose{n}d")
+    conv_w: Operation = contraction(weight,
+        lambda xp, u, g, shape, w_shape, **q: conv_x.apply((g, u), {"x_shape": shape, **q}),
+        lambda xp, u, x, shape, w_shape, **q: conv.apply((x, u), q), name=f"conv{n}d_weight")
+    # fmt: on
+    return conv, conv_x
 
 
-def output_size(
-    size: tuple[int, int],
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    padding: tuple[int, int],
-    dilation: tuple[int, int],
-) -> tuple[int, int]:
-    """Return (OH, OW) of a convolution over an image of ``size`` (H, W)."""
-    high, wide = (
-        (n + 2 * p - d * (k - 1) - 1) // s + 1
-        for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True)
-    )
-    return high, wide
+_KERNELS: tuple[Any, ...] = (phases.forward, phases.transposed, phases.weight)
+_FORMS = {1: _forms(1, *map(phases.of_signals, _KERNELS)), 2: _forms(2, *_KERNELS)}
+_WORDS = {1: ("signals", "L", "k"), 2: ("images", "H, W", "kh, kw")}
 
 
-class _Geometry:
-    """The shapes of one convolution, and how arrays lie in memory for it.
+def conv1d(
+    x: Any,
+    w: Any,
+    bias: Any = None,
+    stride: int | tuple[int] = 1,
+    padding: int | tuple[int] | str = 0,
+    dilation: int | tuple[int] = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Return the cross-correlation of signals with a bank of filters, as PyTorch's conv1d.
 
-    A phase is the grid (GH, GW) of every stride-th pixel of a padded image; ``length``
-    is the number of pixels of a whole batch in one phase.  ``down[i]`` says in which
-    phase row i of the filter falls and how many pixels further on, ``right[j]`` the
-    same of column j.
+    Args:
+        x: signals (N, C, L).
+        w: filters (O, C / groups, k).
+        bias, stride, padding, dilation, groups: as for ``conv2d``.
+
+    Returns:
+        A tensor (N, O, OL) with OL = (L + 2 padding - dilation (k - 1) - 1) // stride + 1.
+
+    Raises:
+        ShapeError: the shapes do not fit together.
+        UsageError: ``padding`` is another word, or ``"same"`` with a stride.
+
+    >>> conv1d([[[1.0, 2.0, 4.0, 8.0]]], [[[-1.0, 1.0]]])
+    tensor([[[1., 2., 4.]]])
     """
-
-    def __init__(
-        self,
-        xp: Any,
-        x_shape: Any,
-        w_shape: Any,
-        stride: Any,
-        padding: Any,
-        dilation: Any,
-        groups: int,
-    ) -> None:
-        self.xp, self.x_shape, self.w_shape = xp, x_shape, w_shape
-        self.stride, self.padding, self.groups = stride, padding, groups
-        self.out = output_size(x_shape[2:], w_shape[2:], stride, padding, dilation)
-        (kh, kw), (sh, sw), (dh, dw) = w_shape[2:], stride, dilation
-        self.grid = tuple(
-            n + d * (k - 1) // s
-            for n, d, k, s in zip(self.out, dilation, w_shape[2:], stride, strict=True)
-        )
-        self.length = x_shape[0] * math.prod(self.grid)
-        self.down = [(i * dh % sh, i * dh // sh * self.grid[1]) for i in range(kh)]
-        self.right = [(j * dw % sw, j * dw // sw) for j in range(kw)]
-        self.tall = max(0, self.length - self.down[-1][1])
-        self.wide = max(0, self.tall - self.right[-1][1])
-
-    def _inside(self) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-        """Return where the image lies in the padded grid, and which part of it is used."""
-        there, here = [], []
-        for n, g, s, p in zip(self.x_shape[2:], self.grid, self.stride, self.padding, strict=True):
-            used = max(0, min(n, g * s - p))
-            there.append(slice(p, p + used))
-            here.append(slice(0, used))
-        return tuple(there), tuple(here)  # type: ignore[return-value]
-
-    def phases(self, x: Any) -> Any:
-        """Lay out images (N, C, H, W) as phases (sh, sw, C, length)."""
-        (n, c), (gh, gw), (sh, sw) = self.x_shape[:2], self.grid, self.stride
-        there, here = self._inside()
-        padded = self.xp.zeros((c, n, gh * sh, gw * sw), dtype=x.dtype)
-        padded[(slice(None), slice(None), *there)] = x[(slice(None), slice(None), *here)].transpose(
-            1, 0, 2, 3
-        )
-        split = padded.reshape(c, n, gh, sh, gw, sw).transpose(3, 5, 0, 1, 2, 4)
-        return split.reshape(sh, sw, c, self.length)
-
-    def images(self, phases: Any) -> Any:
-        """Undo ``phases``: return images (N, C, H, W)."""
-        (n, c), (gh, gw), (sh, sw) = self.x_shape[:2], self.grid, self.stride
-        there, here = self._inside()
-        split = phases.reshape(sh, sw, c, n, gh, gw).transpose(3, 2, 4, 0, 5, 1)
-        padded = split.reshape(n, c, gh * sh, gw * sw)
-        x = self.xp.zeros(self.x_shape, dtype=phases.dtype)
-        x[(slice(None), slice(None), *here)] = padded[(slice(None), slice(None), *there)]
-        return x
-
-    def columns(self, x: Any) -> list[Any]:
-        """Return, for each column of the filter, the matrix (groups, C kh / groups, wide).
-
-        Columns in the same phase are views of one matrix of gathered rows.
-        """
-        phases, gathered = self.phases(x), {}
-        for b, _ in self.right:
-            if b not in gathered:
-                rows = self.xp.empty((phases.shape[2], len(self.down), self.tall), dtype=x.dtype)
-                for i, (a, shift) in enumerate(self.down):
-                    rows[:, i] = phases[a, b, :, shift : shift + self.tall]
-                gathered[b] = self.grouped(
-                    rows.reshape(phases.shape[2] * len(self.down), self.tall)
-                )
-        return [gathered[b][..., shift : shift + self.wide] for b, shift in self.right]
-
-    def outputs(self, g: Any) -> Any:
-        """Lay out an output-shaped array as (groups, O / groups, wide), zero between images."""
-        (n, o), (oh, ow) = g.shape[:2], self.out
-        spread = self.xp.zeros((o, n, *self.grid), dtype=g.dtype)
-        spread[:, :, :oh, :ow] = g.transpose(1, 0, 2, 3)
-        return self.grouped(spread.reshape(o, self.length))[..., : self.wide]
-
-    def filters(self, w: Any) -> list[Any]:
-        """Return, for each column of the filter, its weights (groups, O / groups, C kh / groups)."""
-        by_column = self.xp.ascontiguousarray(w.transpose(3, 0, 1, 2))
-        shape = w.shape[0], w.shape[1] * w.shape[2]
-        return [self.grouped(part.reshape(shape)) for part in by_column]
-
-    def grouped(self, matrix: Any) -> Any:
-        """Split the rows into groups; one group stays one product of BLAS."""
-        if self.groups == 1:
-            return matrix
-        return matrix.reshape(self.groups, matrix.shape[0] // self.groups, matrix.shape[1])
-
-
-def _forward(xp: Any, x: Any, w: Any, **geometry: Any) -> Any:
-    shape = _Geometry(xp, x.shape, w.shape, **geometry)
-    flat = shape.grouped(xp.empty((w.shape[0], shape.length), dtype=xp.result_type(x, w)))
-    total = flat[..., : shape.wide]
-    room = xp.empty(total.shape, dtype=total.dtype)
-    for j, (kernel, pixels) in enumerate(zip(shape.filters(w), shape.columns(x), strict=True)):
-        xp.matmul(kernel, pixels, out=room if j else total)
-        if j:
-            total += room
-    (oh, ow), n = shape.out, x.shape[0]
-    cropped = flat.reshape(w.shape[0], n, *shape.grid)[:, :, :oh, :ow]
-    return xp.ascontiguousarray(cropped.transpose(1, 0, 2, 3))
-
-
-def _weight(xp: Any, x: Any, g: Any, w_shape: Any, **geometry: Any) -> Any:
-    shape = _Geometry(xp, x.shape, w_shape, **geometry)
-    o, c, kh, _ = w_shape
-    rows = shape.outputs(g)
-    parts = [(rows @ m.swapaxes(-1, -2)).reshape(o, c, kh) for m in shape.columns(x)]
-    return xp.stack(parts, axis=3)
-
-
-def _input(xp: Any, g: Any, w: Any, x_shape: Any, **geometry: Any) -> Any:
-    shape = _Geometry(xp, x_shape, w.shape, **geometry)
-    mirrored = _mirrored(g, w, x_shape, **geometry)
-    if mirrored is not None:
-        return _forward(xp, g, **mirrored)
-    rows, dtype = shape.outputs(g), xp.result_type(g, w)
-    phases = xp.zeros((*shape.stride, x_shape[1], shape.length), dtype=dtype)
-    gathered: dict[int, Any] = {}
-    for kernel, (b, shift) in zip(shape.filters(w), shape.right, strict=True):
-        product = kernel.swapaxes(-1, -2) @ rows
-        if b not in gathered:
-            gathered[b] = xp.zeros((*product.shape[:-1], shape.tall), dtype=dtype)
-        gathered[b][..., shift : shift + shape.wide] += product
-    for b, pixels in gathered.items():
-        by_row = pixels.reshape(x_shape[1], len(shape.down), shape.tall)
-        for i, (a, shift) in enumerate(shape.down):
-            phases[a, b, :, shift : shift + shape.tall] += by_row[:, i]
-    return shape.images(phases)
-
-
-def _mirrored(
-    g: Any, w: Any, x_shape: Any, stride: Any, padding: Any, dilation: Any, groups: int
-) -> dict[str, Any] | None:
-    """Return the convolution of g that is the transpose: with stride 1, the mirrored filter's.
-
-    ``None`` where there is none: the stride is larger, or the padding leaves nothing to pad.
-    """
-    reach = [d * (k - 1) for d, k in zip(dilation, w.shape[2:], strict=True)]
-    around = (reach[0] - padding[0], reach[1] - padding[1])
-    if stride != (1, 1) or min(around) < 0:
-        return None
-    o, c, kh, kw = w.shape
-    swapped = w.reshape(groups, o // groups, c, kh, kw).swapaxes(1, 2)[..., ::-1, ::-1]
-    return {
-        "w": swapped.reshape(groups * c, o // groups, kh, kw), "stride": stride,
-        "padding": around, "dilation": dilation, "groups": groups,
-    }  # fmt: skip
-
-
-# fmt: off
-_conv: Operation = contraction(_forward,
-    lambda xp, g, w, shape, **q: _conv_x.apply((g, w), {"x_shape": shape, **q}),
-    lambda xp, g, x, shape, **q: _conv_w.apply((x, g), {"w_shape": shape, **q}), name="conv2d")
-_conv_x: Operation = contraction(_input,
-    lambda xp, u, w, shape, x_shape, **q: _conv.apply((u, w), q),
-    lambda xp, u, g, shape, x_shape, **q: _conv_w.apply((u, g), {"w_shape": shape, **q}), name="conv2d_input")
-_conv_w: Operation = contraction(_weight,
-    lambda xp, u, g, shape, w_shape, **q: _conv_x.apply((g, u), {"x_shape": shape, **q}),
-    lambda xp, u, x, shape, w_shape, **q: _conv.apply((x, u), q), name="conv2d_weight")
-# fmt: on
+    return _convolve(1, x, w, bias, stride, padding, dilation, groups)
 
 
 def conv2d(
@@ -230,7 +81,7 @@ def conv2d(
     w: Any,
     bias: Any = None,
     stride: int | tuple[int, int] = 1,
-    padding: int | tuple[int, int] = 0,
+    padding: int | tuple[int, int] | str = 0,
     dilation: int | tuple[int, int] = 1,
     groups: int = 1,
 ) -> Tensor:
@@ -241,6 +92,8 @@ def conv2d(
         w: filters (O, C / groups, kh, kw).
         bias: (O,), added to every position.
         stride, padding, dilation: one number, or one for each of height and width.
+            ``padding="same"`` keeps the size, with the odd zero of an even filter at the
+            end, and ``"valid"`` is 0.
         groups: into how many independent parts channels and filters are split.
 
     Returns:
@@ -248,31 +101,250 @@ def conv2d(
 
     Raises:
         ShapeError: the shapes do not fit together.
+        UsageError: ``padding`` is another word, or ``"same"`` with a stride.
+
+    >>> conv2d([[[[1.0, 2.0], [3.0, 4.0]]]], [[[[1.0, 1.0]]]])
+    tensor([[[[3.],
+              [7.]]]])
     """
+    return _convolve(2, x, w, bias, stride, padding, dilation, groups)
+
+
+def _convolve(
+    n: int, x: Any, w: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Tensor:
+    name, (things, sizes, window) = f"conv{n}d", _WORDS[n]
     a, b = shape_of(x), shape_of(w)
-    geometry = {"stride": _pair(stride), "padding": _pair(padding), "dilation": _pair(dilation)}
-    if len(a) != 4 or len(b) != 4:
+    if len(a) != n + 2 or len(b) != n + 2:
         raise ShapeError(
-            f"conv2d: images {a} and filters {b}: expected (N, C, H, W) and (O, C / groups, kh, kw)"
+            f"{name}: {things} {a} and filters {b}: expected (N, C, {sizes}) and "
+            f"(O, C / groups, {window})"
         )
     if groups < 1 or a[1] != b[1] * groups or b[0] % groups:
         raise ShapeError(
-            f"conv2d: images {a}, filters {b}, groups {groups}: the images have {a[1]} channels, "
-            f"the filters take {b[1]} x {groups}, and {groups} must divide {b[0]}"
+            f"{name}: {things} {a}, filters {b}, groups {groups}: the {things} have {a[1]} "
+            f"channels, the filters take {b[1]} x {groups}, and {groups} must divide {b[0]}"
         )
-    if min(geometry["stride"]) < 1 or min(geometry["dilation"]) < 1 or min(geometry["padding"]) < 0:
+    geometry = _geometry(name, n, stride, _number(name, padding, stride), dilation)
+    if padding == "same":
+        total = [d * (k - 1) for d, k in zip(geometry["dilation"], b[2:], strict=True)]
+        geometry["padding"] = tuple(t // 2 for t in total)
+        if any(t % 2 for t in total):
+            x = pad(x, ((0, 0), (0, 0), *((0, t % 2) for t in total)))
+    if min(*phases.output_size(shape_of(x)[2:], b[2:], **geometry), *b[2:]) < 1:
         raise ShapeError(
-            f"conv2d: stride {stride}, padding {padding}, dilation {dilation}: "
-            "stride and dilation must be at least 1, padding at least 0"
-        )
-    if min(output_size(a[2:], b[2:], **geometry)) < 1:
-        raise ShapeError(
-            f"conv2d: filters of {b[2:]} (dilation {dilation}) do not fit into images of "
+            f"{name}: filters of {b[2:]} (dilation {dilation}) do not fit into {things} of "
             f"{a[2:]} padded by {padding}"
         )
-    out = _conv(x, w, groups=groups, **geometry)
+    return _biased(name, _FORMS[n][0](x, w, groups=groups, **geometry), bias, b, b[0])
+
+
+def _number(name: str, padding: Any, stride: Any) -> Any:
+    """Return ``padding``, 0 for a word."""
+    if not isinstance(padding, str):
+        return padding
+    if padding not in ("same", "valid"):
+        raise UsageError(f"{name}: padding {padding!r}: use 'same', 'valid', or numbers")
+    if padding == "same" and stride not in (1, (1,), (1, 1), [1], [1, 1]):
+        raise UsageError(
+            f"{name}: padding 'same' with stride {stride}: the size is kept with stride 1 only; "
+            "give the padding as a number"
+        )
+    return 0
+
+
+def _geometry(name: str, n: int, stride: Any, padding: Any, dilation: Any) -> dict[str, Any]:
+    """Return stride, padding and dilation with one number for each axis."""
+    found = {
+        "stride": _each(name, n, "stride", stride),
+        "padding": _each(name, n, "padding", padding),
+        "dilation": _each(name, n, "dilation", dilation),
+    }
+    if min(found["stride"]) < 1 or min(found["dilation"]) < 1 or min(found["padding"]) < 0:
+        raise ShapeError(
+            f"{name}: stride {stride}, padding {padding}, dilation {dilation}: "
+            "stride and dilation must be at least 1, padding at least 0"
+        )
+    return found
+
+
+def _each(name: str, n: int, what: str, value: Any) -> tuple[int, ...]:
+    each = tuple(value) if isinstance(value, (tuple, list)) else (value,) * n
+    if len(each) != n or not all(isinstance(v, (int, np.integer)) for v in each):
+        raise ShapeError(f"{name}: {what} {value!r}: expected an integer, or {n} in a tuple")
+    return tuple(int(v) for v in each)
+
+
+def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    high, wide = (value, value) if isinstance(value, (int, np.integer)) else value
+    return int(high), int(wide)
+
+
+def _biased(name: str, out: Tensor, bias: Any, filters: tuple[int, ...], channels: int) -> Tensor:
     if bias is None:
         return out
-    if shape_of(bias) != b[:1]:
-        raise ShapeError(f"conv2d: bias {shape_of(bias)} and filters {b}: expected {b[:1]}")
-    return add(out, reshape(bias, (-1, 1, 1)))
+    if shape_of(bias) != (channels,):
+        raise ShapeError(
+            f"{name}: bias {shape_of(bias)} and filters {filters}: expected {(channels,)}"
+        )
+    return add(out, reshape(bias, (-1,) + (1,) * (len(filters) - 2)))
+
+
+def conv_transpose1d(
+    x: Any,
+    w: Any,
+    bias: Any = None,
+    stride: int | tuple[int] = 1,
+    padding: int | tuple[int] = 0,
+    output_padding: int | tuple[int] = 0,
+    groups: int = 1,
+    dilation: int | tuple[int] = 1,
+) -> Tensor:
+    """Return the transpose of ``conv1d``, as PyTorch's conv_transpose1d.
+
+    Args:
+        x: signals (N, C, L).
+        w: filters (C, O / groups, k).
+        bias, stride, padding, output_padding, groups, dilation: as for ``conv_transpose2d``.
+
+    Returns:
+        A tensor (N, O, (L - 1) stride - 2 padding + dilation (k - 1) + output_padding + 1).
+
+    Raises:
+        ShapeError: the shapes do not fit together.
+
+    >>> conv_transpose1d([[[1.0, 10.0]]], [[[1.0, 2.0, 3.0]]], stride=2)
+    tensor([[[ 1.,  2., 13., 20., 30.]]])
+    """
+    return _transposed(1, x, w, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose2d(
+    x: Any,
+    w: Any,
+    bias: Any = None,
+    stride: int | tuple[int, int] = 1,
+    padding: int | tuple[int, int] = 0,
+    output_padding: int | tuple[int, int] = 0,
+    groups: int = 1,
+    dilation: int | tuple[int, int] = 1,
+) -> Tensor:
+    """Return the transpose of ``conv2d``, as PyTorch's conv_transpose2d.
+
+    It is the linear map with <conv2d(u, w), x> = <u, conv_transpose2d(x, w)> for images u:
+    every pixel of ``x`` adds its multiple of the filter to the result.
+
+    Args:
+        x: images (N, C, H, W).
+        w: filters (C, O / groups, kh, kw).
+        bias: (O,), added to every position.
+        stride, padding, dilation: those of the convolution whose transpose it is.
+        output_padding: rows and columns more at the end, smaller than stride or dilation:
+            which of the sizes of u, that give the same size of x, is meant.
+        groups: into how many independent parts channels are split.
+
+    Returns:
+        A tensor (N, O, OH, OW), OH = (H - 1) stride - 2 padding + dilation (kh - 1) +
+        output_padding + 1.
+
+    Raises:
+        ShapeError: the shapes do not fit together.
+
+    >>> conv_transpose2d([[[[1.0, 10.0]]]], [[[[1.0, 2.0], [3.0, 4.0]]]])
+    tensor([[[[ 1., 12., 20.],
+              [ 3., 34., 40.]]]])
+    """
+    return _transposed(2, x, w, bias, stride, padding, output_padding, groups, dilation)
+
+
+def _transposed(
+    n: int, x: Any, w: Any, bias: Any, stride: Any, padding: Any, output_padding: Any,
+    groups: int, dilation: Any,
+) -> Tensor:  # fmt: skip
+    name, (things, sizes, window) = f"conv_transpose{n}d", _WORDS[n]
+    a, b = shape_of(x), shape_of(w)
+    if len(a) != n + 2 or len(b) != n + 2:
+        raise ShapeError(
+            f"{name}: {things} {a} and filters {b}: expected (N, C, {sizes}) and "
+            f"(C, O / groups, {window})"
+        )
+    if groups < 1 or a[1] != b[0] or a[1] % groups:
+        raise ShapeError(
+            f"{name}: {things} {a}, filters {b}, groups {groups}: the {things} have {a[1]} "
+            f"channels, the filters take {b[0]}, and {groups} must divide them"
+        )
+    geometry = _geometry(name, n, stride, padding, dilation)
+    extra = _each(name, n, "output_padding", output_padding)
+    steps = list(zip(geometry["stride"], geometry["dilation"], strict=True))
+    if any(not 0 <= e < max(step) for e, step in zip(extra, steps, strict=True)):
+        raise ShapeError(
+            f"{name}: output_padding {output_padding}, stride {stride}, dilation {dilation}: "
+            "output_padding must be at least 0, and smaller than stride or dilation"
+        )
+    size = tuple(
+        (m - 1) * s - 2 * p + d * (k - 1) + e + 1
+        for m, k, (s, d), p, e in zip(a[2:], b[2:], steps, geometry["padding"], extra, strict=True)
+    )
+    if min(*size, *a[2:], *b[2:]) < 1:
+        raise ShapeError(
+            f"{name}: {things} of {a[2:]}, filters of {b[2:]}, padding {padding}: "
+            f"nothing is left, {size}"
+        )
+    channels = b[1] * groups
+    beyond = tuple(e // s for e, (s, _) in zip(extra, steps, strict=True))
+    if any(beyond):  # the convolution of images that large makes this many pixels more
+        x = pad(x, ((0, 0), (0, 0), *((0, m) for m in beyond)))
+    out = _FORMS[n][1](x, w, groups=groups, x_shape=(a[0], channels, *size), **geometry)
+    return _biased(name, out, bias, b, channels)
+
+
+def convolve(a: Any, v: Any, mode: str = "full") -> Tensor:
+    """Return the convolution of two vectors, as ``numpy.convolve``, recorded as ``conv1d``.
+
+    Args:
+        a, v: vectors of lengths n and m.
+        mode: ``"full"`` for all n + m - 1 elements, ``"same"`` for the max(n, m) in the
+            middle, ``"valid"`` for those where the vectors overlap completely.
+
+    Raises:
+        ShapeError: ``a`` or ``v`` is no vector, or empty.
+        UsageError: ``mode`` is another word.
+
+    >>> convolve([1.0, 2.0, 3.0], [1.0, 10.0])
+    tensor([ 1., 12., 23., 30.])
+    """
+    _check_vectors("convolve", a, v, mode)
+    if shape_of(v) > shape_of(a):
+        a, v = v, a
+    return _slide(a, getitem(v, slice(None, None, -1)), mode)
+
+
+def correlate(a: Any, v: Any, mode: str = "valid") -> Tensor:
+    """Return c with c[k] = sum a[n + k] v[n], as ``numpy.correlate``, recorded as ``conv1d``.
+
+    Arguments and errors are those of ``convolve``.
+
+    >>> correlate([1.0, 2.0, 3.0], [1.0, 10.0])
+    tensor([21., 32.])
+    """
+    _check_vectors("correlate", a, v, mode)
+    if shape_of(v) > shape_of(a):
+        return getitem(_slide(v, a, mode), slice(None, None, -1))
+    return _slide(a, v, mode)
+
+
+def _check_vectors(name: str, a: Any, v: Any, mode: Any) -> None:
+    s, t = shape_of(a), shape_of(v)
+    if len(s) != 1 or len(t) != 1 or not s[0] or not t[0]:
+        raise ShapeError(f"{name}: {s} and {t}: expected two vectors of at least one element")
+    if mode not in ("full", "same", "valid"):
+        raise UsageError(f"{name}: mode {mode!r}: use 'full', 'same' or 'valid'")
+
+
+def _slide(a: Any, v: Any, mode: str) -> Tensor:
+    """Correlate with a vector that is no longer than ``a``."""
+    (n,), (m,) = shape_of(a), shape_of(v)
+    around = {"full": m - 1, "same": m // 2, "valid": 0}[mode]
+    out = conv1d(reshape(a, (1, 1, n)), reshape(v, (1, 1, m)), padding=around)
+    flat = reshape(out, -1)
+    return getitem(flat, slice(n)) if mode == "same" and m % 2 == 0 else flat
