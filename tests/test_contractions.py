@@ -376,11 +376,13 @@ def test_transposed_convolutions_equal_pytorch(stride, padding, dilation, groups
 
 
 @pytest.mark.parametrize("padding", ["same", "valid", 2])
+@pytest.mark.parametrize("dilation", [1, 2])
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
-def test_padding_by_name_equals_pytorch(padding, size):
+@pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")  # PyTorch's, on its speed
+def test_padding_by_name_equals_pytorch(padding, size, dilation):
     torch = pytest.importorskip("torch", reason="PyTorch is the other engine")
     x, w, b = draw(2, 2, 7, 9), draw(4, 1, size, 3), draw(4)
-    options = {"padding": padding, "dilation": 2, "groups": 2}
+    options = {"padding": padding, "dilation": dilation, "groups": 2}
 
     for n, given in ((2, (x, w, b)), (1, (x[..., 0], w[..., 0], b))):
         ours = [tg.tensor(a, requires_grad=True) for a in given]
