@@ -1,0 +1,138 @@
+"""Convolutions equal their definition, NumPy's and PyTorch's; transposes are adjoints."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+import tinygrad_res as tg
+
+RNG = np.random.default_rng(0)
+
+
+def draw(*shape):
+    return RNG.standard_normal(shape)
+
+
+def assert_same(found, expected):
+    """Hold a tensor against an array: shape and values."""
+    assert found.shape == np.shape(expected)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-10, atol=1e-12)
+
+
+def direct(x, w, stride, padding, dilation, groups):
+    """Convolve images by the definition, one output element at a time."""
+    x = np.pad(x, ((0, 0), (0, 0), *((p, p) for p in padding)))
+    (n, _, *size), (o, c, kh, kw) = x.shape, w.shape
+    high, wide = (
+        (m - d * (k - 1) - 1) // s + 1
+        for m, d, k, s in zip(size, dilation, (kh, kw), stride, strict=True)
+    )
+    out = np.zeros((n, o, high, wide))
+    for b, f, i, j, e, u, v in np.ndindex(n, o, high, wide, c, kh, kw):
+        channel = f // (o // groups) * c + e
+        at = i * stride[0] + u * dilation[0], j * stride[1] + v * dilation[1]
+        out[b, f, i, j] += x[b, channel, *at] * w[f, e, u, v]
+    return out
+
+
+GEOMETRIES = list(
+    itertools.product([(1, 1), (2, 3)], [(0, 0), (1, 2), (3, 0)], [(1, 1), (2, 1)], [1, 2])
+)
+
+
+@pytest.mark.parametrize(("stride", "padding", "dilation", "groups"), GEOMETRIES)
+def test_convolutions_equal_their_definition(stride, padding, dilation, groups):
+    x, w = draw(2, 4, 5, 6), draw(4, 4 // groups, 3, 2)
+
+    found = tg.conv2d(x, w, None, stride, padding, dilation, groups)
+    line = tg.conv1d(x[:, :, 0], w[:, :, 0], None, stride[1], padding[1], dilation[1], groups)
+
+    assert_same(found, direct(x, w, stride, padding, dilation, groups))
+    geometry = [(1, stride[1]), (0, padding[1]), (1, dilation[1])]
+    assert_same(line, direct(x[:, :, :1], w[:, :, :1], *geometry, groups)[:, :, 0])
+
+
+@pytest.mark.parametrize(("stride", "padding", "dilation", "groups"), GEOMETRIES)
+def test_transposed_convolution_is_the_adjoint(stride, padding, dilation, groups):
+    """<conv(x), y> = <x, conv_transpose(y)>, for images of every size that fits y."""
+    w = draw(4, 4 // groups, 3, 2)
+    for high, wide in itertools.product((7, 8), (6, 7, 8)):
+        x = draw(2, 4, high, wide)
+        y = draw(*tg.conv2d(x, w, None, stride, padding, dilation, groups).shape)
+        least = tg.conv_transpose2d(y, w, None, stride, padding, 0, groups, dilation).shape
+        extra = (high - least[2], wide - least[3])
+
+        back = tg.conv_transpose2d(y, w, None, stride, padding, extra, groups, dilation).numpy()
+
+        forward = direct(x, w, stride, padding, dilation, groups)
+        np.testing.assert_allclose(np.vdot(forward, y), np.vdot(x, back), rtol=1e-10)
+
+
+ENLARGED = [
+    (*geometry, output_padding)
+    for geometry in GEOMETRIES
+    for output_padding in [(0, 0), (1, 0), (1, 2)]
+    if all(e < max(s, d) for e, s, d in zip(output_padding, geometry[0], geometry[2], strict=True))
+]
+
+
+@pytest.mark.parametrize(("stride", "padding", "dilation", "groups", "output_padding"), ENLARGED)
+def test_transposed_convolutions_equal_pytorch(stride, padding, dilation, groups, output_padding):
+    torch = pytest.importorskip("torch", reason="PyTorch is the other engine")
+    arrays = [draw(2, 4, 5, 5), draw(4, 3, 3, 2), draw(3 * groups)]
+    lines = [arrays[0][:, :, 0], arrays[1][:, :, 0], arrays[2]]
+    last = [pair[1] for pair in (stride, padding, output_padding)]
+
+    for n, given, geometry in (
+        (2, arrays, (stride, padding, output_padding, groups, dilation)),
+        (1, lines, (*last, groups, dilation[1])),
+    ):
+        ours = [tg.tensor(a, requires_grad=True) for a in given]
+        theirs = [torch.tensor(a, requires_grad=True) for a in given]
+        y = getattr(tg, f"conv_transpose{n}d")(*ours, *geometry)
+        z = getattr(torch.nn.functional, f"conv_transpose{n}d")(*theirs, *geometry)
+        assert_same(y, z.detach().numpy())
+        cotangent = draw(*y.shape)
+        y.backward(cotangent)
+        z.backward(torch.tensor(cotangent))
+        for a, b in zip(ours, theirs, strict=True):
+            assert_same(a.grad, b.grad.numpy())
+
+
+@pytest.mark.parametrize("padding", ["same", "valid", 2])
+@pytest.mark.parametrize("dilation", [1, 2])
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")  # PyTorch's, on its speed
+def test_padding_by_name_equals_pytorch(padding, size, dilation):
+    torch = pytest.importorskip("torch", reason="PyTorch is the other engine")
+    x, w, b = draw(2, 2, 7, 9), draw(4, 1, size, 3), draw(4)
+    options = {"padding": padding, "dilation": dilation, "groups": 2}
+
+    for n, given in ((2, (x, w, b)), (1, (x[..., 0], w[..., 0], b))):
+        ours = [tg.tensor(a, requires_grad=True) for a in given]
+        theirs = [torch.tensor(a, requires_grad=True) for a in given]
+        y = getattr(tg, f"conv{n}d")(*ours, **options)
+        z = getattr(torch.nn.functional, f"conv{n}d")(*theirs, **options)
+        assert_same(y, z.detach().numpy())
+        cotangent = draw(*y.shape)
+        y.backward(cotangent)
+        z.backward(torch.tensor(cotangent))
+        for a, b in zip(ours, theirs, strict=True):
+            assert_same(a.grad, b.grad.numpy())
+
+
+def test_convolutions_of_an_empty_batch_are_empty():
+    assert tg.conv2d(draw(0, 2, 4, 4), draw(3, 2, 2, 2)).shape == (0, 3, 3, 3)
+    assert tg.conv_transpose1d(draw(0, 2, 4), draw(2, 3, 2)).shape == (0, 3, 5)
+
+
+@pytest.mark.parametrize("name", ["convolve", "correlate"])
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+def test_one_dimensional_filters_equal_numpy_for_all_lengths(name, mode):
+    for n, m in itertools.product(range(1, 6), repeat=2):
+        a, v = draw(n), draw(m)
+
+        assert_same(getattr(tg, name)(a, v, mode), getattr(np, name)(a, v, mode))
