@@ -1,0 +1,145 @@
+"""Softmax and its kin: values, masked and infinite logits, labels that cannot be checked."""
+
+from __future__ import annotations
+
+import math
+import sys
+
+import numpy as np
+import pytest
+import standin
+from oracles import check_same
+
+import tinygrad_res as tg
+from tinygrad_res import backend
+from tinygrad_res.errors import ShapeError
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(3, 4, 5))
+INF = math.inf
+
+
+def gradient(f, x):
+    return tg.grad(lambda x: f(x).sum())(np.asarray(x, float))
+
+
+def hessian(f, x):
+    return tg.hessian(lambda x: f(x).sum())(np.asarray(x, float))
+
+
+def test_softmaxes_equal_scipys():
+    special = pytest.importorskip("scipy.special")
+    for axis in (0, -1, (0, 2), None):
+        for ours, theirs in (
+            (tg.softmax, special.softmax),
+            (tg.log_softmax, special.log_softmax),
+            (tg.logsumexp, special.logsumexp),
+        ):
+            np.testing.assert_allclose(ours(X, axis).numpy(), theirs(X, axis=axis), rtol=1e-13)
+
+
+def test_softmaxes_of_masked_logits_equal_pytorchs():
+    torch = pytest.importorskip("torch")
+    x = np.where(X > 0.8, -INF, X)
+    weight = RNG.normal(size=X.shape)
+
+    t = torch.tensor(x, requires_grad=True)
+    (torch.softmax(t, 1) * torch.tensor(weight)).sum().backward()
+
+    found = gradient(lambda x: tg.softmax(x, 1) * weight, x)
+    np.testing.assert_allclose(found, t.grad.numpy(), rtol=1e-12, atol=1e-15)
+
+
+def test_softmaxes_of_huge_logits_do_not_overflow():
+    x = np.array([1e300, 1e300 - 1e290, -1e300])
+
+    check_same(tg.softmax(x), [1, 0, 0])
+    check_same(tg.logsumexp(x), 1e300)
+    check_same(tg.log_softmax([1000.0, 0.0]), [0, -1000])
+
+
+# Infinite elements, without a warning
+
+
+def test_masked_elements_have_no_probability_and_no_derivative():
+    x = np.array([[1.0, -INF, 3.0, -INF], [0.0, 2.0, -INF, 1.0]])
+    seen = np.isfinite(x)
+    weight = np.array([3.0, -1.0, 2.0, 5.0])
+
+    for f in (tg.softmax, lambda x, axis: tg.logsumexp(x, axis, keepdims=True)):
+        g = gradient(lambda x, f=f: f(x, 1) * weight, x)
+        check_same(g[~seen], np.zeros(3))
+        for row, mask, out in zip(x, seen, g, strict=True):
+            w = weight[mask] if f is tg.softmax else weight
+            alone = gradient(lambda x, f=f, w=w: f(x, 1) * w, row[None, mask])
+            np.testing.assert_allclose(out[mask], alone[0], rtol=1e-13)
+        assert np.isfinite(hessian(lambda x, f=f: f(x, 1) * weight, x)).all()
+    check_same(tg.softmax(x).numpy()[~seen], np.zeros(3))
+    check_same(tg.log_softmax(x).numpy()[~seen], np.full(3, -INF))
+
+
+def test_a_row_that_is_masked_whole_is_shared_by_nobody():
+    x = np.array([[-INF, -INF], [0.0, 0.0]])
+
+    check_same(tg.softmax(x), [[0, 0], [0.5, 0.5]])
+    check_same(tg.logsumexp(x, 1).numpy()[0], -INF)
+    check_same(tg.log_softmax(x).numpy()[0], [-INF, -INF])
+    check_same(gradient(lambda x: tg.logsumexp(x, 1), x), [[0, 0], [0.5, 0.5]])
+    check_same(gradient(lambda x: tg.softmax(x)[:, 0], x), [[0, 0], [0.25, -0.25]])
+    check_same(hessian(lambda x: tg.logsumexp(x, 1), x)[0], np.zeros((2, 2, 2)))
+
+
+def test_an_element_of_plus_infinity_makes_the_logarithm_infinite_and_the_softmax_nan():
+    x = np.array([[INF, 900.0, -INF], [1.0, 0.0, -INF]])
+
+    check_same(tg.logsumexp(x, 1).numpy()[0], INF)
+    for found in (
+        tg.softmax(x).numpy(), tg.log_softmax(x).numpy(), gradient(lambda x: tg.logsumexp(x, 1), x)
+    ):  # fmt: skip
+        check_same(np.isnan(found), [[True] * 3, [False] * 3])
+    assert np.isnan(tg.cross_entropy(x, [0, 0]).item())
+
+
+def test_nan_goes_through_softmaxes():
+    x = [[np.nan, 0.0], [0.0, 0.0]]
+
+    check_same(np.isnan(tg.softmax(x).numpy()), [[True, True], [False, False]])
+    check_same(np.isnan(tg.logsumexp(x, 1).numpy()), [True, False])
+
+
+def test_the_logarithm_of_no_exponentials_is_minus_infinity():
+    check_same(tg.logsumexp(np.zeros((2, 0)), 1), [-INF, -INF])
+
+
+def test_a_loss_on_a_label_without_probability_is_infinite():
+    assert tg.cross_entropy([[0.0, -INF]], [1]).item() == INF
+    assert tg.cross_entropy([[0.0, -INF]], [0]).item() == 0
+
+
+# Labels that cannot be checked
+
+
+def test_labels_out_of_range_on_a_device_make_the_loss_and_its_derivatives_nan(monkeypatch):
+    monkeypatch.setitem(backend.modules, standin.Array, standin.module)
+    monkeypatch.setitem(sys.modules, "cupy", standin.module)
+    standin.transfers.clear()
+    logits = standin.Array(np.zeros((3, 2), np.float32))
+
+    for bad in (-1, 2, 100):
+        labels = standin.Array(np.array([0, bad, 1]))
+        loss, g = tg.value_and_grad(lambda x, labels=labels: tg.cross_entropy(x, labels))(logits)
+        h = tg.hvp(lambda x, labels=labels: tg.cross_entropy(x, labels))(logits, logits + 1)
+
+        assert standin.transfers == []
+        assert g.dtype == h.dtype == np.float32
+        assert np.isnan(loss.get())
+        check_same(np.isnan(g.get()).all(1), [False, True, False])
+        check_same(np.isnan(h.get()).all(1), [False, True, False])
+        standin.transfers.clear()
+
+
+def test_labels_of_the_host_are_checked_also_for_logits_on_a_device(monkeypatch):
+    monkeypatch.setitem(backend.modules, standin.Array, standin.module)
+
+    with pytest.raises(ShapeError, match="labels from 0 to 2, but there are 2 classes"):
+        tg.cross_entropy(standin.Array(np.zeros((3, 2))), [0, 2, 1])
