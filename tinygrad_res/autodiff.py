@@ -3,18 +3,18 @@
 Each runs a function, then sweeps over what was recorded (``sweeps``): with arrays
 where only numbers are asked for, with tensors where the derivative itself must be
 recorded, because an outer derivative may ask how it depends on its own argument.
+Arguments and results may be nested tuples, lists and dicts (``trees``).
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from . import backend
+from . import backend, trees
 from .errors import DtypeError, GradientError, ShapeError, UsageError
 from .record import Leaf, Node, recording, state
 from .sweeps import ancestry, pull, push
@@ -63,13 +63,13 @@ def backward(output: Tensor, cotangent: Any = None, create_graph: bool = False) 
             if leaf.primitive is None and leaf in arrived:
                 owner = leaf.owner()  # type: ignore[attr-defined]
                 if owner is not None:
-                    _accumulate(owner, arrived[leaf])
+                    accumulate(owner, arrived[leaf])
 
 
 _one_at_a_time = threading.Lock()
 
 
-def _accumulate(owner: Tensor, g: Any) -> None:
+def accumulate(owner: Tensor, g: Any) -> None:
     """Add to ``owner.grad``; arrays inside tensors are never written to, so they may be shared."""
     with _one_at_a_time:  # threads may share a parameter
         before = owner._grad
@@ -86,8 +86,13 @@ def _unrecorded(output: Tensor) -> str:
         why = f"dtype {output.dtype} carries no gradient, only floats do"
     elif state.scope is None:
         why = "recording is off (tg.no_grad)"
+    elif isinstance(output._node, Leaf) and output._node.origin:
+        why = f"it comes from {output._node.origin}, through which no gradient flows"
     else:
-        why = "no operand was made with requires_grad=True"
+        why = (
+            "no operand was made with requires_grad=True, or the gradient ended on the way, "
+            "as at tg.stop_gradient, a comparison, floor or argmax"
+        )
     return f"backward: nothing was recorded for this tensor: {why}"
 
 
@@ -95,14 +100,19 @@ def _unrecorded(output: Tensor) -> str:
 class _Call:
     """One run of a function to differentiate, with its record.
 
+    ``inputs`` and ``outputs`` are the values of the trees that went in and came out.
     ``recorded`` says that the derivative must be recorded in turn, because something
     outside (an outer derivative, a closed-over tensor) may ask how it depends on that
     thing.  ``tensors`` says that results go back as tensors; arrays get arrays, copied,
     since the record may rest on what was computed.
     """
 
+    name: str
     inputs: list[Tensor]
-    output: Tensor
+    entry: Any
+    outputs: list[Tensor]
+    exit: Any
+    aux: Any
     order: list[Node]
     recorded: bool
     tensors: bool
@@ -115,20 +125,51 @@ class _Call:
         xp = backend.namespace(array)
         return Tensor(xp.asarray(array)) if self.tensors else xp.array(array)
 
-    def pull(self, cotangent: Any) -> list[Any]:
-        """Return the inputs' cotangents for a cotangent of the output."""
-        node: Any = self.output._node
+    def result(self) -> Any:
+        """Return what the function returned."""
+        return trees.unflatten(self.exit, map(self.give, self.outputs))
+
+    def beside(self) -> Any:
+        """Return what the function returned beside its output."""
+        return trees.transform(lambda v: self.give(v) if isinstance(v, Tensor) else v, self.aux)
+
+    def pull(self, cotangents: Sequence[Any]) -> list[Any]:
+        """Return the inputs' cotangents for cotangents of the outputs."""
         targets: list[Any] = [x._node for x in self.inputs]
-        y = self.output
-        start = seed("vjp", y._array, cotangent, y.shape, y.dtype)
-        arrived = {}
-        if self.order:
-            with recording():
-                arrived = pull({node: start if self.recorded else raw(start)}, self.order, targets)
+        arriving: dict[Any, Any] = {}
+        for y, cotangent in zip(self.outputs, cotangents, strict=True):
+            start = seed(self.name, y._array, cotangent, y.shape, y.dtype)
+            if y.requires_grad:
+                g = start if self.recorded else start._array
+                arriving[y._node] = arriving[y._node] + g if y._node in arriving else g
+        with recording():
+            arrived = pull(arriving, self.order, targets)
         return [
-            self.give(arrived[t]) if t in arrived else self.give(_zeros(x, self.recorded))
+            self.give(arrived[t] if t in arrived else _zeros(x, self.recorded))
             for t, x in zip(targets, self.inputs, strict=True)
         ]
+
+    def values(self, what: str, tree: Any, structure: Any) -> list[Any]:
+        """Return the values of a tree that must have this structure."""
+        try:
+            return trees.values_as(structure, tree)
+        except ValueError as error:
+            found = _shown(trees.flatten(tree)[1])
+            raise UsageError(
+                f"{self.name}: {what} {found} must be built as {_shown(structure)}"
+            ) from error
+
+
+def _expect_function(name: str, f: Any) -> None:
+    if not callable(f):
+        raise UsageError(
+            f"{name}: expected a function, got {type(f).__name__}: for the gradient of a tensor "
+            "that is computed already, call tensor.backward()"
+        )
+
+
+def _shown(structure: Any) -> str:
+    return repr(structure).replace("Ellipsis", "*")
 
 
 def _zeros(like: Tensor, as_tensor: bool) -> Any:
@@ -140,35 +181,54 @@ def _call(
     name: str,
     f: Callable[..., Any],
     args: Sequence[Any],
-    argnums: Sequence[int],
+    argnums: int | Sequence[int],
     kwargs: dict[str, Any],
-    given: Sequence[Any] = (),
+    has_aux: bool,
+    given: Any = (),
 ) -> _Call:
     outside = state.scope is not None
     arguments = list(args)
+    values, entry = trees.flatten(_pick(name, args, argnums))
     with recording():
-        inputs = []
-        for i in argnums:
-            if not -len(args) <= i < len(args):
-                raise UsageError(f"{name}: argnums {i}, but there are {len(args)} arguments")
-            if arguments[i] is not args[i]:
-                raise UsageError(f"{name}: argnums {argnums} name an argument twice")
-            arguments[i] = _entry(name, args[i], outside)
-            inputs.append(arguments[i])
+        inputs = [_entry(name, value, outside) for value in values]
+        chosen = trees.unflatten(entry, inputs)
+        for i, tree in [(argnums, chosen)] if isinstance(argnums, int) else zip(argnums, chosen):
+            arguments[i] = tree
         output = f(*arguments, **kwargs)
-    if not isinstance(output, Tensor):
-        raise GradientError(
-            f"{name}: the function returned {type(output).__name__}, not a tensor: "
-            "return what tinygrad_res functions computed from the arguments"
-        )
-    order = ancestry([output._node]) if output.requires_grad else []  # type: ignore[list-item]
+    aux = None
+    if has_aux:
+        if not isinstance(output, tuple) or len(output) != 2:
+            raise UsageError(f"{name}: with has_aux=True the function returns (output, aux)")
+        output, aux = output
+    outputs, structure = trees.flatten(output)
+    for y in outputs:
+        if not isinstance(y, Tensor):
+            raise GradientError(
+                f"{name}: the function returned {type(y).__name__}, not a tensor: "
+                "return what tinygrad_res functions computed from the arguments"
+            )
+    order = ancestry([y._node for y in outputs if y.requires_grad])
     fresh = {x._node for x in inputs}
     recorded = outside and (  # nobody can ask for a leaf whose tensor is gone
         any(isinstance(n, Leaf) and n not in fresh and n.owner() is not None for n in order)
-        or any(isinstance(g, Tensor) and g.requires_grad for g in given)
+        or any(isinstance(g, Tensor) and g.requires_grad for g in trees.flatten(given)[0])
     )
-    tensors = recorded or any(isinstance(args[i], Tensor) for i in argnums)
-    return _Call(inputs, output, order, recorded, tensors)
+    tensors = recorded or any(isinstance(value, Tensor) for value in values)
+    return _Call(name, inputs, entry, outputs, structure, aux, order, recorded, tensors)
+
+
+def _pick(name: str, args: Sequence[Any], argnums: int | Sequence[int], where: str = "") -> Any:
+    """Return the argument that ``argnums`` names, or a tuple of those it names."""
+    if isinstance(argnums, int):
+        if not -len(args) <= argnums < len(args):
+            raise UsageError(
+                f"{name}: argnums {argnums}, but there are {len(args)} arguments{where}"
+            )
+        return args[argnums]
+    picked = tuple(_pick(name, args, i, where) for i in argnums)
+    if len({i % len(args) for i in argnums}) != len(picked):
+        raise UsageError(f"{name}: argnums {argnums} name an argument twice")
+    return picked
 
 
 def _entry(name: str, value: Any, outside: bool) -> Tensor:
@@ -183,47 +243,52 @@ def _entry(name: str, value: Any, outside: bool) -> Tensor:
         return tensor(value, requires_grad=True)
     except DtypeError as error:
         raise DtypeError(
-            f"{name}: an argument of dtype {raw(value).dtype if hasattr(value, 'dtype') else type(value).__name__} "
+            f"{name}: an argument of dtype {getattr(value, 'dtype', type(value).__name__)} "
             "carries no gradient: pass floats"
         ) from error
 
 
-def _numbers(argnums: int | Sequence[int]) -> tuple[int, ...]:
-    return (argnums,) if isinstance(argnums, int) else tuple(argnums)
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    """Return a function that returns ``(f(*args), gradient)``; see ``grad``.
 
-
-def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
-    """Return a function that returns ``(f(*args), gradient)``; see ``grad``."""
-    if not callable(f):
-        raise UsageError(
-            f"grad: expected a function, got {type(f).__name__}: for the gradient of a tensor "
-            "that is computed already, call tensor.backward()"
-        )
+    With ``has_aux`` it returns ``((output, aux), gradient)``.
+    """
+    _expect_function("grad", f)
 
     def evaluate(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        call = _call("grad", f, args, _numbers(argnums), kwargs)
-        if call.output.size != 1:
+        call = _call("grad", f, args, argnums, kwargs, has_aux)
+        shapes = [y.shape for y in call.outputs]
+        if call.exit is not ... or call.outputs[0].size != 1:
             raise GradientError(
-                f"grad: the function returned shape {call.output.shape}; it must return one "
+                f"grad: the function returned {_returned(call.exit, shapes)}; it must return one "
                 "element. Use tg.jacobian, or tg.vjp with a cotangent"
             )
-        gradients = call.pull(None)
-        value = call.give(call.output)
-        return value, gradients[0] if isinstance(argnums, int) else tuple(gradients)
+        gradient = trees.unflatten(call.entry, call.pull([None]))
+        return (call.result(), call.beside()) if has_aux else call.result(), gradient
 
     return evaluate
 
 
-def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def _returned(structure: Any, shapes: list[tuple[int, ...]]) -> str:
+    return f"shape {shapes[0]}" if structure is ... else f"{_shown(structure)} of shapes {shapes}"
+
+
+def grad(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
     """Return the function that computes the gradient of the scalar function ``f``.
 
     Args:
         f: takes tensors and returns a tensor of one element.
-        argnums: by which positional argument, or arguments, to differentiate.
+        argnums: by which positional argument, or arguments, to differentiate.  An argument
+            may be a tree: nested tuples, lists and dicts.
+        has_aux: ``f`` returns ``(output, aux)``, and the result is ``(gradient, aux)``.
 
     Returns:
-        A function of the same arguments.  Its result has the argument's shape and
-        dtype, a tuple of results for a tuple of argnums.  Arrays give arrays and
+        A function of the same arguments.  Its result has the argument's tree, shapes and
+        dtypes; a tuple of results for a tuple of argnums.  Arrays give arrays and
         tensors give tensors; results that depend on a recorded tensor are recorded,
         so ``grad(grad(f))`` works.
 
@@ -234,134 +299,168 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
     >>> import tinygrad_res as tg
     >>> float(tg.grad(tg.grad(lambda x: x * x * x))(2.0))
     12.0
+    >>> tg.grad(lambda p: p["a"] * p["b"])({"a": 2.0, "b": 3.0})
+    {'a': array(3.), 'b': array(2.)}
     """
-    evaluate = value_and_grad(f, argnums)
-    return lambda *args, **kwargs: evaluate(*args, **kwargs)[1]
+    evaluate = value_and_grad(f, argnums, has_aux)
+
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        value, g = evaluate(*args, **kwargs)
+        return (g, value[1]) if has_aux else g
+
+    return gradient
 
 
-def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., tuple[Any, ...]]]:
+def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """Return ``f(*primals)`` and the function that pulls a cotangent back through it.
 
-    The second maps a cotangent of the output's shape to a tuple with one cotangent
-    per primal.
+    The second maps a cotangent of the output's tree and shapes to a tuple with one
+    cotangent per primal.  With ``has_aux`` ``f`` returns ``(output, aux)``, and ``aux``
+    comes third.
 
     >>> import numpy as np, tinygrad_res as tg
     >>> y, back = tg.vjp(lambda a, b: a * b, np.array([2.0]), np.array([3.0]))
     >>> back(np.array([1.0]))
     (array([3.]), array([2.]))
     """
-    call = _call("vjp", f, primals, range(len(primals)), {})
+    _expect_function("vjp", f)
+    call = _call("vjp", f, primals, range(len(primals)), {}, has_aux)
 
     def back(cotangent: Any) -> tuple[Any, ...]:
-        if isinstance(cotangent, Tensor) and cotangent.requires_grad and state.scope is not None:
-            return tuple(dataclasses.replace(call, recorded=True).pull(cotangent))
-        return tuple(call.pull(cotangent))
+        given = call.values("the cotangent", cotangent, call.exit)
+        asked = any(isinstance(c, Tensor) and c.requires_grad for c in given)
+        again = replace(call, recorded=True) if asked and state.scope is not None else call
+        return trees.unflatten(call.entry, again.pull(given))  # type: ignore[no-any-return]
 
-    return call.give(call.output), back
+    return (call.result(), back, call.beside()) if has_aux else (call.result(), back)
 
 
-def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+def jvp(
+    f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False
+) -> tuple[Any, ...]:
     """Return ``f(*primals)`` and its derivative along ``tangents``, in forward mode.
 
     Args:
-        f: takes tensors and returns a tensor.
+        f: takes tensors and returns tensors.
         primals: where to differentiate, a sequence of arguments.
-        tangents: the direction, one array of each primal's shape.
+        tangents: the direction, built as the primals are.
+        has_aux: ``f`` returns ``(output, aux)``, and ``aux`` comes third.
 
     >>> import tinygrad_res as tg
     >>> y, dy = tg.jvp(tg.exp, (0.0,), (2.0,))
     >>> float(dy)
     2.0
     """
+    _expect_function("jvp", f)
     if not all(isinstance(given, (tuple, list)) for given in (primals, tangents)):
         raise UsageError("jvp: primals and tangents must be tuples, such as (x,) and (dx,)")
     if len(primals) != len(tangents):
         raise UsageError(f"jvp: {len(primals)} primals, but {len(tangents)} tangents")
-    call = _call("jvp", f, primals, range(len(primals)), {}, tangents)
-    moving: dict[Node, Any] = {}
-    for x, t in zip(call.inputs, tangents, strict=True):
+    call = _call("jvp", f, primals, range(len(primals)), {}, has_aux, tangents)
+    moving: dict[Any, Any] = {}
+    for x, t in zip(call.inputs, call.values("the tangents", tuple(tangents), call.entry)):
         xp = backend.namespace(x._array)
         direction = _vector("jvp: the tangent of a primal", t, xp, x.shape, x.dtype)
-        moving[x._node] = direction if call.recorded else raw(direction)  # type: ignore[index]
+        moving[x._node] = direction if call.recorded else raw(direction)
     with recording():
-        arrived = push(moving, call.order)
-    node = call.output._node
-    out = call.give(call.output)
-    if node not in arrived:
-        return out, call.give(_zeros(call.output, call.recorded))
-    return out, call.give(arrived[node])
+        arrived: dict[Any, Any] = push(moving, call.order)
+    pushed = trees.unflatten(
+        call.exit,
+        [
+            call.give(arrived[y._node] if y._node in arrived else _zeros(y, call.recorded))
+            for y in call.outputs
+        ],
+    )
+    return (call.result(), pushed, call.beside()) if has_aux else (call.result(), pushed)
 
 
-def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
+def jacobian(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
     """Return the function that computes the Jacobian of ``f``.
 
-    The result has the output's shape followed by the argument's shape.  It takes one
-    backward sweep per output element.
+    The result has the output's shape followed by the argument's shape.  Where these are
+    trees, it is the output's tree of the argument's trees.  It takes one backward sweep per
+    output element.  With ``has_aux`` it returns ``(jacobian, aux)``.
 
     >>> import numpy as np, tinygrad_res as tg
     >>> tg.jacobian(lambda x: x * x)(np.array([1.0, 2.0]))
     array([[2., 0.],
            [0., 4.]])
     """
-
-    if not isinstance(argnums, int):
-        raise UsageError(f"jacobian: argnums must be one int, not {argnums!r}: call it for each")
+    _expect_function("jacobian", f)
 
     def evaluate(*args: Any, **kwargs: Any) -> Any:
-        call = _call("jacobian", f, args, (argnums,), kwargs)
-        shape, size = call.output.shape, call.output.size
-        xp = backend.namespace(call.output._array)
-        rows = []
-        for j in range(size):
-            basis = xp.zeros(size, dtype=call.output.dtype)
-            basis[j] = 1
-            rows.append(call.pull(basis.reshape(shape))[0])
-        module = primitives if call.tensors else xp
-        full = shape + call.inputs[0].shape
-        return (
-            module.stack(rows).reshape(full)
-            if rows
-            else call.give(Tensor(xp.zeros(full, dtype=call.output.dtype)))
-        )
+        call = _call("jacobian", f, args, argnums, kwargs, has_aux)
+        blocks = [
+            trees.unflatten(call.entry, _block(call, number)) for number in range(len(call.outputs))
+        ]
+        found = trees.unflatten(call.exit, blocks)
+        return (found, call.beside()) if has_aux else found
 
     return evaluate
 
 
-def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
+def _block(call: _Call, number: int) -> list[Any]:
+    """Return the derivative of one output by each input, a sweep per output element."""
+    y = call.outputs[number]
+    xp = backend.namespace(y._array)
+    cotangents = [_zeros(other, False) for other in call.outputs]
+    rows: list[list[Any]] = []
+    for j in range(y.size):
+        basis = xp.zeros(y.size, dtype=y.dtype)
+        basis[j] = 1
+        cotangents[number] = basis.reshape(y.shape)
+        rows.append(call.pull(cotangents))
+    module = primitives if call.tensors else xp
+    return [
+        module.stack(column).reshape(y.shape + x.shape)
+        if column
+        else call.give(Tensor(xp.zeros(y.shape + x.shape, dtype=y.dtype)))
+        for x, column in zip(call.inputs, zip(*rows) if rows else [()] * len(call.inputs))
+    ]
+
+
+def hessian(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
     """Return the function that computes the Hessian of the scalar function ``f``.
+
+    A tree of arguments gives a tree of trees.  With ``has_aux`` it returns
+    ``(hessian, aux)``.
 
     >>> import numpy as np, tinygrad_res as tg
     >>> tg.hessian(lambda x: (x * x * x).sum())(np.array([1.0, 2.0]))
     array([[ 6.,  0.],
            [ 0., 12.]])
     """
-    return jacobian(grad(f, argnums), argnums)
+    return jacobian(grad(f, argnums, has_aux), argnums, has_aux)
 
 
-def hvp(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
+def hvp(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """Return ``(*args, v) -> H v``, the Hessian of the scalar ``f`` times a vector.
 
     Forward mode over reverse mode: about twice the time of a gradient, whatever the
-    size of the Hessian.
+    size of the Hessian.  The vector is built as the argument is; for a tuple of argnums it
+    is a tuple.
 
     >>> import numpy as np, tinygrad_res as tg
     >>> tg.hvp(lambda x: (x * x * x).sum())(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     array([ 6., 12.])
     """
+    _expect_function("hvp", f)
 
     def evaluate(*args: Any, **kwargs: Any) -> Any:
         *rest, v = args or (None,)
-        if not -len(rest) <= argnums < len(rest):
-            raise UsageError(
-                f"hvp: argnums {argnums}, but there are {len(rest)} arguments before the vector"
-            )
+        chosen = _pick("hvp", rest, argnums, " before the vector")
 
-        def gradient(x: Any) -> Any:
+        def gradient(moved: Any) -> Any:
             given = list(rest)
-            given[argnums] = x
+            for i, x in [(argnums, moved)] if isinstance(argnums, int) else zip(argnums, moved):
+                given[i] = x
             return grad(f, argnums)(*given, **kwargs)
 
-        return jvp(gradient, (rest[argnums],), (v,))[1]
+        return jvp(gradient, (chosen,), (v,))[1]
 
     return evaluate
 
