@@ -33,6 +33,8 @@ import numpy as np
 from .errors import ShapeError
 from .families import Contraction, General, Pointwise, Reduction, Structural
 from .hotpath import Binary, Product, Unary
+from .primitive import Primitive
+from .record import Leaf, state
 from .tensor import Tensor, shape_of
 
 Rule = Callable[..., Any]
@@ -65,14 +67,37 @@ def pointwise(
     """
     plain = isinstance(run, np.ufunc) or not _takes_params(run, len(partials))
     kind = {1: Unary, 2: Binary}.get(len(partials), Pointwise) if plain else Pointwise
-    made = kind(name or run.__name__, run, partials, grading)
-    made.__doc__ = f"Return {doc}, element by element."
-    return made
+    primitive = kind(name or run.__name__, run, partials, grading)
+    return _published(primitive, primitive.operation(), f"Return {doc}, element by element.")
 
 
 def activation(run: Any, partial: Any, name: str = "", doc: str = "") -> Operation:
     """Define a nonlinearity: a pointwise primitive that paths count as an activation."""
     return pointwise(run, partial, name=name, doc=doc, grading="activation")
+
+
+def constant(run: Any, name: str = "", doc: str = "") -> Operation:
+    """Define a piecewise constant function: its derivative is zero wherever it exists.
+
+    Its result is a constant that remembers where it comes from.  Arguments as for ``pointwise``.
+    """
+    primitive = Pointwise(name or run.__name__, run, [])
+
+    def operation(*operands: Any, **params: Any) -> Tensor:
+        out = primitive(
+            *[Tensor(x._array) if isinstance(x, Tensor) else x for x in operands], **params
+        )
+        return end_record(out, primitive.name, operands)
+
+    return _published(primitive, operation, f"Return {doc}; no gradient flows through.")
+
+
+def end_record(out: Tensor, origin: str, operands: Sequence[Any]) -> Tensor:
+    """Let the constant ``out`` say which operation a record of ``operands`` ended at."""
+    if state.scope is not None and any(isinstance(x, Tensor) and x.requires_grad for x in operands):
+        out._node = leaf = Leaf(out, out._array, False, False)
+        leaf.origin = origin
+    return out
 
 
 def reduction(run: Any, coefficient: Any, name: str = "", doc: str = "") -> Operation:
@@ -90,16 +115,20 @@ def reduction(run: Any, coefficient: Any, name: str = "", doc: str = "") -> Oper
     if isinstance(run, str):
         name, kernel = name or run, lambda xp, x, **params: getattr(xp, run)(x, **params)
     primitive = Reduction(name, kernel, [coefficient])
+    given = [] if isinstance(run, str) else list(inspect.signature(run).parameters.values())[4:]
+    extra = [p.replace(kind=p.KEYWORD_ONLY) for p in given]
 
     def reduce(x: Any, axis: Any = None, keepdims: bool = False, **params: Any) -> Tensor:
         return primitive(x, axis=axes(name, x, axis), keepdims=keepdims, **params)
 
-    reduce.__name__, reduce.apply = name, primitive.apply  # type: ignore[attr-defined]
-    reduce.__doc__ = (
+    own = list(inspect.signature(reduce).parameters.values())[:3]
+    reduce.__signature__ = inspect.Signature(own + extra)  # type: ignore[attr-defined]
+    return _published(
+        primitive,
+        reduce,
         f"Return {doc} over ``axis``: an axis, a tuple of axes, or ``None`` for all of them.\n\n"
-        "``keepdims`` keeps the reduced axes, at length 1."
+        "``keepdims`` keeps the reduced axes, at length 1.",
     )
-    return cast(Operation, reduce)
 
 
 def structural(
@@ -114,9 +143,8 @@ def structural(
         name, doc: as for ``pointwise``.
         linear: params that make ``run`` linear where it is affine, such as a fill of 0.
     """
-    made = Structural(name or run.__name__, run, [transpose], linear=linear)
-    made.__doc__ = f"Return {doc}."
-    return made
+    primitive = Structural(name or run.__name__, run, [transpose], linear=linear)
+    return _published(primitive, primitive.operation(), f"Return {doc}.")
 
 
 def contraction(
@@ -135,9 +163,8 @@ def contraction(
         mend: given the operands of a call that failed, says what is wrong and the mend.
     """
     kind = Contraction if _takes_params(run, 2) else Product
-    made = kind(name or run.__name__, run, [first, second], mend=mend)
-    made.__doc__ = f"Return {doc}."
-    return made
+    primitive = kind(name or run.__name__, run, [first, second], mend=mend)
+    return _published(primitive, primitive.operation(), f"Return {doc}.")
 
 
 def general(run: Any, vjp: Rule, name: str = "", doc: str = "") -> Operation:
@@ -149,9 +176,16 @@ def general(run: Any, vjp: Rule, name: str = "", doc: str = "") -> Operation:
             cotangent for each number of an operand in ``wanted``.
         name, doc: as for ``pointwise``.
     """
-    made = General(name or run.__name__, run, [vjp])
-    made.__doc__ = f"Return {doc}."
-    return made
+    primitive = General(name or run.__name__, run, [vjp])
+    return _published(primitive, primitive.operation(), f"Return {doc}.")
+
+
+def _published(primitive: Primitive, function: Any, doc: str) -> Operation:
+    """Make the function that users call speak for its primitive."""
+    function.__name__ = function.__qualname__ = primitive.name
+    function.__doc__ = doc
+    function.apply = primitive.apply
+    return cast(Operation, function)
 
 
 def _takes_params(run: Any, operands: int) -> bool:

@@ -62,10 +62,10 @@ class Pointwise(Primitive):
     family = "pointwise"
     numbers = NUMBERS
 
-    def _kernel(self, kind: type) -> Rule:
+    def _kernel(self, xp: Any) -> Rule:
         if isinstance(self._run, np.ufunc):
-            return getattr(backend.modules[kind], self._run.__name__)  # type: ignore[no-any-return]
-        return super()._kernel(kind)
+            return getattr(xp, self._run.__name__)  # type: ignore[no-any-return]
+        return super()._kernel(xp)
 
     def vjp(self, node: Node, cotangent: Any, wanted: Sequence[int]) -> Sequence[Any]:
         """Return cotangent * partial for each operand, summed over the axes it was stretched along."""

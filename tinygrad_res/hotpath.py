@@ -1,14 +1,14 @@
-"""The hot path: primitives of one or two operands without params, written out.
+"""The hot path: operations of one or two operands without params, written out.
 
 Small work is all overhead: a recorded multiplication of eight numbers takes under a
-microsecond, of which NumPy's own call is a fifth.  These classes do what ``Primitive`` and
-``Pointwise`` do in general, for the calls that make up most of a computation, without a
-loop or a dictionary.  What they do not handle, errors included, goes the general way.
+microsecond, of which NumPy's own call is a fifth.  These functions do what ``Primitive``
+and ``Pointwise`` do in general, for the calls that make up most of a computation, without
+a loop or a dictionary.  What they do not handle, errors included, goes the general way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import backend
@@ -18,36 +18,39 @@ from .record import Node, state
 from .tensor import Tensor
 
 _NO_PARAMS: dict[str, Any] = {}
+_UNUSUAL = (*FAILURES, KeyError)  # a failure to explain, or the first array of its type
 
 
 class Unary(Pointwise):
     """A pointwise primitive of one operand."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def operation(self) -> Callable[..., Tensor]:
+        """Return the function that runs it and records a node."""
+        kernels, modules, general = self.kernels, backend.modules, self.__call__
         uses = self.uses(0)
-        self._keeps = 0 in uses, 1 in uses
+        keep_out, keep_x = 0 in uses, 1 in uses
 
-    def __call__(self, x: Any) -> Tensor:
-        scope = state.scope
-        if scope is None or not isinstance(x, Tensor):
-            return super().__call__(x)
-        node = x._node
-        if node is None or not node.requires_grad:
-            return super().__call__(x)
-        array = x._array
-        kind = type(array)
-        try:
-            out = self._kernels[kind](array)
-        except FAILURES:
-            return super().__call__(x)
-        if type(out) is not kind:
-            out = backend.modules[kind].asarray(out)
-        keep_out, keep_x = self._keeps
-        kept = (out if keep_out else None, array if keep_x else None)
-        return Tensor(
-            out, Node(self, (node,), kept, _NO_PARAMS, out.shape, out.dtype, scope, (0,), True)
-        )
+        def operation(x: Any) -> Tensor:
+            scope = state.scope
+            if scope is None or not isinstance(x, Tensor):
+                return general(x)
+            node = x._node
+            if node is None or not node.requires_grad:
+                return general(x)
+            array = x._array
+            kind = type(array)
+            try:
+                out = kernels[kind](array)
+            except _UNUSUAL:
+                return general(x)
+            if type(out) is not kind:
+                out = modules[kind].asarray(out)
+            kept = (out if keep_out else None, array if keep_x else None)
+            return Tensor(
+                out, Node(self, (node,), kept, _NO_PARAMS, out.shape, out.dtype, scope, (0,), True)
+            )
+
+        return operation
 
     def vjp(self, node: Node, cotangent: Any, wanted: Sequence[int]) -> Sequence[Any]:
         """Return cotangent * partial."""
@@ -59,45 +62,50 @@ class Unary(Pointwise):
         return (cotangent * rule(backend.modules[kind], out, x),)
 
 
-class TwoOperands(Primitive):
-    """Recording for two operands."""
+def of_two(self: Primitive) -> Callable[..., Tensor]:
+    """Return the function that runs a primitive of two operands and records a node."""
+    kernels, modules, general = self.kernels, backend.modules, self.__call__
+    first, second = self.uses(0), self.uses(1)
+    by_first, by_second = _plan(first, (0,)), _plan(second, (1,))
+    by_both = _plan(first | second, (0, 1))
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        first, second = self.uses(0), self.uses(1)
-        self._first = (0 in first, 1 in first, 2 in first, (0,))
-        self._second = (0 in second, 1 in second, 2 in second, (1,))
-        both = first | second
-        self._both = (0 in both, 1 in both, 2 in both, (0, 1))
-
-    def __call__(self, x: Any, y: Any) -> Tensor:
+    def operation(x: Any, y: Any) -> Tensor:
         scope = state.scope
         if scope is None or not (isinstance(x, Tensor) and isinstance(y, Tensor)):
-            return super().__call__(x, y)
+            return general(x, y)
         p, q = x._node, y._node
         if p is not None and p.requires_grad:
-            plan = self._both if q is not None and q.requires_grad else self._first
+            plan = by_both if q is not None and q.requires_grad else by_first
         elif q is not None and q.requires_grad:
-            plan = self._second
+            plan = by_second
         else:
-            return super().__call__(x, y)
+            return general(x, y)
         a, b = x._array, y._array
         kind = type(a)
         try:
-            out = self._kernels[kind](a, b)
-        except FAILURES:
-            return super().__call__(x, y)
+            out = kernels[kind](a, b)
+        except _UNUSUAL:
+            return general(x, y)
         if type(out) is not kind:
-            out = backend.modules[kind].asarray(out)
+            out = modules[kind].asarray(out)
         keep_out, keep_a, keep_b, wanted = plan
         kept = (out if keep_out else None, a if keep_a else None, b if keep_b else None)
         return Tensor(
             out, Node(self, (p, q), kept, _NO_PARAMS, out.shape, out.dtype, scope, wanted, True)
         )
 
+    return operation
 
-class Binary(TwoOperands, Pointwise):
+
+def _plan(used: set[int], wanted: tuple[int, ...]) -> tuple[bool, bool, bool, tuple[int, ...]]:
+    """Say whether to keep the output and each operand, for the rules of the wanted ones."""
+    return 0 in used, 1 in used, 2 in used, wanted
+
+
+class Binary(Pointwise):
     """A pointwise primitive of two operands."""
+
+    operation = of_two
 
     def vjp(self, node: Node, cotangent: Any, wanted: Sequence[int]) -> Sequence[Any]:
         """Return cotangent * partial for each operand, as ``Pointwise`` does."""
@@ -116,5 +124,7 @@ class Binary(TwoOperands, Pointwise):
         return found
 
 
-class Product(TwoOperands, Contraction):
-    """A contraction."""
+class Product(Contraction):
+    """A contraction without params."""
+
+    operation = of_two

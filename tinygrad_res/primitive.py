@@ -69,11 +69,15 @@ class Primitive:
         self.grading = grading
         self.rules = tuple(rules)
         self._run = run
-        self._kernels = _OnDemand[type, Rule](self._kernel)
+        self.kernels: dict[type, Rule] = {}
         self._savers = _OnDemand[tuple[int, int], Any](self._saver)
 
     def __repr__(self) -> str:
         return self.name
+
+    def operation(self) -> Callable[..., Tensor]:
+        """Return the function that users call; a family's hot cases have a faster one."""
+        return lambda *operands, **params: self(*operands, **params)
 
     def __call__(self, *args: Any, **params: Any) -> Tensor:
         arrays: list[Any] = []
@@ -99,7 +103,7 @@ class Primitive:
             parents.append(node)
             bit <<= 1
         try:
-            out = self._kernels[kind](*arrays, **params)
+            out = self.kernel(kind)(*arrays, **params)
         except FAILURES as error:
             raise self._explain(error, args, arrays) from error
         if type(out) is not kind and not backend.is_array(out):
@@ -114,9 +118,15 @@ class Primitive:
         )  # fmt: skip
         return Tensor(out, node)
 
-    def _kernel(self, kind: type) -> Rule:
+    def kernel(self, kind: type) -> Rule:
         """Return what to run on arrays of type ``kind``."""
-        return partial(self._run, backend.modules[kind])
+        found = self.kernels.get(kind)
+        if found is None:
+            found = self.kernels[kind] = self._kernel(backend.modules[kind])
+        return found
+
+    def _kernel(self, xp: Any) -> Rule:
+        return partial(self._run, xp)
 
     def _saver(self, key: tuple[int, int]) -> tuple[Callable[[Any], tuple[Any, ...]], Any]:
         """Return what picks, from (None, out, *arrays), the arrays that the wanted rules use.
@@ -133,7 +143,7 @@ class Primitive:
         """Run on tensors (recorded) or on raw arrays (not recorded)."""
         if any(isinstance(o, Tensor) for o in operands):
             return self(*operands, **params)
-        return self._kernels[type(operands[0])](*operands, **params)
+        return self.kernel(type(operands[0]))(*operands, **params)
 
     def uses(self, i: int) -> set[int]:
         """Return which of (0: the output, 1.. : the operands) the rule of operand ``i`` reads."""
