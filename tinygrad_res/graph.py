@@ -238,13 +238,13 @@ class Graph:
         scaling = isinstance(record.primitive, General) or node.op in ("multiply", "divide")
         inside = record.scope.branches()
         for position, parent in enumerate(record.parents):
-            if parent is None:
+            if parent not in self._number:
                 continue
             target = self.nodes[self._number[parent]]
             weighted = parent in data and any(
                 self.nodes[self._number[other]].weight_valued
                 for k, other in enumerate(record.parents)
-                if k != position and other is not None
+                if k != position and other in self._number
             )
             entered = [s for s in parent.scope.branches() if s not in inside]
             edges.append(
@@ -322,15 +322,21 @@ def _title(value: Any) -> str:
 
 
 def _records(output: Tensor) -> list[Node]:
-    """Return every node that ``output`` was computed from, in the order of recording."""
+    """Return every node that ``output`` was computed from, in the order of recording.
+
+    Constants without a name are left out: they are plain arrays.
+    """
     start = output._node
     assert start is not None
     found, stack = {start}, [start]
     while stack:
         for parent in stack.pop().parents:
-            if parent is not None and parent not in found:
-                found.add(parent)
-                stack.append(parent)
+            if parent is None or parent in found:
+                continue
+            if isinstance(parent, Leaf) and parent.is_constant and parent.name is None:
+                continue
+            found.add(parent)
+            stack.append(parent)
     return sorted(found, key=lambda record: record.index)
 
 

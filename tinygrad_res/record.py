@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 if TYPE_CHECKING:
     from .primitive import Primitive
     from .tensor import Tensor
-
-_clock = itertools.count().__next__
 
 
 class Scope:
@@ -68,52 +67,38 @@ class _State(threading.local):
 state = _State()
 
 
+@dataclass(slots=True, eq=False, repr=False, weakref_slot=True)
 class Node:
     """One recorded operation.  Compared and hashed by identity.
 
     ``parents[i]`` made operand ``i``; it is ``None`` for a constant.  ``wanted`` are the
     operands that require a gradient, and ``saved`` is (output, *operands) with ``None``
-    in place of what their rules do not use.
+    in place of what their rules do not use.  ``hooks`` see its gradient pass.
     """
 
-    __slots__ = (
-        "__weakref__", "dtype", "index", "name", "params", "parents",
-        "primitive", "requires_grad", "saved", "scope", "shape", "wanted",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        primitive: Primitive | None,
-        parents: tuple[Node | None, ...],
-        saved: tuple[Any, ...],
-        params: dict[str, Any],
-        shape: tuple[int, ...],
-        dtype: Any,
-        scope: Scope,
-        wanted: tuple[int, ...],
-        requires_grad: bool,
-    ) -> None:
-        self.primitive = primitive
-        self.parents = parents
-        self.saved = saved
-        self.params = params
-        self.shape = shape
-        self.dtype = dtype
-        self.scope = scope
-        self.wanted = wanted
-        self.requires_grad = requires_grad
-        self.index = _clock()
-        self.name: str | None = None
+    primitive: Primitive | None
+    parents: tuple[Node | None, ...]
+    saved: tuple[Any, ...]
+    params: dict[str, Any]
+    shape: tuple[int, ...]
+    dtype: Any
+    scope: Scope
+    wanted: tuple[int, ...]
+    requires_grad: bool
+    index: int = field(default_factory=itertools.count().__next__)
+    name: str | None = None
+    hooks: tuple[Hook, ...] = ()
 
 
 class Leaf(Node):
     """The node of a tensor that no operation made.
 
     ``owner`` is a weak reference to that tensor: the backward pass reaches it to
-    leave the gradient there, without keeping it alive.
+    leave the gradient there, without keeping it alive.  ``origin`` is the operation that
+    a record ends at, such as ``floor``, whose result carries no gradient.
     """
 
-    __slots__ = ("is_parameter", "owner")
+    __slots__ = ("is_parameter", "origin", "owner")
 
     def __init__(self, owner: Tensor, array: Any, requires_grad: bool, is_parameter: bool) -> None:
         super().__init__(
@@ -121,11 +106,28 @@ class Leaf(Node):
         )
         self.owner = ref(owner)
         self.is_parameter = is_parameter
+        self.origin = ""
 
     @property
     def is_constant(self) -> bool:
         """Whether it is no more than a named array."""
         return not (self.is_parameter or self.requires_grad)
+
+
+class Hook:
+    """A function called with the gradient of a node; see ``Tensor.register_hook``."""
+
+    __slots__ = ("_node", "call")
+
+    def __init__(self, node: Node, call: Callable[[Tensor], Any]) -> None:
+        self._node, self.call = ref(node), call
+        node.hooks = (*node.hooks, self)
+
+    def remove(self) -> None:
+        """Call it no more."""
+        node = self._node()
+        if node is not None:
+            node.hooks = tuple(hook for hook in node.hooks if hook is not self)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from operator import attrgetter
 from typing import Any
 
 from . import backend
+from .errors import ShapeError
 from .record import Node, recording
 from .tensor import Tensor, raw, tensor
 
@@ -60,6 +61,8 @@ def pull(
     kept = frozenset(() if targets is None else targets)
     live = None if targets is None else leading_to(order, kept)
     for node in order:
+        if node.hooks and node in arriving:
+            arriving[node] = _hooked(node, arriving[node])
         parents, wanted = node.parents, node.wanted
         if live is not None:
             wanted = tuple([i for i in wanted if parents[i] in live])
@@ -80,6 +83,22 @@ def pull(
                 g = arriving[parent] + g
             arriving[parent] = g
     return arriving | arrived
+
+
+def _hooked(node: Node, cotangent: Any) -> Any:
+    """Return a node's complete cotangent after its hooks have seen it."""
+    for hook in node.hooks:
+        before = cotangent if isinstance(cotangent, Tensor) else Tensor(cotangent)
+        after = hook.call(before)
+        if after is not None:
+            after = after if isinstance(after, Tensor) else tensor(after)
+            if after.shape != node.shape:
+                raise ShapeError(
+                    f"register_hook: the gradient has shape {node.shape}, and the hook returned "
+                    f"shape {after.shape}: they must be equal"
+                )
+            cotangent = after if isinstance(cotangent, Tensor) else after._array
+    return cotangent
 
 
 def push(tangents: dict[Node, Any], order: Sequence[Node]) -> dict[Node, Any]:

@@ -6,23 +6,42 @@ that was made from them stays true.  ``tensor.data`` is a read-only view; assign
 a new array to ``leaf.data`` (as an optimiser does) replaces the value for later
 computations and leaves earlier records as they were.
 
-The operators and methods below name a primitive each; what they compute and how it
-is differentiated stands in the table, ``tinygrad_res.primitives``.
+Operators and methods such as ``x + y`` and ``x.sum()`` are those of
+``tinygrad_res.operators``; what NumPy's own functions do with a tensor is said in
+``tinygrad_res.protocols``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import ref
 
 import numpy as np
 
 from . import backend
-from .errors import ConversionError, DtypeError, GradientError, ShapeError, UsageError
-from .record import Leaf, Node
+from .errors import DtypeError, GradientError, ShapeError, UsageError
+from .operators import Operators
+from .protocols import Protocols
+from .record import Hook, Leaf, Node
+
+# Names that people look for on a tensor, and what to write.
+_ELSEWHERE = {
+    "detach": "use tg.stop_gradient(x)",
+    "clone": "a tensor is a value; copy.copy(leaf) makes a leaf of its own",
+    "cuda": "use x.to('cuda')",
+    "cpu": "use x.to('cpu')",
+    "view": "use x.reshape(shape)",
+    "permute": "use x.transpose(axes)",
+    "unsqueeze": "use tg.expand_dims(x, axis)",
+    "zero_grad": "use x.grad = None",
+    "requires_grad_": "use x.requires_grad = True",
+    "tolist": "use x.numpy().tolist()",
+    "sort": "use tg.sort(x, axis)",
+}
 
 
-class Tensor:
+class Tensor(Operators, Protocols):
     """An array that records what is done with it.  Make one with ``tg.tensor``."""
 
     __slots__ = ("__weakref__", "_array", "_grad", "_node")
@@ -36,10 +55,11 @@ class Tensor:
 
     @property
     def data(self) -> Any:
-        """The values as a read-only array of the tensor's device.  Assign to replace them."""
+        """The values, read-only: a view, on a GPU a copy.  Assign to a leaf to replace them."""
+        if not isinstance(self._array, np.ndarray):  # which CuPy cannot lock
+            return self._array.copy()
         view = self._array.view()
-        if type(view) is np.ndarray:
-            view.flags.writeable = False
+        view.flags.writeable = False
         return view
 
     @data.setter
@@ -61,7 +81,7 @@ class Tensor:
     def grad(self) -> Tensor | None:
         """The gradient that ``backward`` accumulated here; ``None`` before that.
 
-        Only leaves that require a gradient get one.
+        Leaves that require a gradient get one, others after ``retain_grad()``.
         """
         return self._grad
 
@@ -89,8 +109,20 @@ class Tensor:
 
     @property
     def requires_grad(self) -> bool:
-        """Whether derivatives with respect to this tensor are recorded."""
+        """Whether derivatives by this tensor are recorded.  It can be assigned to a leaf."""
         return self._node is not None and self._node.requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        node = self._node
+        if node is not None and not isinstance(node, Leaf):
+            raise GradientError(
+                f"requires_grad: this tensor was computed by {node.primitive}, and its record says "
+                "what it depends on: tg.stop_gradient(x) gives its values without the record"
+            )
+        _carries_gradient("requires_grad", self.dtype, wanted)
+        self._node = Leaf(self, self._array, wanted, isinstance(self, Parameter))
+        self._node.name = None if node is None else node.name
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -177,162 +209,50 @@ class Tensor:
         """
         autodiff.backward(self, cotangent, create_graph)
 
-    # Arithmetic
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> Hook:
+        """Call ``hook(gradient)`` in every backward sweep that computes this tensor's gradient.
 
-    def __add__(self, other: Any) -> Tensor:
-        return _add(self, other)
+        The gradient is complete by then.  What the hook returns, a tensor or an array of the
+        same shape, takes its place; ``None`` leaves it.
 
-    def __radd__(self, other: Any) -> Tensor:
-        return _add(other, self)
+        Returns:
+            A handle whose ``remove()`` ends this.
 
-    def __sub__(self, other: Any) -> Tensor:
-        return _subtract(self, other)
+        Raises:
+            GradientError: the tensor requires no gradient.
 
-    def __rsub__(self, other: Any) -> Tensor:
-        return _subtract(other, self)
-
-    def __mul__(self, other: Any) -> Tensor:
-        return _multiply(self, other)
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return _multiply(other, self)
-
-    def __truediv__(self, other: Any) -> Tensor:
-        return _divide(self, other)
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return _divide(other, self)
-
-    def __pow__(self, other: Any) -> Tensor:
-        return ops.pow(self, other)
-
-    def __rpow__(self, other: Any) -> Tensor:
-        return ops.pow(other, self)
-
-    def __matmul__(self, other: Any) -> Tensor:
-        return ops.matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return ops.matmul(other, self)
-
-    def __neg__(self) -> Tensor:
-        return ops.negative(self)
-
-    def __pos__(self) -> Tensor:
-        return self
-
-    def __abs__(self) -> Tensor:
-        return ops.abs(self)
-
-    # Comparisons: constants, since their derivative is zero wherever it exists
-
-    def __lt__(self, other: Any) -> Tensor:
-        return ops.less(self, other)
-
-    def __le__(self, other: Any) -> Tensor:
-        return ops.less_equal(self, other)
-
-    def __gt__(self, other: Any) -> Tensor:
-        return ops.greater(self, other)
-
-    def __ge__(self, other: Any) -> Tensor:
-        return ops.greater_equal(self, other)
-
-    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return NotImplemented if other is None else ops.equal(self, other)
-
-    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return NotImplemented if other is None else ops.not_equal(self, other)
-
-    __hash__ = object.__hash__
-
-    # Shape and reduction
-
-    def __getitem__(self, index: Any) -> Tensor:
-        return ops.getitem(self, index)
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        raise GradientError(
-            "a tensor's elements cannot be assigned, since records may rest on them: "
-            "build the new values with tg.where or tg.concat"
-        )
-
-    def __len__(self) -> int:
-        if not self.shape:
-            raise ShapeError("len: a tensor of shape () has no length")
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return (self[i] for i in range(len(self)))
-
-    def __bool__(self) -> bool:
-        return bool(self.item())
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    @property
-    def T(self) -> Tensor:  # noqa: N802 - the name that arrays have for it
-        """The tensor with its axes in reverse order."""
-        return ops.permute_dims(self)
-
-    def transpose(self, *axes: Any) -> Tensor:
-        """Return the tensor with its axes permuted; reversed where none are given."""
-        return ops.permute_dims(self, _flat(axes) or None)
-
-    def reshape(self, *shape: Any) -> Tensor:
-        """Return the same elements in another shape; one length may be -1."""
-        return ops.reshape(self, _flat(shape))
-
-    def astype(self, dtype: Any, copy: bool = True) -> Tensor:
-        """Return the values in another dtype; ``copy`` is of no consequence here."""
-        return ops.astype(self, dtype)
-
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        """Return the sum over ``axis`` (an axis, a tuple, or ``None`` for all)."""
-        return ops.sum(self, axis, keepdims)
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        """Return the mean over ``axis`` (an axis, a tuple, or ``None`` for all)."""
-        return ops.mean(self, axis, keepdims)
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        """Return the maximum over ``axis``; ties share its gradient equally."""
-        return ops.max(self, axis, keepdims)
-
-    # NumPy's protocols: record, or refuse; never drop the record
-
-    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
-        raise ConversionError(
-            "np.asarray(tensor) would drop the record silently: "
-            "use tensor.numpy() for the values, or the tg function of the same name"
-        )
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Tensor:
-        function = _recorded(ufunc.__name__)
-        if method != "__call__" or function is None or kwargs:
-            call = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
-            options = f" with {', '.join(kwargs)}" if kwargs else ""
-            raise ConversionError(
-                f"np.{call}{options} cannot be recorded on a tensor: "
-                "use the functions of tinygrad_res, or tensor.numpy() for the values"
+        >>> import tinygrad_res as tg
+        >>> x = tg.tensor([1.0, 5.0], requires_grad=True)
+        >>> y = x * x
+        >>> handle = y.register_hook(lambda g: tg.clip(g, -1, 1))
+        >>> (3 * y).sum().backward()
+        >>> x.grad
+        tensor([ 2., 10.])
+        """
+        if not self.requires_grad:
+            raise GradientError(
+                "register_hook: this tensor requires no gradient, so none will ever pass: "
+                "make it with requires_grad=True"
             )
-        return function(*inputs)  # type: ignore[no-any-return]
+        return Hook(self._node, hook)  # type: ignore[arg-type]
 
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        ours = _recorded(function.__name__)
-        # What follows the second argument (out, dtype, ...) means something else here.
-        beyond = sorted(kwargs.keys() - _SHARED) or (args[2:] and function is not np.where)
-        if ours is None or beyond:
-            options = f" with {', '.join(beyond)}" if isinstance(beyond, list) and beyond else ""
-            raise ConversionError(
-                f"np.{function.__name__}{options} cannot be recorded on a tensor: "
-                "use the functions of tinygrad_res, or tensor.numpy() for the values"
-            )
-        return ours(*args, **kwargs)
+    def retain_grad(self) -> None:
+        """Let ``backward`` accumulate the gradient here, though it is no leaf."""
+        owner = ref(self)
+
+        def keep(g: Tensor) -> None:
+            tensor = owner()
+            if tensor is not None:
+                autodiff.accumulate(tensor, g)
+
+        if self.requires_grad and not isinstance(self._node, Leaf):
+            self.register_hook(keep)
+
+    if not TYPE_CHECKING:  # which would take it as leave for every name
+
+        def __getattr__(self, name):
+            mend = _ELSEWHERE.get(name, "see help(tg.Tensor)")
+            raise AttributeError(f"a tensor has no attribute {name!r}: {mend}")
 
 
 class Parameter(Tensor):
@@ -415,16 +335,20 @@ def _leaf(kind: type[_T], array: Any, requires_grad: bool, name: str | None, dty
     what = kind.__name__.lower()
     found = real_dtype(what, values.dtype)
     values = values.astype(found if dtype is None else real_dtype(what, dtype), copy=False)
-    if requires_grad and values.dtype.kind != "f":
-        raise DtypeError(
-            f"{what}: dtype {values.dtype} carries no gradient: "
-            f"pass floats (array.astype('float64')), or requires_grad=False"
-        )
+    _carries_gradient(what, values.dtype, requires_grad)
     made = kind(values)
     if requires_grad or name is not None or kind is Parameter:
         made._node = Leaf(made, values, requires_grad, kind is Parameter)
         made._node.name = _text(name)
     return made
+
+
+def _carries_gradient(what: str, dtype: Any, wanted: bool) -> None:
+    if wanted and dtype.kind != "f":
+        raise DtypeError(
+            f"{what}: dtype {dtype} carries no gradient: "
+            f"pass floats (array.astype('float64')), or requires_grad=False"
+        )
 
 
 def _text(name: str | None) -> str | None:
@@ -433,26 +357,9 @@ def _text(name: str | None) -> str | None:
     return name
 
 
-def _flat(axes: tuple[Any, ...]) -> tuple[int, ...]:
-    return tuple(axes[0]) if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
-
-
-def _recorded(name: str) -> Callable[..., Any] | None:
-    return ops.NUMPY_NAMES.get(name)
-
-
-# Arguments that NumPy's functions and ours share.
-_SHARED = {"axis", "axes", "keepdims", "shape"}
-
-# The operators name primitives and the primitives make tensors, so the two modules
-# know each other: the one circle in the engine, closed here, after Tensor exists.
-from . import autodiff  # noqa: E402
+# Operators name primitives and primitives make tensors: the one circle in the engine,
+# closed here, where Tensor exists.
+from . import autodiff, operators  # noqa: E402
 from . import primitives as ops  # noqa: E402
 
-# The operators of the hot path, bound: one step less than calling the primitive.
-_Operator = Callable[[Any, Any], Tensor]
-_table: Any = ops
-_add: _Operator = _table.add.__call__
-_subtract: _Operator = _table.subtract.__call__
-_multiply: _Operator = _table.multiply.__call__
-_divide: _Operator = _table.divide.__call__
+operators.bind(ops)
