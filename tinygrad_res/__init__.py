@@ -16,6 +16,7 @@ from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .graph import Graph, GraphEdge, GraphNode, graph
 from .paths import Path, Paths, paths
 from .primitives import *  # noqa: F403
+from .primitives import linalg
 from .record import no_grad, scope
 
 from . import data, nets, nn, optim  # isort: skip
@@ -24,7 +25,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Graph", "GraphEdge", "GraphNode", "Parameter", "Path", "Paths", "Tensor", "custom", "data", "grad", "graph",
-    "hessian", "hvp", "jacobian", "jvp", "nets", "nn", "no_grad", "optim", "parameter", "paths", "scope", "tensor",
+    "hessian", "hvp", "jacobian", "jvp", "linalg", "nets", "nn", "no_grad", "optim", "parameter", "paths", "scope", "tensor",
     "value_and_grad", "vjp",
 ]  # fmt: skip
 __all__ += primitives.__all__
