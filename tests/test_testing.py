@@ -13,10 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import standin
 
 import tinygrad_res as tg
+from tinygrad_res import backend
 from tinygrad_res.errors import GradientError, UsageError
 from tinygrad_res.testing import GradientCheckError, NotDifferentiableError, check_gradient
+from tinygrad_res.testing.diagnosis import diagnose
 from tinygrad_res.testing.differences import curvature, slope
 
 stop = tg.stop_gradient
@@ -73,6 +76,9 @@ class Layer(NamedTuple):
         (lambda x: x * x, [tg.tensor(X, requires_grad=True)]),
         (lambda x, k: tg.cross_entropy(x, k), [X, np.array([2, 0])]),
         (lambda x: tg.sum(x) * 0 + 1.0, [X]),
+        (lambda x: tg.sum(tg.softmax(x)), [X]),
+        (lambda x: tg.log(tg.sum(tg.softmax(x))), [X]),
+        (lambda x, y: tg.sum(x) + y[:0], [np.zeros((0, 3)), X]),
         (lambda x: x, [X]),
     ],
 )
@@ -214,6 +220,7 @@ def test_a_failure_is_an_assertion_error(error):
         (tg.sqrt, [1.0, 0.0], r"left slope nan"),
         (lambda x: tg.where(x > 0, x + 1.0, x), [0.0], r"the output\[0\]"),
         (lambda x: tg.relu(x) * x, [1.0, 0.0], r"the first derivative.*that by argument 0 \(x\)\[1\]"),
+        (lambda x: tg.where(x > 0, 1.0, -1.0) * tg.sqrt(tg.abs(x)), [0.0], "do not settle"),
         (tg.log, [-1.0], r"the output\[0\] is nan"),
     ],
 )  # fmt: skip
@@ -398,3 +405,52 @@ def test_importing_the_kit_imports_no_optional_package():
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert found.stdout.strip() == ""
+
+
+# Devices
+
+
+@pytest.mark.parametrize("device", ["standin", pytest.param("cupy", marks=pytest.mark.gpu)])
+def test_device_arrays_are_checked_where_they_are(device, monkeypatch):
+    if device == "standin":
+        monkeypatch.setitem(backend.modules, standin.Array, standin.module)
+        monkeypatch.setitem(sys.modules, "cupy", standin.module)
+        xp = standin.module
+    else:
+        xp = pytest.importorskip("cupy", reason="CuPy is not installed")
+    seen = set()
+
+    def f(x, w):
+        seen.add(x.device)
+        return tg.tanh(x @ w)
+
+    check_gradient(f, xp.asarray(X.astype(np.float32)), tg.tensor(xp.asarray(SQUARE)))
+    assert seen == {"cuda"}
+    with pytest.raises(GradientCheckError, match="got = -1"):
+        check_gradient(planted(tg.tanh, lambda x: -tg.tanh(x)), xp.asarray(X))
+
+
+# Diagnoses of plain numbers
+
+
+NUMBERS = np.array([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0]])
+CUBE = np.arange(1.0, 9.0).reshape(2, 2, 2) ** 2
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "what"),
+    [
+        (NUMBERS, np.inf * NUMBERS, "not-a-number or infinity"),
+        (NUMBERS, NUMBERS[::-1], "the elements run backwards along axis 0"),
+        (NUMBERS, np.array([[1.0, 2.0, 4.0], [8.0, -16.0, -32.0]]), "the sign is wrong at 2 of 6"),
+        (CUBE, np.transpose(CUBE, (0, 2, 1)), r"its axes in the order \(0, 2, 1\)"),
+        (NUMBERS, NUMBERS.ravel()[[1, 0, 2, 4, 5, 3]].reshape(2, 3), "elements are permuted"),
+    ],
+)
+def test_a_pattern_in_numbers_is_recognised(expected, got, what):
+    assert re.search(what, diagnose(expected, got))
+
+
+def test_no_pattern_is_made_up():
+    assert diagnose(NUMBERS, NUMBERS**2 + 1) is None
+    assert diagnose(np.array(2.0), np.array(6.0)) is None

@@ -25,6 +25,7 @@ CURVATURE_STEPS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
 COMPLEX_STEP = 1e-40
 KINK = 1e-4  # left and right slopes that differ by more than this share of their size
 NOISE = 1e3 * np.finfo(np.float64).eps  # relative error to expect of a function's values
+LEAST_NOISE = 4 * np.finfo(np.float64).eps  # where terms of size 1 cancel to nothing
 
 
 class NotDifferentiableError(GradientError):
@@ -110,7 +111,8 @@ def _jump(level: _Level) -> Any:
 def _floor(levels: list[_Level]) -> list[float]:
     """Return, for each step, the difference of slopes that rounding alone explains."""
     values = np.abs(levels[0].middle[np.isfinite(levels[0].middle)])
-    return [NOISE * float(values.max(initial=0.0)) / level.step for level in levels]
+    noise = NOISE * float(values.max(initial=0.0)) + LEAST_NOISE
+    return [noise / level.step for level in levels]
 
 
 def _settled(levels: list[_Level]) -> Slope:

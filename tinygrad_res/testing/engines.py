@@ -75,29 +75,28 @@ def _own() -> Engine:
 
     tg: Any = tinygrad_res  # its operations are exported by tables that type checkers cannot read
 
+    def device(like: Any) -> str:
+        on_the_host = isinstance(like, (np.ndarray, np.generic, float))
+        return "cpu" if on_the_host else str(tg.tensor(like).device)
+
     def array(values: Any, like: Any) -> Any:
         made = tg.Tensor(values) if np.iscomplexobj(values) else tg.tensor(values)
-        return made.to(_device(like))
+        return made.to(device(like))
 
     def alike(values: Any, like: Any) -> Any:
         if isinstance(like, float):
             return float(values)
-        made = tg.tensor(np.asarray(values, dtype=like.dtype)).to(_device(like))
+        made = tg.tensor(np.asarray(values, dtype=like.dtype)).to(device(like))
         return made if isinstance(like, tg.Tensor) else made.data
 
     def host(value: Any) -> Any:
-        return value.numpy() if isinstance(value, tg.Tensor) else _numpy(value)
+        on_the_host = isinstance(value, (np.ndarray, np.generic, float, int))
+        return np.asarray(value) if on_the_host else tg.tensor(value).numpy()
 
     def pack(parts: Sequence[Any]) -> Any:
         return parts[0] if len(parts) == 1 else tg.concat([tg.reshape(p, (-1,)) for p in parts])
 
     return Engine("tinygrad_res", array, alike, host, pack, tg.vjp, tg.jvp)
-
-
-def _device(like: Any) -> str:
-    """Return the device of a leaf; a NumPy array or a float lives on the CPU."""
-    device = getattr(like, "device", "cpu")
-    return device if isinstance(device, str) else "cuda"
 
 
 def _torch(vjp: Any, jvp: Any) -> Engine:

@@ -93,9 +93,15 @@ def refuse_kinks(found: Slope, where: str, output: Callable[[int], str]) -> None
     """
     if found.kink.any():
         k = int(np.argmax(found.kink))
+        left, right = found.left[k], found.right[k]
+        if np.isclose(left, right, rtol=0.05):
+            raise NotDifferentiableError(
+                f"not differentiable here: {where}: the differences of {output(k)} do not settle "
+                "as steps shrink. The slope is infinite, or computed in less than float64"
+            )
         raise NotDifferentiableError(
-            f"not differentiable here: {where}: {output(k)} has left slope {found.left[k]:.6g} "
-            f"and right slope {found.right[k]:.6g}. Check at another point"
+            f"not differentiable here: {where}: {output(k)} has left slope {left:.6g} "
+            f"and right slope {right:.6g}. Check at another point"
         )
 
 
