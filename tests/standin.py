@@ -14,10 +14,12 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
+import scipy.special
 
 transfers: list[str] = []
 
 FUNCTIONS = [
+    "abs",
     "absolute",
     "add",
     "all",
@@ -25,18 +27,36 @@ FUNCTIONS = [
     "amin",
     "any",
     "arange",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
     "argmax",
     "argmin",
     "argsort",
+    "argwhere",
+    "around",
+    "array_equal",
     "ascontiguousarray",
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
     "broadcast_to",
+    "cbrt",
     "ceil",
     "clip",
     "concatenate",
+    "copysign",
     "cos",
     "cosh",
+    "cross",
     "cumprod",
     "cumsum",
+    "degrees",
+    "diagonal",
     "divide",
     "dot",
     "einsum",
@@ -44,26 +64,42 @@ FUNCTIONS = [
     "empty_like",
     "equal",
     "exp",
+    "exp2",
     "expand_dims",
     "expm1",
     "eye",
+    "fabs",
     "flip",
     "floor",
+    "floor_divide",
+    "fmax",
+    "fmin",
+    "fmod",
     "full",
     "full_like",
     "greater",
     "greater_equal",
+    "heaviside",
+    "hypot",
+    "invert",
+    "isclose",
     "isfinite",
     "isinf",
     "isnan",
+    "left_shift",
     "less",
     "less_equal",
     "linspace",
     "log",
+    "log10",
     "log1p",
+    "log2",
+    "logaddexp",
+    "logaddexp2",
     "logical_and",
     "logical_not",
     "logical_or",
+    "logical_xor",
     "matmul",
     "max",
     "maximum",
@@ -72,6 +108,7 @@ FUNCTIONS = [
     "minimum",
     "moveaxis",
     "multiply",
+    "nan_to_num",
     "negative",
     "nonzero",
     "not_equal",
@@ -79,16 +116,26 @@ FUNCTIONS = [
     "ones_like",
     "outer",
     "pad",
+    "positive",
     "power",
     "prod",
+    "ptp",
+    "radians",
     "ravel",
     "reciprocal",
+    "remainder",
     "repeat",
     "reshape",
     "result_type",
+    "right_shift",
+    "rint",
     "roll",
+    "searchsorted",
+    "rot90",
     "sign",
+    "signbit",
     "sin",
+    "sinc",
     "sinh",
     "sort",
     "split",
@@ -110,6 +157,7 @@ FUNCTIONS = [
     "tril",
     "triu",
     "true_divide",
+    "trunc",
     "var",
     "where",
     "zeros",
@@ -286,6 +334,38 @@ def _asarray(value: Any, *args: Any, **kwargs: Any) -> Array:
 module = ModuleType("cupy")
 for _name in FUNCTIONS:
     setattr(module, _name, lifted(getattr(np, _name)))
+SPECIAL = ["erf", "erfc", "expit"]
+LINALG = [
+    "cholesky",
+    "det",
+    "eigh",
+    "eigvalsh",
+    "inv",
+    "lstsq",
+    "matrix_power",
+    "norm",
+    "pinv",
+    "qr",
+    "slogdet",
+    "solve",
+    "svd",
+    "tensorsolve",
+]
+
+
+def _as_in_cupy(name: str) -> Any:
+    """Return a function of linear algebra that gives plain tuples and does not broadcast."""
+    f = getattr(np.linalg, name)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if name == "solve" and args[0].shape[:-1] != args[1].shape[: args[0].ndim - 1]:
+            raise ValueError("b must have the batch dimensions of a")
+        out = f(*args, **kwargs)
+        return tuple(out) if isinstance(out, tuple) else out
+
+    return lifted(call)
+
+
 _view = lifted(np.lib.stride_tricks.sliding_window_view)
 vars(module).update(
     ndarray=Array,
@@ -293,6 +373,8 @@ vars(module).update(
     asarray=_asarray,
     newaxis=None,
     inf=np.inf,
+    linalg=SimpleNamespace(**{name: _as_in_cupy(name) for name in LINALG}),
     lib=SimpleNamespace(stride_tricks=SimpleNamespace(sliding_window_view=_view)),
     cuda=SimpleNamespace(runtime=SimpleNamespace(getDeviceCount=lambda: 1)),
 )
+special = SimpleNamespace(**{name: lifted(getattr(scipy.special, name)) for name in SPECIAL})
