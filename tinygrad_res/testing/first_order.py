@@ -64,4 +64,4 @@ def _agreement(probe: Probe, pulled: list[Any]) -> None:
     reverse = np.concatenate([np.ravel(g * t) for g, t in pairs])
     size = np.abs(forward).sum() + np.abs(reverse).sum()
     what = "reverse against forward, <cotangent, J tangent>"
-    equal(what, forward.sum(), reverse.sum(), 1e-10 * size + probe.noise)
+    equal(what, forward.sum(), reverse.sum(), 1e-10 * size + probe.noise + probe.atol)
