@@ -8,7 +8,8 @@ Each module has three tables:
 ``ON_THE_HOST``
     Keys of cases that bring arrays of the host into the call, which a device refuses.
 ``CONSTANT``
-    Names of operations whose results carry no gradient, where a module has such.
+    Operations whose results carry no gradient, where a module has such: by name a call
+    ``(xp, x)`` that NumPy understands too.
 """
 
 
@@ -17,9 +18,11 @@ def positive(f):
     return f, {"low": 0.3, "high": 2.3}
 
 
-from . import contractions, general, pointwise, reductions, structural  # noqa: E402
+from . import contractions, general, linalg, pointwise, reductions, structural  # noqa: E402
 
-MODULES = (pointwise, reductions, structural, contractions, general)
+MODULES = (pointwise, reductions, structural, contractions, general, linalg)
 CASES = {key: case for module in MODULES for key, case in module.CASES.items()}
 ON_THE_HOST = {key for module in MODULES for key in module.ON_THE_HOST}
-CONSTANT = {name for module in MODULES for name in getattr(module, "CONSTANT", ())}
+CONSTANT = {
+    name: call for module in MODULES for name, call in getattr(module, "CONSTANT", {}).items()
+}
