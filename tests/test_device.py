@@ -11,7 +11,7 @@ import numpy as np
 import oracles
 import pytest
 import standin
-from cases import CASES, ON_THE_HOST
+from cases import CASES, CONSTANT, ON_THE_HOST
 
 import tinygrad_res as tg
 from tinygrad_res import backend
@@ -24,6 +24,7 @@ def xp(request, monkeypatch):
     if request.param == "standin":
         monkeypatch.setitem(backend.modules, standin.Array, standin.module)
         monkeypatch.setitem(sys.modules, "cupy", standin.module)
+        monkeypatch.setitem(sys.modules, "cupyx.scipy.special", standin.special)
         standin.transfers.clear()
         return standin.module
     cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
@@ -118,6 +119,19 @@ def test_primitives_give_the_same_derivatives_without_a_transfer(xp, case):
     for here, there in zip(*found, strict=True):
         assert isinstance(there, xp.ndarray)
         np.testing.assert_allclose(there.get(), here, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(CONSTANT))
+def test_constants_stay_on_the_device(xp, name):
+    values = np.array([-1.0, 0.0, 2.0])
+
+    here, there = (CONSTANT[name](tg, tg.tensor(put(values))) for put in (np.asarray, xp.asarray))
+
+    assert_nothing_was_pulled_to_the_host()
+    pairs = zip(here, there, strict=True) if name == "nonzero" else [(here, there)]
+    for a, b in pairs:
+        assert b.device == "cuda"
+        np.testing.assert_array_equal(b.numpy(), a.numpy())
 
 
 @pytest.mark.parametrize("case", sorted(ON_THE_HOST))
