@@ -289,10 +289,10 @@ REFUSED = {
     "np.sum with dtype": lambda a, x: np.sum(x, dtype=np.float32),
     "np.sum with positional dtype": lambda a, x: np.sum(x, 0, np.float32),
     "np.max with out": lambda a, x: np.max(x, out=a[0]),
-    "np.sort": lambda a, x: np.sort(x),
-    "np.arctan": lambda a, x: np.arctan(x),
-    "np.pad": lambda a, x: np.pad(x, 1),
-    "np.linalg.norm": lambda a, x: np.linalg.norm(x),
+    "np.sort with kind": lambda a, x: np.sort(x, kind="heapsort"),
+    "np.spacing": lambda a, x: np.spacing(x),
+    "np.unwrap": lambda a, x: np.unwrap(x),
+    "np.linalg.lstsq": lambda a, x: np.linalg.lstsq(np.eye(2), x),
     "assignment into an array": lambda a, x: a.__setitem__(slice(None), x),
 }
 

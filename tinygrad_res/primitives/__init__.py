@@ -15,6 +15,7 @@ from .. import backend
 from ..tensor import Parameter, Tensor
 from . import (
     activations,
+    aliases,
     attentions,
     composed,
     constants,
@@ -25,7 +26,6 @@ from . import (
     general,
     indexing,
     joining,
-    linalg,
     pointwise,
     queries,
     reductions,
@@ -37,8 +37,9 @@ from . import (
     updating,
     windows,
 )
+from . import linalg as linalg
 from .activations import *  # noqa: F403
-from .aliases import ALIASES
+from .aliases import *  # noqa: F403
 from .attentions import *  # noqa: F403
 from .composed import *  # noqa: F403
 from .constants import *  # noqa: F403
@@ -56,8 +57,6 @@ from .reductions import *  # noqa: F403
 from .reordering import *  # noqa: F403
 from .softmaxes import *  # noqa: F403
 from .sorting import *  # noqa: F403
-
-# What tensors and sweeps use besides: x[...], x.to(...), an input's fresh node.
 from .structural import *  # noqa: F403
 from .structural import identity as identity
 from .structural import to_device as to_device
@@ -88,9 +87,7 @@ __all__ += composed.__all__
 __all__ += constants.__all__
 __all__ += queries.__all__
 
-globals().update({alias: globals()[name] for alias, name in ALIASES.items()})
-
 # What NumPy calls these functions, for arrays that meet tensors in NumPy's functions.
-NUMPY_NAMES = {name: globals()[name] for name in (*__all__, *ALIASES)}
+NUMPY_NAMES = {name: globals()[name] for name in (*__all__, *aliases.__all__)}
 
 backend.modules[Tensor] = backend.modules[Parameter] = sys.modules[__name__]
