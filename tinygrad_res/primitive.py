@@ -104,6 +104,8 @@ class Primitive:
             bit <<= 1
         try:
             out = self.kernel(kind)(*arrays, **params)
+        except Error:
+            raise
         except FAILURES as error:
             raise self._explain(error, args, arrays) from error
         if type(out) is not kind and not backend.is_array(out):
@@ -151,8 +153,6 @@ class Primitive:
 
     def _explain(self, error: Exception, args: Sequence[Any], arrays: Sequence[Any]) -> Error:
         """Say what went wrong in the words of this operation."""
-        if isinstance(error, Error):
-            return error
         kinds = {backend.device(a) for a in arrays if backend.is_array(a)}
         if len(kinds) > 1:
             return DeviceError(
