@@ -24,11 +24,8 @@ from tinygrad_res.paths import Path, Paths
 Kind = Literal["weight", "activation", "other"]
 
 MOST_LANES = 4
-_REARRANGING = frozenset(
-    {"permute_dims", "getitem", "scatter", "broadcast_to", "concat", "pad", "sliding_windows", "fold",
-     "sum"}
-)  # fmt: skip
-"""Operations that pass numbers on as they are, to other places."""
+_IN_PLACE = frozenset({"reshape", "identity", "to_device"})
+"""Structural operations that leave the numbers in their order."""
 MOST_LISTED = 10_000
 """Sets of up to this many paths are listed to find the edges that they take."""
 
@@ -287,8 +284,12 @@ def _moves(graph: Graph, edges: tuple[GraphEdge, ...]) -> bool:
         return False
     ends = graph.nodes[edges[0].source], graph.nodes[edges[-1].target]
     return ends[0].shape != ends[1].shape or any(
-        edge.is_identity and graph.nodes[edge.source].op in _REARRANGING for edge in edges
+        edge.is_identity and _rearranges(graph.nodes[edge.source].op, edge.family) for edge in edges
     )
+
+
+def _rearranges(op: str, family: str) -> bool:
+    return op == "sum" or (family == "structural" and op not in _IN_PLACE)
 
 
 def _step(read: _Reading, edge: GraphEdge) -> Step | None:
