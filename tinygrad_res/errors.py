@@ -30,6 +30,10 @@ class GradientError(Error, RuntimeError):
     """A derivative that was asked for and is not defined."""
 
 
+class NotDifferentiableError(GradientError):
+    """A function has a kink, a jump or an edge of its domain where it was to be checked."""
+
+
 class GraphError(Error, ValueError):
     """A question about a graph that the graph cannot answer."""
 

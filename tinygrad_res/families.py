@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 
 from . import backend, sweeps
-from .errors import Error, ShapeError
+from .errors import DtypeError, Error, ShapeError
 from .primitive import NUMBERS, Primitive, Rule, reads, revive, saved
 from .record import Node
 from .tensor import Tensor, raw
@@ -110,7 +110,8 @@ class Pointwise(Primitive):
                 f"{self}: shapes {listed} do not broadcast: lengths must be equal or 1, "
                 "counted from the last axis"
             )
-        return super()._explain(error, args, arrays)
+        explained = super()._explain(error, args, arrays)
+        return DtypeError(f"{self}: {error}") if type(explained) is ShapeError else explained
 
 
 class Reduction(Primitive):

@@ -60,6 +60,11 @@ class GraphNode:
     record: Node = field(repr=False, compare=False)
 
     @property
+    def tensor(self) -> Tensor | None:
+        """The leaf tensor itself; ``None`` for an operation, and where the leaf is gone."""
+        return self.record.owner() if isinstance(self.record, Leaf) else None
+
+    @property
     def label(self) -> str:
         """The name, or the operation where there is none."""
         return self.name or self.op or self.kind

@@ -6,7 +6,7 @@ sums over gradient paths against backward.  pytest has them as fixtures of the s
 names, once the package is installed.  The first two work with other engines too.
 """
 
-from .differences import NotDifferentiableError
+from ..errors import NotDifferentiableError
 from .flow import check_paths
 from .formula import check_formula
 from .gradient import check_gradient

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import trees
 from ..errors import UsageError
 
 
@@ -28,22 +29,8 @@ def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(tree, (tuple, list)):
         for k, value in enumerate(tree):
             yield from leaves(value, f"{path}[{k}]")
-    else:
+    elif tree is not None:
         yield path, tree
-
-
-def rebuild(tree: Any, values: Iterator[Any]) -> Any:
-    """Return ``tree`` with its leaves replaced, in order.
-
-    >>> rebuild({"w": [1.0, 2.0], "b": 3.0}, iter("abc"))
-    {'w': ['a', 'b'], 'b': 'c'}
-    """
-    if isinstance(tree, dict):
-        return {key: rebuild(value, values) for key, value in tree.items()}
-    if isinstance(tree, (tuple, list)):
-        parts = [rebuild(value, values) for value in tree]
-        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
-    return next(values)
 
 
 def is_floating(leaf: Any) -> bool:
@@ -76,7 +63,7 @@ class Arguments:
         new = iter(arrays)
         old = (leaf for _, leaf in leaves(self.tree))
         values = (next(new) if m else leaf for m, leaf in zip(self.moving, old, strict=True))
-        return rebuild(self.tree, values)
+        return trees.unflatten(trees.flatten(self.tree)[1], values)
 
     def constants(self) -> list[Any]:
         """Return the leaves that are held constant."""

@@ -18,18 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import GradientError
-
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 CURVATURE_STEPS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
 COMPLEX_STEP = 1e-40
 KINK = 1e-4  # left and right slopes that differ by more than this share of their size
 NOISE = 1e3 * np.finfo(np.float64).eps  # relative error to expect of a function's values
 LEAST_NOISE = 4 * np.finfo(np.float64).eps  # where terms of size 1 cancel to nothing
-
-
-class NotDifferentiableError(GradientError):
-    """The function has a kink, a jump or an edge of its domain where it was to be checked."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import GradientError
-from ..graph import GraphEdge, GraphNode
+from ..graph import GraphEdge
 from ..paths import Paths, paths
 from ..tensor import Tensor, tensor
 from .table import GradientCheckError, assert_close
@@ -187,10 +187,5 @@ def _host(values: Any) -> Any:
 def _leaves(p: Paths) -> Iterator[Tensor]:
     """Yield the tensors that backward would change; those that are gone need no care."""
 
-    def leaf(node: GraphNode) -> Any:
-        return node.record.owner()  # type: ignore[attr-defined]
-
-    found = (
-        leaf(node) for node in p.graph.nodes if node.kind != "operation" and node.requires_grad
-    )
-    return (owner for owner in found if owner is not None)
+    found = (node.tensor for node in p.graph.nodes if node.requires_grad)
+    return (leaf for leaf in found if leaf is not None)

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from .. import trees
 from ..errors import ShapeError, UsageError
-from .arguments import leaves, nice, rebuild
+from .arguments import leaves, nice
 from .differences import slope
 from .engines import engine_of
 from .explanation import Context, Sample, Terms, explain, explain_shape
@@ -148,7 +149,7 @@ def _values(at: FlatFunction, xs: Sequence[Any]) -> list[Any]:
         array = np.array(at.engine.host(leaf))
         return array.astype(np.float64) if array.dtype.kind == "f" else array
 
-    return list(rebuild(filled, (wide(leaf) for _, leaf in leaves(filled))))
+    return list(trees.transform(wide, filled))
 
 
 def _is_sympy(formula: Any) -> bool:
@@ -171,7 +172,7 @@ def _numeric(
     cotangent = weight.reshape(at.shapes[0])
 
     def evaluate(values: list[Any]) -> list[Any]:
-        copies = rebuild(values, (_copy(leaf) for _, leaf in leaves(values)))
+        copies = trees.transform(_copy, values)
         found = formula(*copies, cotangent.copy()) if weighted else formula(*copies)
         parts = [part for _, part in leaves(_in_order(found, wanted))]
         if len(parts) != len(at.primals):

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from .. import trees
 from ..errors import UsageError
-from .arguments import Arguments, arguments, is_floating, leaves, rebuild
+from .arguments import Arguments, arguments, is_floating, leaves
 from .engines import Engine
 
 
@@ -124,7 +125,7 @@ class FlatFunction:
                 return leaf
             return engine.array(np.asarray(engine.host(leaf), dtype=np.float64), leaf)
 
-        return rebuild(arg, (wide(leaf) for _, leaf in leaves(arg)))
+        return trees.transform(wide, arg)
 
     def _outputs(self, arrays: Sequence[Any]) -> list[Any]:
         outputs = self.f(*self.arguments.filled(arrays))

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import NotDifferentiableError
 from .arguments import nice
 from .diagnosis import shapes
-from .differences import NotDifferentiableError
 from .probe import Probe, equal
 from .table import GradientCheckError, assert_close
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import NotDifferentiableError
 from .arguments import nice
-from .differences import NotDifferentiableError, Slope, slope
+from .differences import Slope, slope
 from .function import FlatFunction, split
 from .table import assert_close, label
 
