@@ -112,6 +112,7 @@ class _Call:
     entry: Any
     outputs: list[Tensor]
     exit: Any
+    has_aux: bool
     aux: Any
     order: list[Node]
     recorded: bool
@@ -129,9 +130,12 @@ class _Call:
         """Return what the function returned."""
         return trees.unflatten(self.exit, map(self.give, self.outputs))
 
-    def beside(self) -> Any:
-        """Return what the function returned beside its output."""
-        return trees.transform(lambda v: self.give(v) if isinstance(v, Tensor) else v, self.aux)
+    def beside(self, *found: Any) -> Any:
+        """Return what was found, and what the function returned beside its output."""
+        if self.has_aux:
+            give = self.give
+            found += (trees.transform(lambda v: give(v) if isinstance(v, Tensor) else v, self.aux),)
+        return found if len(found) > 1 else found[0]
 
     def pull(self, cotangents: Sequence[Any]) -> list[Any]:
         """Return the inputs' cotangents for cotangents of the outputs."""
@@ -214,7 +218,7 @@ def _call(
         or any(isinstance(g, Tensor) and g.requires_grad for g in trees.flatten(given)[0])
     )
     tensors = recorded or any(isinstance(value, Tensor) for value in values)
-    return _Call(name, inputs, entry, outputs, structure, aux, order, recorded, tensors)
+    return _Call(name, inputs, entry, outputs, structure, has_aux, aux, order, recorded, tensors)
 
 
 def _pick(name: str, args: Sequence[Any], argnums: int | Sequence[int], where: str = "") -> Any:
@@ -266,7 +270,7 @@ def value_and_grad(
                 "element. Use tg.jacobian, or tg.vjp with a cotangent"
             )
         gradient = trees.unflatten(call.entry, call.pull([None]))
-        return (call.result(), call.beside()) if has_aux else call.result(), gradient
+        return call.beside(call.result()), gradient
 
     return evaluate
 
@@ -332,7 +336,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
         again = replace(call, recorded=True) if asked and state.scope is not None else call
         return trees.unflatten(call.entry, again.pull(given))  # type: ignore[no-any-return]
 
-    return (call.result(), back, call.beside()) if has_aux else (call.result(), back)
+    return call.beside(call.result(), back)  # type: ignore[no-any-return]
 
 
 def jvp(
@@ -371,7 +375,7 @@ def jvp(
             for y in call.outputs
         ],
     )
-    return (call.result(), pushed, call.beside()) if has_aux else (call.result(), pushed)
+    return call.beside(call.result(), pushed)  # type: ignore[no-any-return]
 
 
 def jacobian(
@@ -395,8 +399,7 @@ def jacobian(
         blocks = [
             trees.unflatten(call.entry, _block(call, number)) for number in range(len(call.outputs))
         ]
-        found = trees.unflatten(call.exit, blocks)
-        return (found, call.beside()) if has_aux else found
+        return call.beside(trees.unflatten(call.exit, blocks))
 
     return evaluate
 

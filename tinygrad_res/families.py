@@ -26,6 +26,7 @@ record does not keep their arrays.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import reduce
 from operator import add
@@ -121,6 +122,7 @@ class Reduction(Primitive):
     ``rules[0]`` is that coefficient, a number or a formula
     ``(xp, out, x, axis, n, **params)`` with the reduced axes of ``out`` kept at length
     1 and ``n`` the number of elements reduced into one.  Its shape broadcasts to x's.
+    Every call has the params ``axis``, a tuple of non-negative numbers, and ``keepdims``.
     """
 
     family = "reduction"
@@ -134,24 +136,18 @@ class Reduction(Primitive):
         rule = self.rules[0]
         if not callable(rule):
             return rule
-        shape = node.parents[0].shape  # type: ignore[union-attr]
-        params = dict(node.params)
-        axis = _axes(params.pop("axis", None), len(shape))
-        params.pop("keepdims", None)
+        shape, axis = _reduced(node)
+        rest = {key: v for key, v in node.params.items() if key not in ("axis", "keepdims")}
         out, x = saved(node, vector)
         if out is not None:
             out = out.reshape(_kept(shape, axis))
-        n = 1
-        for i in axis:
-            n *= shape[i]
-        return rule(backend.namespace(vector), out, x, axis, n, **params)
+        n = math.prod([shape[i] for i in axis])
+        return rule(backend.namespace(vector), out, x, axis, n, **rest)
 
     def vjp(self, node: Node, cotangent: Any, wanted: Sequence[int]) -> Sequence[Any]:
         """Return the cotangent, spread over the reduced axes, times the coefficients."""
-        shape = node.parents[0].shape  # type: ignore[union-attr]
-        kept = _kept(shape, _axes(node.params.get("axis"), len(shape)))
-        if cotangent.shape != kept:
-            cotangent = cotangent.reshape(kept)
+        shape, axis = _reduced(node)
+        cotangent = cotangent.reshape(_kept(shape, axis))
         coefficient = self.coefficient(node, cotangent)
         if not backend.is_array(coefficient) and coefficient != 1:
             cotangent = cotangent * coefficient
@@ -163,16 +159,13 @@ class Reduction(Primitive):
     def jvp(self, node: Node, tangents: Sequence[Any]) -> Any:
         """Return the sum of tangent * coefficient over the reduced axes."""
         (tangent,) = tangents
-        axis = _axes(node.params.get("axis"), len(tangent.shape))
         weighted = tangent * self.coefficient(node, tangent)
-        return weighted.sum(axis=axis, keepdims=False).reshape(node.shape)
+        return weighted.sum(axis=node.params["axis"], keepdims=node.params["keepdims"])
 
 
-def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
-    """Return reduced axes as a tuple of non-negative numbers."""
-    if axis is None:
-        return tuple(range(ndim))
-    return tuple(i % ndim for i in (axis if isinstance(axis, tuple) else (axis,)))
+def _reduced(node: Node) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the shape before the reduction, and the reduced axes."""
+    return node.parents[0].shape, node.params["axis"]  # type: ignore[union-attr]
 
 
 def _kept(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:

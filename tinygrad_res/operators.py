@@ -43,6 +43,21 @@ METHODS = (
     "sum", "swapaxes", "take", "trace", "var",
 )  # fmt: skip
 
+# Names that people look for on a tensor, and what to write.
+ELSEWHERE = {
+    "detach": "use tg.stop_gradient(x)",
+    "clone": "a tensor is a value; copy.copy(leaf) makes a leaf of its own",
+    "cuda": "use x.to('cuda')",
+    "cpu": "use x.to('cpu')",
+    "view": "use x.reshape(shape)",
+    "permute": "use x.transpose(axes)",
+    "unsqueeze": "use tg.expand_dims(x, axis)",
+    "zero_grad": "use x.grad = None",
+    "requires_grad_": "use x.requires_grad = True",
+    "tolist": "use x.numpy().tolist()",
+    "sort": "use tg.sort(x, axis)",
+}
+
 
 class Operators:
     """What tensors have in common with NumPy's arrays."""
@@ -147,6 +162,12 @@ class Operators:
             "a tensor's elements cannot be assigned, since records may rest on them: "
             "build the new values with tg.where, tg.concat or tg.index_update"
         )
+
+    if not TYPE_CHECKING:  # which would take it as leave for every name
+
+        def __getattr__(self, name):
+            mend = ELSEWHERE.get(name, "see help(tg.Tensor)")
+            raise AttributeError(f"a tensor has no attribute {name!r}: {mend}")
 
     @property
     def T(self) -> Tensor:  # noqa: N802 - the name that arrays have for it

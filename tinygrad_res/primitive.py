@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -19,19 +18,6 @@ from .record import Leaf, Node, state
 from .tensor import Tensor, raw
 
 Rule = Callable[..., Any]
-Key = TypeVar("Key")
-Value = TypeVar("Value")
-
-
-class _OnDemand(dict[Key, Value]):
-    """A dictionary that makes a missing value from its key, once."""
-
-    def __init__(self, make: Callable[[Key], Value]) -> None:
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, key: Key) -> Value:
-        return self.setdefault(key, self._make(key))
 
 
 class Primitive:
@@ -70,7 +56,7 @@ class Primitive:
         self.rules = tuple(rules)
         self._run = run
         self.kernels: dict[type, Rule] = {}
-        self._savers = _OnDemand[tuple[int, int], Any](self._saver)
+        self._plans: dict[tuple[tuple[int, ...], int], tuple[bool, ...]] = {}
 
     def __repr__(self) -> str:
         return self.name
@@ -82,26 +68,22 @@ class Primitive:
     def __call__(self, *args: Any, **params: Any) -> Tensor:
         arrays: list[Any] = []
         parents: list[Node | None] = []
-        wanted = 0
-        bit = 1
+        wanted: tuple[int, ...] = ()
         kind: type = np.ndarray
         for arg in args:
+            node = None
             if isinstance(arg, Tensor):
-                array = arg._array
+                array, node = arg._array, arg._node
                 kind = type(array)
-                node = arg._node
                 if node is not None and node.requires_grad:
-                    wanted |= bit
+                    wanted += (len(arrays),)
+            elif type(arg) in self.numbers:
+                array = arg
             else:
-                node = None
-                if type(arg) in self.numbers:
-                    array = arg
-                else:
-                    array = _constant(self, arg, args)
-                    kind = type(array)
+                array = _constant(self, arg, args)
+                kind = type(array)
             arrays.append(array)
             parents.append(node)
-            bit <<= 1
         try:
             out = self.kernel(kind)(*arrays, **params)
         except Error:
@@ -113,11 +95,13 @@ class Primitive:
         scope = state.scope
         if scope is None or not (wanted or _frozen(self, parents)):
             return Tensor(out)
-        saver, operands = self._savers[wanted, bit]
+        plan = self._plans.get((wanted, len(args)))
+        if plan is None:
+            plan = self._plans[wanted, len(args)] = self._keeps(wanted, len(args))
+        kept = tuple([a if keep else None for a, keep in zip((out, *arrays), plan)])
         node = Node(
-            self, tuple(parents), saver((None, out, *arrays)), params, out.shape, out.dtype,
-            scope, operands, wanted != 0,
-        )  # fmt: skip
+            self, tuple(parents), kept, params, out.shape, out.dtype, scope, wanted, wanted != ()
+        )
         return Tensor(out, node)
 
     def kernel(self, kind: type) -> Rule:
@@ -130,16 +114,10 @@ class Primitive:
     def _kernel(self, xp: Any) -> Rule:
         return partial(self._run, xp)
 
-    def _saver(self, key: tuple[int, int]) -> tuple[Callable[[Any], tuple[Any, ...]], Any]:
-        """Return what picks, from (None, out, *arrays), the arrays that the wanted rules use.
-
-        The key is the wanted operands as a bit mask, and 1 shifted by their number.
-        """
-        mask, bit = key
-        arity = bit.bit_length() - 1
-        operands = tuple(i for i in range(arity) if mask >> i & 1)
-        used = {k for i in operands for k in self.uses(i)}
-        return itemgetter(*(k + 1 if k in used else 0 for k in range(arity + 1))), operands
+    def _keeps(self, wanted: tuple[int, ...], arity: int) -> tuple[bool, ...]:
+        """Say which of (output, *operands) the rules of the wanted operands read."""
+        used = {k for i in wanted for k in self.uses(i)}
+        return tuple(k in used for k in range(arity + 1))
 
     def apply(self, operands: Sequence[Any], params: dict[str, Any]) -> Any:
         """Run on tensors (recorded) or on raw arrays (not recorded)."""

@@ -14,7 +14,7 @@ Operators and methods such as ``x + y`` and ``x.sum()`` are those of
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from weakref import ref
 
 import numpy as np
@@ -24,21 +24,6 @@ from .errors import DtypeError, GradientError, ShapeError, UsageError
 from .operators import Operators
 from .protocols import Protocols
 from .record import Hook, Leaf, Node
-
-# Names that people look for on a tensor, and what to write.
-_ELSEWHERE = {
-    "detach": "use tg.stop_gradient(x)",
-    "clone": "a tensor is a value; copy.copy(leaf) makes a leaf of its own",
-    "cuda": "use x.to('cuda')",
-    "cpu": "use x.to('cpu')",
-    "view": "use x.reshape(shape)",
-    "permute": "use x.transpose(axes)",
-    "unsqueeze": "use tg.expand_dims(x, axis)",
-    "zero_grad": "use x.grad = None",
-    "requires_grad_": "use x.requires_grad = True",
-    "tolist": "use x.numpy().tolist()",
-    "sort": "use tg.sort(x, axis)",
-}
 
 
 class Tensor(Operators, Protocols):
@@ -247,12 +232,6 @@ class Tensor(Operators, Protocols):
 
         if self.requires_grad and not isinstance(self._node, Leaf):
             self.register_hook(keep)
-
-    if not TYPE_CHECKING:  # which would take it as leave for every name
-
-        def __getattr__(self, name):
-            mend = _ELSEWHERE.get(name, "see help(tg.Tensor)")
-            raise AttributeError(f"a tensor has no attribute {name!r}: {mend}")
 
 
 class Parameter(Tensor):

@@ -1,12 +1,33 @@
 """The table of primitives: every differentiable operation and the formula on its edge.
 
-The modules follow the families: ``pointwise`` (with ``activations``), ``reductions``, ``structural``,
-``contractions`` (with ``summation`` and ``convolution``) and ``general`` (with ``linalg``, a
-namespace of its own); ``constants`` and ``queries`` hold what has no derivative, ``composed``
-and ``attentions`` what is built from the rest.
+The modules follow the families: ``pointwise`` with ``activations``; ``reductions``;
+``structural`` with ``reordering``, ``indexing``, ``joining``, ``sorting``, ``windows``,
+``diagonals`` and ``updating``; ``contractions`` with ``summation`` and ``convolution``;
+``general`` with ``softmaxes``, ``cumulative`` and ``linalg``, a namespace of its own.
+``constants`` and ``queries`` hold what has no derivative, ``composed`` and ``attentions``
+what is built from the rest, and ``aliases`` NumPy's other names.
 
 This module is also the array module of recorded tensors: a derivative rule that asks
 for ``xp.exp`` finds ``numpy.exp`` here for arrays and ``tinygrad_res.exp`` for tensors.
+
+Conventions where a derivative is not unique:
+
+=====================  ===============================================================
+equal elements         share the gradient of max, min, median, the infinity norm, maximum,
+                       minimum and of clip at its bounds equally; sort keeps their order
+kinks                  relu, relu6, hardtanh and abs have derivative 0 at their bends,
+                       leaky_relu its slope
+zero                   norm, std and hypot have derivative 0 at 0; prod and cumulative_prod
+                       are right with any number of zeros
+``x ** y``             by a base of 0: 0 ** 0 is constant; by the exponent: 0 where the
+                       base is not positive
+edges of a domain      sqrt, log and fractional powers at 0 have the infinite derivative that
+                       the formula gives
+steps                  sign, floor, ceil, round, trunc, comparisons and all that returns
+                       integers or booleans carry no gradient, and say so when asked
+masked logits          -inf in softmax, log_softmax and logsumexp has derivative 0
+python numbers         take the dtype of the other operand; float32 stays float32
+=====================  ===============================================================
 """
 
 import sys
