@@ -1,0 +1,153 @@
+"""Primitives that users define: derivatives, paths, figures and checks follow from the family."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+
+import tinygrad_res as tg
+import viz
+from tinygrad_res import custom
+from tinygrad_res.errors import DtypeError, GradientError, ShapeError
+from tinygrad_res.testing import GradientCheckError, check_gradient, check_paths
+
+SOFTSIGN = custom.activation(
+    lambda xp, x: x / (1 + abs(x)), lambda xp, _out, x: 1 / xp.square(1 + abs(x)), name="softsign"
+)
+SCALED = custom.pointwise(
+    lambda xp, x, y, scale: scale * x * y,
+    lambda xp, _out, _x, y, scale: scale * y,
+    lambda xp, _out, x, _y, scale: scale * x,
+    name="scaled",
+)
+CUBES = custom.reduction(
+    lambda xp, x, axis, keepdims: (x * x * x).sum(axis=axis, keepdims=keepdims),
+    lambda xp, _out, x, _axis, _n: 3 * x * x,
+    name="cubes", doc="the sum of cubes",
+)  # fmt: skip
+EVEN = custom.structural(
+    lambda xp, x: x[::2],
+    lambda xp, g, i, shape: _spread.apply((g,), {"into": shape}),
+    name="even",
+)  # fmt: skip
+
+
+def _widen(xp, x, shape):
+    out = xp.zeros(shape, dtype=x.dtype)
+    out[::2] = x
+    return out
+
+
+_spread = custom.structural(
+    lambda xp, x, into: _widen(xp, x, into),
+    lambda xp, g, i, shape, into: EVEN.apply((g,), {}),
+    name="spread",
+)
+BY_ROWS = custom.contraction(
+    lambda xp, a, b: a @ b.T,
+    lambda xp, g, b, shape: g @ b,
+    lambda xp, g, a, shape: g.T @ a,
+    name="by_rows",
+)
+CUBE_ROOT = custom.general(
+    lambda xp, x: xp.cbrt(x),
+    lambda xp, g, wanted, out, _x: [g / (3 * out * out)],
+    name="cube_root",
+)
+
+X = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75], [-2.0, 1.25, 0.6]])
+Y = np.array([[1.0, 0.4, -0.3], [0.2, -1.1, 0.8], [0.7, 0.9, -0.5]])
+
+
+@pytest.mark.parametrize(
+    ("f", "args"),
+    [
+        (SOFTSIGN, (X,)),
+        (lambda x, y: SCALED(x, y, scale=2.5), (X, Y[0])),
+        (lambda x: CUBES(x, axis=-1), (X,)),
+        (lambda x: CUBES(x, (0, 1), keepdims=True), (X,)),
+        (lambda x: EVEN(x) * EVEN(x), (X,)),
+        (BY_ROWS, (X, Y)),
+        (CUBE_ROOT, (X,)),
+    ],
+)
+def test_a_primitive_of_any_family_has_derivatives_of_both_orders_in_both_modes(f, args):
+    check_gradient(f, *args, order=2)
+
+
+def test_paths_cross_custom_primitives_and_are_graded_by_their_family():
+    x = tg.tensor(X, requires_grad=True, name="x")
+    w = tg.parameter(Y, name="w")
+
+    h = x + SOFTSIGN(BY_ROWS(x, w))
+    loss = CUBES(EVEN(h))
+
+    p = tg.paths(loss, x)
+    assert p.count_by("weight") == {0: 1, 1: 1}
+    assert p.count_by("activation") == {0: 1, 1: 1}
+    loss.backward()
+    np.testing.assert_allclose(p.gradient(), x.grad.numpy(), rtol=1e-13)
+    check_paths(loss, x)
+
+
+def test_figures_name_custom_primitives():
+    x = tg.tensor(X, requires_grad=True, name="x")
+
+    figure = viz.draw(tg.graph(CUBES(SOFTSIGN(x))))
+
+    assert "softsign" in figure.source
+    assert "cubes" in figure.source
+
+
+def test_what_is_defined_documents_itself():
+    assert CUBES.__name__ == "cubes"
+    assert CUBES.__doc__.startswith("Return the sum of cubes over ``axis``")
+    assert str(inspect.signature(tg.var)).startswith("(x")
+
+
+def test_operands_are_checked_like_those_of_any_operation():
+    with pytest.raises(
+        ShapeError, match=r"cubes: axis 2 does not exist in a tensor of shape \(3, 3\)"
+    ):
+        CUBES(X, 2)
+    with pytest.raises(ShapeError, match=r"scaled: shapes \(3, 3\) and \(2,\) do not broadcast"):
+        SCALED(X, np.ones(2), scale=1)
+    with pytest.raises(DtypeError, match="softsign: cannot use an operand of type NoneType"):
+        SOFTSIGN(None)
+
+
+def test_a_constant_function_ends_the_record_and_says_so():
+    steps = custom.constant(lambda xp, x: xp.floor(2 * x) / 2, name="steps")
+
+    y = steps(tg.tensor(X, requires_grad=True))
+
+    np.testing.assert_array_equal(y.numpy(), np.floor(2 * X) / 2)
+    with pytest.raises(GradientError, match="it comes from steps"):
+        y.backward()
+
+
+WRONG = {
+    "partial": (custom.pointwise(np.tanh, lambda xp, out, _x: 1 + out * out), "reverse mode"),
+    "detached": (
+        custom.pointwise(np.exp, lambda xp, out, _x: tg.stop_gradient(out) if isinstance(out, tg.Tensor) else out),
+        "reverse",
+    ),
+    "coefficient": (
+        custom.reduction("mean", lambda xp, _out, _x, _axis, n: 1 / (n + 1), name="mean"),
+        "reverse mode",
+    ),
+    "transpose": (
+        custom.structural(lambda xp, x: x[::-1], lambda xp, g, i, shape: g, name="flip"),
+        "reverse mode",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_a_wrong_formula_is_caught_by_the_check(fault):
+    f, where = WRONG[fault]
+
+    with pytest.raises(GradientCheckError, match=where):
+        check_gradient(f, X)
