@@ -1,222 +1,159 @@
 """A stand-in for CuPy, to run the engine's device code where there is no GPU.
 
 ``Array`` wraps an ndarray and behaves as a CuPy array does where that matters: it never
-turns into an ndarray by itself, meets no ndarray in an operation, gives arrays of no axes
-where NumPy gives scalars, and writes every transfer to the host into ``transfers``.  The
-``module`` offers the names of NumPy that CuPy has, and no others.
+turns into an ndarray by itself, meets no ndarray in an operation or as an index, gives
+arrays of no axes where NumPy gives scalars, and writes every transfer to the host into
+``transfers``, with the place that asked for it.  The ``module`` offers the names of NumPy
+that CuPy has, and no others.
+
+It is stricter than CuPy in two ways: NumPy's functions do not pass a device array on to
+CuPy's of the same name, and host arrays do not serve as indices.
 """
 
 from __future__ import annotations
 
 import functools
 import operator
-from types import ModuleType, SimpleNamespace
-from typing import Any
+import sys
+from pathlib import Path
+from types import FrameType, ModuleType, SimpleNamespace
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.special
 
-transfers: list[str] = []
+import tinygrad_res
+from tinygrad_res.primitive import Primitive
 
-FUNCTIONS = [
-    "abs",
-    "absolute",
-    "add",
-    "all",
-    "amax",
-    "amin",
-    "any",
-    "arange",
-    "arccos",
-    "arccosh",
-    "arcsin",
-    "arcsinh",
-    "arctan",
-    "arctan2",
-    "arctanh",
-    "argmax",
-    "argmin",
-    "argsort",
-    "argwhere",
-    "around",
-    "array_equal",
-    "ascontiguousarray",
-    "bitwise_and",
-    "bitwise_or",
-    "bitwise_xor",
-    "broadcast_to",
-    "cbrt",
-    "ceil",
-    "clip",
-    "concatenate",
-    "copysign",
-    "cos",
-    "cosh",
-    "cross",
-    "cumprod",
-    "cumsum",
-    "degrees",
-    "diagonal",
-    "divide",
-    "dot",
-    "einsum",
-    "empty",
-    "empty_like",
-    "equal",
-    "exp",
-    "exp2",
-    "expand_dims",
-    "expm1",
-    "eye",
-    "fabs",
-    "flip",
-    "floor",
-    "floor_divide",
-    "fmax",
-    "fmin",
-    "fmod",
-    "full",
-    "full_like",
-    "greater",
-    "greater_equal",
-    "heaviside",
-    "hypot",
-    "invert",
-    "isclose",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "left_shift",
-    "less",
-    "less_equal",
-    "linspace",
-    "log",
-    "log10",
-    "log1p",
-    "log2",
-    "logaddexp",
-    "logaddexp2",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
-    "matmul",
-    "max",
-    "maximum",
-    "mean",
-    "min",
-    "minimum",
-    "moveaxis",
-    "multiply",
-    "nan_to_num",
-    "negative",
-    "nonzero",
-    "not_equal",
-    "ones",
-    "ones_like",
-    "outer",
-    "pad",
-    "positive",
-    "power",
-    "prod",
-    "ptp",
-    "radians",
-    "ravel",
-    "reciprocal",
-    "remainder",
-    "repeat",
-    "reshape",
-    "result_type",
-    "right_shift",
-    "rint",
-    "roll",
-    "searchsorted",
-    "rot90",
-    "sign",
-    "signbit",
-    "sin",
-    "sinc",
-    "sinh",
-    "sort",
-    "split",
-    "sqrt",
-    "square",
-    "squeeze",
-    "stack",
-    "std",
-    "subtract",
-    "sum",
-    "swapaxes",
-    "take",
-    "take_along_axis",
-    "tan",
-    "tanh",
-    "tensordot",
-    "tile",
-    "transpose",
-    "tril",
-    "triu",
-    "true_divide",
-    "trunc",
-    "var",
-    "where",
-    "zeros",
-    "zeros_like",
-]
-METHODS = [
-    "all",
-    "any",
-    "argmax",
-    "argmin",
-    "argsort",
-    "astype",
-    "clip",
-    "copy",
-    "cumsum",
-    "dot",
-    "flatten",
-    "max",
-    "mean",
-    "min",
-    "nonzero",
-    "prod",
-    "ravel",
-    "repeat",
-    "reshape",
-    "sort",
-    "squeeze",
-    "std",
-    "sum",
-    "swapaxes",
-    "take",
-    "transpose",
-    "var",
-    "view",
-]
-PROPERTIES = ["T", "dtype", "flags", "itemsize", "nbytes", "ndim", "shape", "size", "strides"]
-OPERATORS = [
-    "add",
-    "and",
-    "eq",
-    "floordiv",
-    "ge",
-    "gt",
-    "le",
-    "lt",
-    "matmul",
-    "mod",
-    "mul",
-    "ne",
-    "neg",
-    "or",
-    "pos",
-    "pow",
-    "sub",
-    "truediv",
-    "xor",
-]
-REFLECTED = ["add", "and", "floordiv", "matmul", "mod", "mul", "or", "pow", "sub", "truediv", "xor"]
-TRANSFERS = ["get", "item", "tolist", "__bool__", "__float__", "__int__", "__index__"]
+FUNCTIONS = (
+    "abs", "absolute", "add", "all", "amax", "amin", "any", "arange", "arccos", "arccosh", "arcsin",
+    "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "argwhere", "around",
+    "array_equal", "ascontiguousarray", "bitwise_and", "bitwise_or", "bitwise_xor", "broadcast_to",
+    "cbrt", "ceil", "clip", "concatenate", "copysign", "cos", "cosh", "cross", "cumprod", "cumsum",
+    "degrees", "diagonal", "divide", "dot", "einsum", "empty", "empty_like", "equal", "exp", "exp2",
+    "expand_dims", "expm1", "eye", "fabs", "flip", "floor", "floor_divide", "fmax", "fmin", "fmod",
+    "full", "full_like", "greater", "greater_equal", "heaviside", "hypot", "invert", "isclose",
+    "isfinite", "isinf", "isnan", "left_shift", "less", "less_equal", "linspace", "log", "log10",
+    "log1p", "log2", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "matmul", "max", "maximum", "mean", "min", "minimum", "moveaxis", "multiply",
+    "nan_to_num", "negative", "nonzero", "not_equal", "ones", "ones_like", "outer", "pad",
+    "positive", "power", "prod", "ptp", "radians", "ravel", "reciprocal", "remainder", "repeat",
+    "reshape", "result_type", "right_shift", "rint", "roll", "rot90", "searchsorted", "sign",
+    "signbit", "sin", "sinc", "sinh", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
+    "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile",
+    "transpose", "tril", "triu", "true_divide", "trunc", "var", "where", "zeros", "zeros_like",
+)  # fmt: skip
+METHODS = (
+    "all", "any", "argmax", "argmin", "argpartition", "argsort", "astype", "clip", "copy",
+    "cumprod", "cumsum", "diagonal", "dot", "fill", "flatten", "max", "mean", "min", "nonzero",
+    "prod", "ptp", "ravel", "repeat", "reshape", "round", "searchsorted", "sort", "squeeze", "std",
+    "sum", "swapaxes", "take", "trace", "transpose", "var", "view",
+)  # fmt: skip
+PROPERTIES = ("T", "dtype", "itemsize", "nbytes", "ndim", "shape", "size", "strides")
+BINARY = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide,
+    "floordiv": np.floor_divide, "mod": np.remainder, "pow": np.power, "matmul": np.matmul,
+    "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
+    "lshift": np.left_shift, "rshift": np.right_shift,
+}  # fmt: skip
+COMPARISONS = {
+    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+    "eq": np.equal, "ne": np.not_equal,
+}  # fmt: skip
+UNARY = ("abs", "invert", "neg", "pos")
+TRANSFERS = (
+    "get", "item", "tolist", "tobytes", "__bool__", "__complex__", "__float__", "__format__",
+    "__int__", "__repr__", "__str__",
+)  # fmt: skip
+LINALG = (
+    "cholesky", "det", "eigh", "eigvalsh", "inv", "lstsq", "matrix_power", "norm", "pinv", "qr",
+    "slogdet", "solve", "svd", "tensorsolve",
+)  # fmt: skip
+SPECIAL = (
+    "erf", "erfc", "expit",
+)  # fmt: skip
+NOT_IN_CUPY = frozenset(
+    ("correction", "hermitian", "initial", "like", "stable", "upper", "where")
+)  # arguments by name
+MAKERS = ("arange", "empty", "eye", "full", "linspace", "ones", "result_type", "zeros")
+JOINERS = ("concatenate", "stack")
+
+
+# Transfers, and who asked for them
+
+
+class Transfer(NamedTuple):
+    """A transfer to the host: by which method of an array, asked for where, and by whom."""
+
+    method: str
+    place: str
+    by_engine: bool
+
+
+transfers: list[Transfer] = []
+
+ENGINE = str(Path(tinygrad_res.__file__).parent)
+READERS = frozenset(
+    ("numpy", "item", "to_host", "__bool__", "__float__", "__format__", "__index__", "__int__",
+     "__repr__")
+)  # fmt: skip
+
+
+def _transfer(name: str) -> Any:
+    def fetch(self: Array, *args: Any) -> Any:
+        transfers.append(Transfer(name, *_asker(sys._getframe(1))))
+        return self._host.copy() if name == "get" else getattr(self._host, name)(*args)
+
+    return fetch
+
+
+def _asker(frame: FrameType | None) -> tuple[str, bool]:
+    """Return who asked for a transfer, and whether that was the engine.
+
+    A tensor's reading methods ask on behalf of their caller, ``tensor.to`` is itself a
+    demand, and whatever a primitive runs is the engine's.
+    """
+    while frame is not None and (frame.f_code.co_filename == __file__ or _within(frame, READERS)):
+        frame = frame.f_back
+    assert frame is not None
+    code = frame.f_code
+    place = f"{code.co_qualname}, {code.co_filename}:{frame.f_lineno}"
+    if _within(frame, ("to_device",)):
+        return place, False
+    return place, code.co_filename.startswith(ENGINE) or inside_a_primitive(frame)
+
+
+def _within(frame: FrameType, names: Any) -> bool:
+    return frame.f_code.co_name in names and frame.f_code.co_filename.startswith(ENGINE)
+
+
+def inside_a_primitive(frame: FrameType | None, *methods: str) -> bool:
+    """Say whether a method of a primitive, or one of these methods, is running."""
+    while frame is not None:
+        if not methods or frame.f_code.co_name in methods:
+            arguments = frame.f_code.co_varnames[: frame.f_code.co_argcount]
+            if arguments[:1] == ("self",) and isinstance(frame.f_locals["self"], Primitive):
+                return True
+        frame = frame.f_back
+    return False
+
+
+def assert_the_engine_pulled_nothing() -> None:
+    """Fail where the engine asked for a transfer; what the user asks for is his affair."""
+    pulled = [f"{t.method} in {t.place}" for t in transfers if t.by_engine]
+    transfers.clear()
+    assert not pulled, f"the engine pulled to the host: {pulled}"
+
+
+# The array
+
+
+class Flags(NamedTuple):
+    """What CuPy tells of an array's memory; it cannot be locked."""
+
+    c_contiguous: bool
+    f_contiguous: bool
+    owndata: bool
 
 
 class Array:
@@ -230,20 +167,35 @@ class Array:
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise TypeError("Implicit conversion to a NumPy array is not allowed.")
 
-    def __array_ufunc__(self, *_: Any, **__: Any) -> Any:
-        raise TypeError("Unsupported type <class 'numpy.ndarray'>")
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        beside_a_scalar = any(isinstance(x, np.generic) for x in inputs)
+        if method != "__call__" or kwargs or not beside_a_scalar:
+            raise TypeError("Unsupported type <class 'numpy.ndarray'>")
+        return lift(ufunc(*map(lower, inputs)))
 
     def __len__(self) -> int:
         return len(self._host)
 
-    def __repr__(self) -> str:
-        return f"Array({self._host!r})"
+    def __iter__(self) -> Any:
+        return map(lift, iter(self._host))
+
+    def __getitem__(self, index: Any) -> Any:
+        return lift(self._host[lower(index)])
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._host[lower(index)] = lower(value)
 
-    def __abs__(self) -> Any:
-        return lift(abs(self._host))
+    def __deepcopy__(self, _: Any) -> Array:
+        return Array(self._host.copy())
+
+    def __reduce__(self) -> Any:
+        return _array, (self.get(),)  # type: ignore[attr-defined]
+
+    @property
+    def flags(self) -> Flags:
+        """The layout of the memory."""
+        host = self._host.flags
+        return Flags(host.c_contiguous, host.f_contiguous, host.owndata)
 
 
 def lift(value: Any) -> Any:
@@ -262,67 +214,104 @@ def lower(value: Any) -> Any:
     return value._host if isinstance(value, Array) else value
 
 
-def lifted(f: Any) -> Any:
-    """Return ``f`` as a function of the device."""
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, (bool, int, float, complex, np.generic))
 
-    @functools.wraps(f, updated=())
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return lift(f(*map(lower, args), **{key: lower(v) for key, v in kwargs.items()}))
 
-    if isinstance(f, np.ufunc):
-        call.at = lambda *args: f.at(*map(lower, args))  # type: ignore[attr-defined]
+def _operator(ufunc: np.ufunc, reflected: bool = False) -> Any:
+    """Return an operator; what is neither an array nor a number has the ufunc by its own rules."""
+
+    def call(self: Array, other: Any) -> Any:
+        pair = (other, self) if reflected else (self, other)
+        if isinstance(other, Array) or _is_scalar(other):
+            return lift(ufunc(*map(lower, pair)))
+        rules = getattr(type(other), "__array_ufunc__", None)
+        if rules is None or isinstance(other, np.ndarray):
+            raise TypeError(f"Unsupported type {type(other)}")
+        return rules(other, ufunc, "__call__", *pair)
+
     return call
-
-
-def _transfer(name: str) -> Any:
-    def fetch(self: Array) -> Any:
-        transfers.append(name)
-        return self._host.copy() if name == "get" else getattr(self._host, name)()
-
-    return fetch
-
-
-def _reflected(f: Any) -> Any:
-    return lambda self, other: lift(f(lower(other), self._host))
 
 
 def _in_place(f: Any) -> Any:
     def call(self: Array, other: Any) -> Array:
+        if not (isinstance(other, Array) or _is_scalar(other)):
+            raise TypeError(f"Unsupported type {type(other)}")
         f(self._host, lower(other))
         return self
 
     return call
 
 
-def _unless_tensor(f: Any) -> Any:
-    """Leave an operand to its own operators where it is a recorded tensor, as CuPy does."""
+def _called(f: Any) -> Any:
+    """Return ``f`` as a function of the device."""
 
-    def call(self: Array, *others: Any) -> Any:
-        if any(hasattr(other, "_node") for other in others):
-            return NotImplemented
-        return lift(f(self._host, *map(lower, others)))
+    @functools.wraps(f, updated=())
+    def call(*args: Any, **kwargs: Any) -> Any:
+        unknown = NOT_IN_CUPY & kwargs.keys()
+        if unknown:
+            raise TypeError(f"{f.__name__}() got an unexpected argument {min(unknown)!r}")
+        return lift(f(*map(lower, args), **{key: lower(v) for key, v in kwargs.items()}))
 
     return call
 
 
 for _name in METHODS:
-    setattr(Array, _name, lifted(getattr(np.ndarray, _name)))
+    if hasattr(np.ndarray, _name):
+        setattr(Array, _name, _called(getattr(np.ndarray, _name)))
 for _name in PROPERTIES:
-    setattr(Array, _name, property(lifted(operator.attrgetter(_name))))
-for _name in OPERATORS:
-    setattr(Array, f"__{_name}__", _unless_tensor(getattr(operator, f"__{_name}__")))
-for _name in REFLECTED:
-    setattr(Array, f"__r{_name}__", _reflected(getattr(operator, f"__{_name}__")))
-    setattr(Array, f"__i{_name}__", _in_place(getattr(operator, f"__i{_name}__")))
+    setattr(
+        Array, _name, property(lambda self, get=operator.attrgetter(_name): lift(get(self._host)))
+    )
+for _name in UNARY:
+    setattr(Array, f"__{_name}__", _called(getattr(operator, f"__{_name}__")))
+for _name, _ufunc in COMPARISONS.items():
+    setattr(Array, f"__{_name}__", _operator(_ufunc))
+for _name, _ufunc in BINARY.items():
+    setattr(Array, f"__{_name}__", _operator(_ufunc))
+    setattr(Array, f"__r{_name}__", _operator(_ufunc, reflected=True))
+    if _name != "matmul":
+        setattr(Array, f"__i{_name}__", _in_place(getattr(operator, f"__i{_name}__")))
 for _name in TRANSFERS:
     setattr(Array, _name, _transfer(_name))
-Array.__getitem__ = lifted(operator.getitem)  # type: ignore[attr-defined]
+
+
+# The module
+
+
+def _function(name: str) -> Any:
+    """Return a function of the module; arrays are arrays, where NumPy would take a list."""
+    f = getattr(np, name)
+    call = _called(f)
+
+    @functools.wraps(f, updated=())
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        for arg in _arrays_of(name, f, args):
+            if not isinstance(arg, Array) and not (isinstance(f, np.ufunc) and _is_scalar(arg)):
+                raise TypeError(f"{name}: Unsupported type {type(arg)}")
+        return call(*args, **kwargs)
+
+    if isinstance(f, np.ufunc):
+        checked.at = lambda *args: f.at(*map(lower, args))  # type: ignore[attr-defined]
+    return checked
+
+
+def _arrays_of(name: str, f: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    if isinstance(f, np.ufunc):
+        return args[: f.nin]
+    if name in JOINERS:
+        return tuple(args[0])
+    first = 1 if name == "einsum" else 0
+    return () if name in MAKERS else args[first : first + 1]
 
 
 def _array(value: Any, *args: Any, **kwargs: Any) -> Array:
     """Make an array on the device: the one way from the host, and an explicit one."""
     host = value if isinstance(value, np.ndarray) else lower(value)
-    return Array(np.array(host, *args, **kwargs))
+    made = np.array(host, *args, **kwargs)
+    if made.dtype.kind not in "biufc":
+        raise ValueError(f"Unsupported dtype {made.dtype}")
+    return Array(made)
 
 
 def _asarray(value: Any, *args: Any, **kwargs: Any) -> Array:
@@ -331,50 +320,36 @@ def _asarray(value: Any, *args: Any, **kwargs: Any) -> Array:
     return _array(value, *args, **kwargs)
 
 
-module = ModuleType("cupy")
-for _name in FUNCTIONS:
-    setattr(module, _name, lifted(getattr(np, _name)))
-SPECIAL = ["erf", "erfc", "expit"]
-LINALG = [
-    "cholesky",
-    "det",
-    "eigh",
-    "eigvalsh",
-    "inv",
-    "lstsq",
-    "matrix_power",
-    "norm",
-    "pinv",
-    "qr",
-    "slogdet",
-    "solve",
-    "svd",
-    "tensorsolve",
-]
-
-
-def _as_in_cupy(name: str) -> Any:
-    """Return a function of linear algebra that gives plain tuples and does not broadcast."""
+def _of_linear_algebra(name: str) -> Any:
+    """Return a function that gives plain tuples and does not broadcast, as CuPy's."""
     f = getattr(np.linalg, name)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if name == "solve" and args[0].shape[:-1] != args[1].shape[: args[0].ndim - 1]:
-            raise ValueError("b must have the batch dimensions of a")
+            raise ValueError(
+                "a must have (..., M, M) shape and b must have (..., M) or (..., M, K)"
+            )
         out = f(*args, **kwargs)
         return tuple(out) if isinstance(out, tuple) else out
 
-    return lifted(call)
+    call.__name__ = name
+    return _called(call)
 
 
-_view = lifted(np.lib.stride_tricks.sliding_window_view)
+module = ModuleType("cupy")
 vars(module).update(
+    {name: _function(name) for name in FUNCTIONS},
     ndarray=Array,
     array=_array,
     asarray=_asarray,
     newaxis=None,
     inf=np.inf,
-    linalg=SimpleNamespace(**{name: _as_in_cupy(name) for name in LINALG}),
-    lib=SimpleNamespace(stride_tricks=SimpleNamespace(sliding_window_view=_view)),
+    linalg=SimpleNamespace(**{name: _of_linear_algebra(name) for name in LINALG}),
+    lib=SimpleNamespace(
+        stride_tricks=SimpleNamespace(
+            sliding_window_view=_called(np.lib.stride_tricks.sliding_window_view)
+        )
+    ),
     cuda=SimpleNamespace(runtime=SimpleNamespace(getDeviceCount=lambda: 1)),
 )
-special = SimpleNamespace(**{name: lifted(getattr(scipy.special, name)) for name in SPECIAL})
+special = SimpleNamespace(**{name: _called(getattr(scipy.special, name)) for name in SPECIAL})
