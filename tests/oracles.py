@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_res as tg
+from tinygrad_res import backend
 
 STEP = 1e-3
 
@@ -97,8 +98,19 @@ def check(f: Callable[..., Any], *args: Any, seed: int = 0, tolerance: float = 1
     )
 
 
+def host(value: Any) -> Any:
+    """Bring a tensor or a device array to the host; leave anything else as it is."""
+    if isinstance(value, tg.Tensor):
+        return value.numpy()
+    on_device = backend.is_array(value) and not isinstance(value, np.ndarray)
+    return value.get() if on_device else value
+
+
 def check_same(found: Any, expected: Any) -> None:
-    """Assert that a tensor or an array holds exactly the expected numbers."""
-    np.testing.assert_array_equal(
-        found.numpy() if isinstance(found, tg.Tensor) else found, expected
-    )
+    """Assert that a tensor or an array, wherever it lies, holds exactly the expected numbers."""
+    np.testing.assert_array_equal(host(found), host(expected))
+
+
+def check_close(found: Any, expected: Any, rtol: float = 1e-7, atol: float = 0.0) -> None:
+    """Assert that a tensor or an array, wherever it lies, holds the expected numbers nearly."""
+    np.testing.assert_allclose(host(found), host(expected), rtol=rtol, atol=atol)

@@ -50,8 +50,8 @@ def test_a_chain_of_100_000_operations_runs_backward_and_is_dropped():
 
 
 def test_a_chain_of_100_000_operations_runs_forward_and_twice():
-    assert tg.jvp(chain, (2.0,), (3.0,))[1] == 3.0
-    assert tg.grad(lambda x: tg.grad(chain)(x) * x)(2.0) == 1.0
+    check_same(tg.jvp(chain, (2.0,), (3.0,))[1], 3)
+    check_same(tg.grad(lambda x: tg.grad(chain)(x) * x)(2.0), 1)
 
 
 def nodes_of(tensor):
@@ -196,7 +196,7 @@ def test_diamonds_squares_and_many_uses_add_their_paths():
 
 
 def test_twenty_diamonds_in_a_row_take_no_exponential_time():
-    assert tg.grad(lambda x: [x := x + x for _ in range(60)][-1])(1.0) == 2.0**60
+    check_same(tg.grad(lambda x: [x := x + x for _ in range(60)][-1])(1.0), 2.0**60)
 
 
 def test_frozen_parameters_get_no_gradient():
@@ -223,14 +223,16 @@ def test_what_is_computed_from_frozen_parameters_alone_is_recorded_as_a_weight()
     check_same(x.grad, [[18]])
 
 
-def test_a_sweep_gives_what_arrives_at_a_node_on_the_way_as_well():
+def test_a_sweep_gives_what_arrives_at_a_node_on_the_way_as_well(put):
     x = tracked(3.0)
     y = x * x
     z = y * y
 
-    arrived = pull({z._node: np.array(1.0)}, ancestry([z._node]), [y._node, x._node])
+    arrived = pull({z._node: put(1.0)}, ancestry([z._node]), [y._node, x._node])
 
-    assert arrived == {y._node: 18.0, x._node: 108.0}
+    assert arrived.keys() == {y._node, x._node}
+    check_same(arrived[y._node], 18)
+    check_same(arrived[x._node], 108)
 
 
 def test_a_dropped_leaf_is_no_obstacle():
@@ -270,13 +272,11 @@ def test_one_element_of_any_shape_needs_no_cotangent():
     check_same(x.grad, [[4]])
 
 
-@pytest.mark.parametrize(
-    "cotangent", [[3, 4], np.array([3, 4]), np.float32([3, 4]), tg.tensor([3.0, 4.0])]
-)
-def test_a_cotangent_is_anything_that_makes_a_tensor(cotangent):
+@pytest.mark.parametrize("make", [list, np.array, np.float32, tg.tensor])
+def test_a_cotangent_is_anything_that_makes_a_tensor(make):
     x = tracked([1.0, 2.0])
 
-    (x * 2).backward(cotangent)
+    (x * 2).backward(make([3, 4]))
 
     check_same(x.grad, [6, 8])
     assert x.grad.dtype == np.float64
@@ -287,4 +287,4 @@ def test_a_recorded_cotangent_is_differentiated_through():
         _, back = tg.vjp(lambda x: x * x, np.array([3.0]))
         return back(c)[0].sum()
 
-    assert tg.grad(f)(np.array([5.0])) == 6.0
+    check_same(tg.grad(f)(np.array([5.0])), [6])

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from oracles import check_same
+from oracles import check_close, check_same
 
 import tinygrad_res as tg
 from tinygrad_res.errors import GradientError, ShapeError, UsageError
@@ -67,13 +67,13 @@ def test_third_derivatives_agree_in_every_order_of_modes(modes):
     # 2x**4 / (1 + x) = 2x**3 - 2x**2 + 2x - 2 + 2 / (1 + x)
     third += 12 - 12 / (1 + x) ** 4
 
-    np.testing.assert_allclose(float(f(x)), third, rtol=1e-12)
+    check_close(f(x), third, rtol=1e-12)
 
 
 def test_perturbations_of_nested_derivatives_are_not_confused():
     # d/dx [x * d/dy (x + y)] = 1, where confusing the two perturbations gives 2
     for outer, inner in itertools.product([by_grad, by_jvp, by_vjp], repeat=2):
-        assert outer(lambda x, inner=inner: x * inner(lambda y: x + y)(1.0))(1.0) == 1.0
+        check_same(outer(lambda x, inner=inner: x * inner(lambda y: x + y)(1.0))(1.0), 1)
 
 
 def test_what_a_closure_holds_stays_recorded():
@@ -94,7 +94,8 @@ def test_under_no_grad_a_closure_is_a_constant():
     with tg.no_grad():
         g = tg.grad(lambda x: (w * x).sum())(np.array([5.0]))
 
-    assert isinstance(g, np.ndarray)
+    check_same(g, [2])
+    assert not isinstance(g, tg.Tensor)
 
 
 def test_a_function_that_ignores_its_argument_has_zero_derivatives():
@@ -102,7 +103,7 @@ def test_a_function_that_ignores_its_argument_has_zero_derivatives():
 
     check_same(tg.grad(lambda x: c * 1)(x), np.zeros((2, 3)))
     assert tg.grad(lambda x: c * 1)(x).dtype == np.float32
-    assert tg.jvp(lambda x: c * 1, (x,), (x,))[1] == 0.0
+    check_same(tg.jvp(lambda x: c * 1, (x,), (x,))[1], 0)
     check_same(tg.vjp(lambda x: c * 1, x)[1](1.0)[0], np.zeros((2, 3)))
     check_same(tg.hessian(lambda x: x.sum())(np.ones(2)), np.zeros((2, 2)))
     check_same(tg.hvp(lambda x: x.sum())(np.ones(2), np.ones(2)), np.zeros(2))
@@ -124,11 +125,11 @@ def test_jacobian_hessian_and_hvp_agree_with_closed_forms_and_each_other():
     def f(x):
         return quadratic(x)[0]
 
-    np.testing.assert_allclose(tg.jacobian(f)(x), matrix @ x)
-    np.testing.assert_allclose(tg.hessian(f)(x), matrix)
-    np.testing.assert_allclose(tg.hvp(f)(x, v), matrix @ v)
-    np.testing.assert_allclose(tg.jacobian(tg.grad(f))(x), tg.hessian(f)(x))
-    np.testing.assert_allclose(tg.jacobian(lambda x: tg.sin(x[:2]) * x[2])(x), [
+    check_close(tg.jacobian(f)(x), matrix @ x)
+    check_close(tg.hessian(f)(x), matrix)
+    check_close(tg.hvp(f)(x, v), matrix @ v)
+    check_close(tg.jacobian(tg.grad(f))(x), tg.hessian(f)(x))
+    check_close(tg.jacobian(lambda x: tg.sin(x[:2]) * x[2])(x), [
         [3 * np.cos(1), 0, np.sin(1)], [0, 3 * np.cos(2), np.sin(2)],
     ])  # fmt: skip
 
@@ -149,33 +150,34 @@ def test_argnums_choose_the_argument(argnums):
     def f(x, y, z):
         return x * y * y * z
 
-    assert tg.grad(f, argnums)(*args) == 60.0
-    assert tg.jacobian(f, argnums)(*args) == 60.0
-    assert tg.hessian(f, argnums)(*args) == 20.0
-    assert tg.hvp(f, argnums)(*args, 2.0) == 40.0
+    check_same(tg.grad(f, argnums)(*args), 60)
+    check_same(tg.jacobian(f, argnums)(*args), 60)
+    check_same(tg.hessian(f, argnums)(*args), 20)
+    check_same(tg.hvp(f, argnums)(*args, 2.0), 40)
 
 
 def test_value_and_grad_gives_a_tuple_for_a_tuple_of_argnums():
     value, gradients = tg.value_and_grad(lambda x, y, z: x * y * z, (0, -1))(2.0, 3.0, 7.0)
 
-    assert value == 42.0
-    assert gradients == (21.0, 6.0)
+    assert type(gradients) is tuple
+    for found, expected in zip((value, *gradients), (42, 21, 6), strict=True):
+        check_same(found, expected)
 
 
 def test_keyword_arguments_are_passed_on():
-    assert tg.grad(lambda x, k: k * x)(2.0, k=7.0) == 7.0
+    check_same(tg.grad(lambda x, k: k * x)(2.0, k=7.0), 7)
 
 
-def test_arrays_give_arrays_and_tensors_give_tensors():
+def test_arrays_give_arrays_and_tensors_give_tensors(put):
     def f(x):
         return (x * x).sum()
 
-    for kind, x in [(np.ndarray, np.ones(2)), (tg.Tensor, tg.tensor(np.ones(2)))]:
+    for x in (put([1.0, 1.0]), tg.tensor([1.0, 1.0])):
         results = [
             *tg.value_and_grad(f)(x), *tg.jvp(f, (x,), (x,)), tg.vjp(f, x)[0],
             *tg.vjp(f, x)[1](1.0), tg.hessian(f)(x), tg.hvp(f)(x, x),
         ]  # fmt: skip
-        assert {type(result) for result in results} == {kind}
+        assert {type(result) for result in results} == {type(x)}
 
 
 def test_results_of_calls_on_recorded_tensors_are_recorded():
