@@ -6,6 +6,8 @@ import numpy as np
 
 import tinygrad_res as tg
 
+from . import beside
+
 # The second query may attend to no key.
 MASK = np.array([[True, False, True], [False, False, False]])
 
@@ -39,14 +41,12 @@ CASES = {
     "attention causal": (lambda q, k, v: tg.attention(q, k, v, causal=True), (3, 2), (4, 2), (4, 1)),
     "attention scale": (lambda q, k, v: tg.attention(q, k, v, scale=0.3), (2, 2), (3, 2), (3, 2)),
     "attention of itself": (lambda x: tg.attention(x, x, x), (2, 3, 2)),
-    "attention mask": (lambda q, k, v: tg.attention(q, k, v, MASK), (2, 2), (3, 2), (3, 2)),
+    "attention mask": (lambda q, k, v: tg.attention(q, k, v, beside(q, MASK)), (2, 2), (3, 2), (3, 2)),
     "attention mask of lists": (lambda q, k, v: tg.attention(q, k, v, [[0.5, -np.inf, 0.0]], causal=True), (2, 2), (3, 2), (3, 2)),
     "attention mask that learns": (tg.attention, (2, 2), (3, 2), (3, 2), (2, 3)),
     "batch_norm": (norm, (5, 3), (3,), (3,)),
     "batch_norm of images": (norm, (2, 2, 2, 3), (2,), (2,)),
-    "batch_norm of input alone": (lambda x: tg.batch_norm(x, np.array([1.0, 2.0]), np.zeros(2)), (4, 2)),
-    "batch_norm of weights alone": (lambda w, b: tg.batch_norm(np.arange(8.0).reshape(4, 2) ** 2, w, b), (2,), (2,)),
+    "batch_norm of input alone": (lambda x: tg.batch_norm(x, beside(x, np.array([1.0, 2.0])), beside(x, np.zeros(2))), (4, 2)),
+    "batch_norm of weights alone": (lambda w, b: tg.batch_norm(beside(w, np.arange(8.0).reshape(4, 2) ** 2), w, b), (2,), (2,)),
     "batch_norm of composed": (lambda x, w, b: tg.relu(norm(tg.tanh(x), w, b)), (4, 2), (2,), (2,)),
 }  # fmt: skip
-
-ON_THE_HOST = {"attention mask", "batch_norm of input alone", "batch_norm of weights alone"}  # fmt: skip

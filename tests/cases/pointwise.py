@@ -6,7 +6,7 @@ import numpy as np
 
 import tinygrad_res as tg
 
-from . import positive
+from . import beside, positive
 
 MASK = np.array([[True, False, True], [False, False, True]])
 
@@ -24,7 +24,7 @@ CASES = {
     "subtract from number": (lambda x: 2 - x, (3,)),
     "multiply": (tg.multiply, (2, 1), (2, 3)),
     "multiply by itself": (lambda x: x * x, (2, 3)),
-    "multiply by array": (lambda x: np.arange(3.0) * x, (2, 3)),
+    "multiply by array": (lambda x: beside(x, np.arange(3.0)) * x, (2, 3)),
     "multiply by list": (lambda x: [1.0, 2.0, 3.0] * x, (2, 3)),
     "multiply 0-d": (tg.multiply, (), (2,)),
     "divide": (tg.divide, (2, 3), (3,)),
@@ -139,18 +139,16 @@ CASES = {
     "relu of nothing": (lambda x: tg.relu(x), (0, 3)),
     "silu of nothing": (tg.silu, (0, 3)),
     "astype": (lambda x: tg.astype(x * x, np.float64), (3,)),
-    "where": (lambda x, y: tg.where(MASK, x, y), (2, 3), (3,)),
-    "where broadcasts mask": (lambda x, y: tg.where(MASK[0], x, y), (2, 1), (2, 3)),
-    "where number": (lambda x: tg.where(MASK, x, 0.0), (2, 3)),
-    "where number first": (lambda x: tg.where(MASK, 1.5, x), (3,)),
+    "where": (lambda x, y: tg.where(beside(x, MASK), x, y), (2, 3), (3,)),
+    "where broadcasts mask": (lambda x, y: tg.where(beside(x, MASK[0]), x, y), (2, 1), (2, 3)),
+    "where number": (lambda x: tg.where(beside(x, MASK), x, 0.0), (2, 3)),
+    "where number first": (lambda x: tg.where(beside(x, MASK), 1.5, x), (3,)),
     "where condition of tensors": (lambda x: tg.where(x > 0.2, x * x, x), (2, 3)),
-    "where condition of integers": (lambda x, y: tg.where(3 * MASK, x, y), (2, 3), (2, 3)),
+    "where condition of integers": (lambda x, y: tg.where(beside(x, 3 * MASK), x, y), (2, 3), (2, 3)),
     "where condition is a float": (lambda x: tg.where(x, x * x, x), (3,)),
     "where condition is a bool": (lambda x, y: tg.where(True, x, y) * tg.where(False, x, y), (3,), (3,)),
-    "stop_gradient": (lambda x, y: x * tg.stop_gradient(3.0 * np.ones(3)) * y, (3,), (3,)),
+    "stop_gradient": (lambda x, y: x * tg.stop_gradient(beside(x, 3.0 * np.ones(3))) * y, (3,), (3,)),
 }  # fmt: skip
-
-ON_THE_HOST = {"multiply by array", "where", "where broadcasts mask", "where number", "where number first", "where condition of integers", "stop_gradient"}  # fmt: skip
 
 CONSTANT = {
     **{

@@ -69,5 +69,3 @@ CASES = {
     **{f"diff n={n} axis={axis}": (over("diff", n=n, axis=axis), (3, 4)) for n, axis in [(1, -1), (2, 0), (0, 0), (4, 0)]},
     "prod positive": (positive(tg.prod), (6,)),
 }  # fmt: skip
-
-ON_THE_HOST = set()  # fmt: skip
