@@ -201,3 +201,22 @@ def test_snapshot_does_not_change_when_recording_goes_on():
     before = len(g.nodes), len(g.edges)
     (y + 1).sum().backward()
     assert (len(g.nodes), len(g.edges)) == before
+
+
+@pytest.mark.parametrize(
+    "product",
+    [
+        lambda x, w: x @ w,
+        lambda x, w: tg.einsum("ij,jk->ik", x, w),
+        lambda x, w: tg.tensordot(x, w, 1),
+        lambda x, w: tg.inner(x, w.T),
+    ],
+)
+def test_the_edges_of_a_product_are_labelled_with_the_other_operand(product):
+    x = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    w = tg.parameter(np.ones((3, 4)), name="W")
+
+    last = tg.graph(product(x, w)).edges[-2:]
+
+    assert [edge.label for edge in last] == ["W", "x"]
+    assert [edge.weight for edge in last] == [1, 0]

@@ -278,7 +278,7 @@ class Graph:
         rule = primitive.rules[position if len(primitive.rules) > 1 else 0]
         if isinstance(primitive, Pointwise) and isinstance(rule, int):
             return str(rule)
-        if len(record.parents) == 2 and (primitive.name in ("multiply", "matmul", "conv2d")):
+        if isinstance(primitive, Contraction) or primitive.name == "multiply":
             return self._origin(record.parents[1 - position], record.saved[2 - position])
         return "1/n" if primitive.name == "mean" else f"{primitive.name}'"
 
