@@ -22,8 +22,8 @@ import standin
 from tinygrad_res import backend
 
 ENGINE = {
-    "test_conventions", "test_hooks", "test_mutation", "test_operators", "test_recording",
-    "test_sweeps", "test_transforms", "test_trees",
+    "test_conventions", "test_hooks", "test_mutation", "test_operators", "test_primitives",
+    "test_recording", "test_sweeps", "test_transforms", "test_trees",
 }  # fmt: skip
 
 

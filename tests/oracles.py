@@ -52,7 +52,7 @@ def check(f: Callable[..., Any], *args: Any, seed: int = 0, tolerance: float = 1
 
     def equal(what: str, found: Any, expected: Any) -> None:
         np.testing.assert_allclose(
-            found, expected, rtol=tolerance, atol=tolerance / 10, err_msg=what
+            host(found), expected, rtol=tolerance, atol=tolerance / 10, err_msg=what
         )
 
     def values(*xs: Any) -> Any:
@@ -63,8 +63,8 @@ def check(f: Callable[..., Any], *args: Any, seed: int = 0, tolerance: float = 1
     cotangent, curvature = draw(out.shape), draw(out.shape)
 
     numeric = along(values, args, tangents)
-    pushed = tg.jvp(f, args, tangents)[1]
-    pulled = tg.vjp(f, *args)[1](cotangent)
+    pushed = host(tg.jvp(f, args, tangents)[1])
+    pulled = [*map(host, tg.vjp(f, *args)[1](cotangent))]
     equal("forward mode", pushed, numeric)
     for i in everyone:
         alone = [t if i == k else 0 * t for k, t in enumerate(tangents)]
@@ -87,7 +87,7 @@ def check(f: Callable[..., Any], *args: Any, seed: int = 0, tolerance: float = 1
         return tg.jvp(loss, xs, tangents)[1]
 
     def flat(parts: Sequence[Any]) -> Any:
-        return np.concatenate([np.ravel(p) for p in parts])
+        return np.concatenate([np.ravel(host(p)) for p in parts])
 
     numeric = along(lambda *xs: flat(gradient(*xs)), args, tangents)
     equal("forward over reverse", tg.jvp(flat_gradient, args, tangents)[1], numeric)

@@ -75,6 +75,8 @@ SPECIAL = (
 NOT_IN_CUPY = frozenset(
     ("correction", "hermitian", "initial", "like", "stable", "upper", "where")
 )  # arguments by name
+SCATTERING = ("add", "bitwise_and", "bitwise_or", "bitwise_xor", "maximum", "minimum", "subtract")
+SCATTERED = ("int32", "uint32", "uint64", "float16", "float32", "float64")
 MAKERS = ("arange", "empty", "eye", "full", "linspace", "ones", "result_type", "zeros")
 JOINERS = ("concatenate", "stack")
 
@@ -180,10 +182,10 @@ class Array:
         return map(lift, iter(self._host))
 
     def __getitem__(self, index: Any) -> Any:
-        return lift(self._host[lower(index)])
+        return lift(self._host[_as_read(index, self._host.shape)])
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._host[lower(index)] = lower(value)
+        self._host[_as_read(index, self._host.shape)] = lower(value)
 
     def __deepcopy__(self, _: Any) -> Array:
         return Array(self._host.copy())
@@ -212,6 +214,31 @@ def lower(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(map(lower, value))
     return value._host if isinstance(value, Array) else value
+
+
+def _as_read(index: Any, shape: tuple[int, ...]) -> Any:
+    """Unwrap an index; arrays of integers wrap around, where NumPy raises an error."""
+    parts = index if isinstance(index, tuple) else (index,)
+    spans = [_span(part) for part in parts]
+    axis, read = 0, []
+    for part, span in zip(map(lower, parts), spans, strict=True):
+        listed = isinstance(part, (list, range)) and len(part) > 0
+        array = np.asarray(part) if listed or isinstance(part, np.ndarray) else None
+        if part is Ellipsis:
+            axis += len(shape) - sum(spans)
+        elif array is not None and array.dtype.kind in "iu" and shape[axis:]:
+            part = array.astype(int) % (shape[axis] or 1)
+        read.append(part)
+        axis += span
+    return tuple(read) if isinstance(index, tuple) else read[0]
+
+
+def _span(part: Any) -> int:
+    """Return how many axes a part of an index takes."""
+    if part is None or part is Ellipsis or isinstance(part, (bool, np.bool_)):
+        return 0
+    is_mask = isinstance(part, Array) and part.dtype.kind == "b"
+    return int(part.ndim) if is_mask else 1
 
 
 def _is_scalar(value: Any) -> bool:
@@ -291,9 +318,15 @@ def _function(name: str) -> Any:
                 raise TypeError(f"{name}: Unsupported type {type(arg)}")
         return call(*args, **kwargs)
 
-    if isinstance(f, np.ufunc):
-        checked.at = lambda *args: f.at(*map(lower, args))  # type: ignore[attr-defined]
+    if name in SCATTERING:
+        checked.at = functools.partial(_scatter, f)  # type: ignore[attr-defined]
     return checked
+
+
+def _scatter(f: np.ufunc, array: Array, index: Any, values: Any) -> None:
+    if array.dtype.name not in SCATTERED:
+        raise TypeError(f"{f.__name__}.at: unsupported dtype {array.dtype}")
+    f.at(array._host, _as_read(index, array.shape), lower(values))
 
 
 def _arrays_of(name: str, f: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -81,6 +81,21 @@ def test_views_share_memory_and_no_array_can_be_locked(a):
         a.flags.writeable = False
 
 
+def test_arrays_of_integers_wrap_around_as_indices(a):
+    square = xp.array(np.arange(4.0).reshape(2, 2))
+
+    check_same(a[xp.array([0, 3, -3])], [1, 2, 2])
+    check_same(square[..., xp.array([2])], [[0], [2]])
+    check_same(square[None, xp.array([3]), 0], [[2]])
+    with pytest.raises(IndexError):
+        a[2]
+
+
+def test_integers_of_64_bits_are_not_scattered():
+    with pytest.raises(TypeError, match="unsupported dtype int64"):
+        xp.add.at(xp.zeros(2, dtype=int), xp.array([0]), 1)
+
+
 def test_copies_and_pickles_hold_their_own_values(a):
     twins = copy.deepcopy(a), pickle.loads(pickle.dumps(a))
     a[0] = 7.0
