@@ -53,7 +53,7 @@ def pull(
 
     Args:
         cotangents: the cotangent of each output.
-        order: the nodes to visit, newest first.
+        order: the ancestry of those outputs, newest first.
         targets: the nodes asked for; the leaves of ``order`` where left out.
     """
     arriving: dict[Any, Any] = dict(cotangents)
@@ -68,10 +68,7 @@ def pull(
             wanted = tuple([i for i in wanted if parents[i] in live])
         if not wanted:
             continue
-        try:
-            cotangent = arriving.pop(node)
-        except KeyError:  # no output depends on it along these edges
-            continue
+        cotangent = arriving.pop(node)
         if kept and node in kept:
             arrived[node] = cotangent
         found = node.primitive.vjp(node, cotangent, wanted)  # type: ignore[union-attr]
