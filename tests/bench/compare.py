@@ -16,6 +16,7 @@ import sys
 import timeit
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,16 @@ RNG = np.random.default_rng(0)
 def normal(*shape: int, scale: float = 1.0) -> np.ndarray:
     """Return float32 numbers from a normal distribution."""
     return (RNG.standard_normal(shape) * scale).astype(np.float32)
+
+
+def leaf(array: np.ndarray, device: str, **options: bool) -> tg.Tensor:
+    """Return a tensor of ours on a device, with no record of how it came there."""
+    return tg.tensor(tg.tensor(array).to(device).data, **options)
+
+
+def weight(array: np.ndarray, device: str) -> tg.Parameter:
+    """Return a parameter of ours on a device."""
+    return tg.parameter(leaf(array, device).data)
 
 
 def small_operations() -> tuple[str, Work, Work, float]:
@@ -53,7 +64,8 @@ def small_operations() -> tuple[str, Work, Work, float]:
     return "PyTorch", lambda: run(ours, tg.tanh), lambda: run(theirs, torch.tanh), 0.70
 
 
-def _torch_linear(weight: np.ndarray, bias: np.ndarray) -> object:
+def torch_linear(weight: np.ndarray, bias: np.ndarray) -> Any:
+    """Return PyTorch's layer with these weights."""
     import torch
 
     layer = torch.nn.Linear(*weight.shape)
@@ -63,7 +75,7 @@ def _torch_linear(weight: np.ndarray, bias: np.ndarray) -> object:
     return layer
 
 
-def mlp() -> tuple[str, Work, Work, float]:
+def mlp(device: str = "cpu") -> tuple[str, Work, Work, float]:
     """An MLP 784-256-256-10 at batch 64: forward, cross-entropy, backward, against PyTorch."""
     import torch
     from torch.nn import functional
@@ -71,11 +83,12 @@ def mlp() -> tuple[str, Work, Work, float]:
     sizes = (784, 256, 256, 10)
     weights = [normal(m, n, scale=m**-0.5) for m, n in itertools.pairwise(sizes)]
     images, labels = normal(64, 784), RNG.integers(0, 10, 64)
-    layers = [_torch_linear(w, np.zeros(w.shape[1], np.float32)) for w in weights]
+    layers = [torch_linear(w, np.zeros(w.shape[1], np.float32)) for w in weights]
     net = torch.nn.Sequential(layers[0], torch.nn.ReLU(), layers[1], torch.nn.ReLU(), layers[2])
-    x_torch, y_torch = torch.from_numpy(images), torch.from_numpy(labels)
-    ours = [(tg.parameter(w), tg.parameter(np.zeros(w.shape[1], np.float32))) for w in weights]
-    x = tg.tensor(images)
+    net.to(device)
+    x_torch, y_torch = (torch.from_numpy(a).to(device) for a in (images, labels))
+    ours = [(weight(w, device), weight(np.zeros(w.shape[1], np.float32), device)) for w in weights]
+    x, y = leaf(images, device), leaf(labels, device)
 
     def run_ours() -> None:
         for layer in ours:
@@ -83,7 +96,7 @@ def mlp() -> tuple[str, Work, Work, float]:
                 p.grad = None
         h = tg.relu(x @ ours[0][0] + ours[0][1])
         h = tg.relu(h @ ours[1][0] + ours[1][1])
-        tg.cross_entropy(h @ ours[2][0] + ours[2][1], labels).backward()
+        tg.cross_entropy(h @ ours[2][0] + ours[2][1], y).backward()
 
     def run_torch() -> None:
         net.zero_grad()
@@ -92,7 +105,7 @@ def mlp() -> tuple[str, Work, Work, float]:
     return "PyTorch", run_ours, run_torch, 0.95
 
 
-def residual_blocks() -> tuple[str, Work, Work, float]:
+def residual_blocks(device: str = "cpu") -> tuple[str, Work, Work, float]:
     """100 residual blocks h + W'' relu(W' h + b') + b'' of width 64 at batch 32, against PyTorch."""
     import torch
 
@@ -100,9 +113,10 @@ def residual_blocks() -> tuple[str, Work, Work, float]:
         [(normal(64, 64, scale=0.01), normal(64, scale=0.01)) for _ in "ab"] for _ in range(100)
     ]
     start = normal(32, 64)
-    ours = [[(tg.parameter(w), tg.parameter(b)) for w, b in block] for block in blocks]
-    theirs = [[_torch_linear(w, b) for w, b in block] for block in blocks]
-    x, x_torch = tg.tensor(start, requires_grad=True), torch.tensor(start, requires_grad=True)
+    ours = [[(weight(w, device), weight(b, device)) for w, b in block] for block in blocks]
+    theirs = [[torch_linear(w, b).to(device) for w, b in block] for block in blocks]
+    x = leaf(start, device, requires_grad=True)
+    x_torch = torch.tensor(start, device=device, requires_grad=True)
 
     def run_ours() -> None:
         h = x
@@ -218,9 +232,20 @@ def import_overhead() -> float:
     return 1000 * statistics.median(a - b for a, b in pairs)
 
 
+def heading() -> str:
+    """Return the first line of the table."""
+    return f"{'benchmark':<18} {'ours':>10} {'other':>10} {'ratio':>7} {'goal':>6}  against"
+
+
+def row(name: str, found: tuple[float, float, float], goal: str, other: str) -> str:
+    """Return the line of one benchmark: both times and their ratio."""
+    a, b, ratio = found
+    return f"{name:<18} {1e3 * a:>7.2f} ms {1e3 * b:>7.2f} ms {ratio:>7.2f} {goal:>6}  {other}"
+
+
 def main(names: list[str]) -> None:
     """Run the benchmarks called ``names``, or all of them, and print a table."""
-    print(f"{'benchmark':<18} {'ours':>10} {'other':>10} {'ratio':>7} {'goal':>6}  against")
+    print(heading())
     for benchmark in BENCHMARKS:
         if names and benchmark.__name__ not in names:
             continue
@@ -228,11 +253,7 @@ def main(names: list[str]) -> None:
             other, ours, theirs, goal = benchmark()
         except ModuleNotFoundError as error:
             sys.exit(f"{error}: the comparison needs it, pip install '.[bench]'")
-        a, b, ratio = compare(ours, theirs)
-        print(
-            f"{benchmark.__name__:<18} {1e3 * a:>7.2f} ms {1e3 * b:>7.2f} ms {ratio:>7.2f} "
-            f"{goal:>6.2f}  {other}"
-        )
+        print(row(benchmark.__name__, compare(ours, theirs), f"{goal:.2f}", other))
     if not names or "count_by_600" in names:
         print(f"{'count_by_600':<18} {1e3 * count_by_600():>7.0f} ms  (goal: under 500 ms)")
     if not names or "import" in names:
