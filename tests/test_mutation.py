@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import pickle
 
@@ -107,6 +108,15 @@ def test_copies_of_tensors_that_want_no_gradient_want_none():
 def test_a_computed_tensor_is_not_copied():
     with pytest.raises(GradientError, match=r"copy: .* computed by multiply"):
         copy.deepcopy(tracked([1.0]) * 2)
+
+
+def test_nothing_written_into_data_reaches_the_tensor():
+    x = tracked([1.0, 2.0])
+
+    with contextlib.suppress(ValueError):  # read-only on the CPU, a copy on a device
+        x.data[0] = 5
+
+    check_same(x, [1, 2])
 
 
 @pytest.mark.cpu
