@@ -77,6 +77,7 @@ NOT_IN_CUPY = frozenset(
 )  # arguments by name
 SCATTERING = ("add", "bitwise_and", "bitwise_or", "bitwise_xor", "maximum", "minimum", "subtract")
 SCATTERED = ("int32", "uint32", "uint64", "float16", "float32", "float64")
+INDICES = (bool, int, np.bool_, np.integer, slice, list, tuple, range, type(None), type(...))
 MAKERS = ("arange", "empty", "eye", "full", "linspace", "ones", "result_type", "zeros")
 JOINERS = ("concatenate", "stack")
 
@@ -219,6 +220,9 @@ def lower(value: Any) -> Any:
 def _as_read(index: Any, shape: tuple[int, ...]) -> Any:
     """Unwrap an index; arrays of integers wrap around, where NumPy raises an error."""
     parts = index if isinstance(index, tuple) else (index,)
+    for part in parts:
+        if not isinstance(part, (*INDICES, Array)):
+            raise TypeError(f"Unsupported type {type(part)}")
     spans = [_span(part) for part in parts]
     axis, read = 0, []
     for part, span in zip(map(lower, parts), spans, strict=True):
