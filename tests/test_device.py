@@ -229,6 +229,40 @@ def test_assigned_values_stay_on_the_device_of_the_tensor(xp):
     oracles.check_same(x, [3, 4])
 
 
+def test_what_users_hand_to_a_backward_pass_joins_it_on_the_device(xp):
+    x = tg.tensor(xp.asarray(np.ones(2)), requires_grad=True)
+
+    x.register_hook(lambda g: [10.0, 20.0])
+    (x * x).backward(np.array([1.0, 1.0]))
+    x.grad = np.array([1.0, 2.0])
+    (x * x).sum().backward()
+
+    assert x.grad.device == "cuda"
+    assert_nothing_was_pulled_to_the_host()
+    oracles.check_same(x.grad, [11, 22])
+
+
+ELSEWHERE = {
+    "cotangent": lambda x, other: (x * x).backward(other),
+    "cotangent of vjp": lambda x, other: tg.vjp(tg.exp, x)[1](other),
+    "tangent": lambda x, other: tg.jvp(tg.exp, (x,), (other,)),
+    "hook": lambda x, other: (x.register_hook(lambda g: other), (x * x).sum().backward()),
+    "grad": lambda x, other: setattr(x, "grad", other),
+    "data": lambda x, other: setattr(x, "data", other),
+    "values": lambda x, other: tg.index_add(x, 0, other),
+}
+
+
+@pytest.mark.parametrize("case", ELSEWHERE)
+def test_a_tensor_that_lies_elsewhere_is_refused_by_name(xp, case):
+    x = tg.tensor(xp.asarray(np.ones(2)), requires_grad=True)
+
+    with pytest.raises(DeviceError, match=f"{case.split(' ')[0]}.*on cpu"):
+        ELSEWHERE[case](x, tg.tensor([1.0, 1.0]))
+
+    assert x.grad is None
+
+
 def test_printing_and_reading_pull_to_the_host(xp):
     x = tg.tensor(xp.asarray(np.array([2.0])))
 

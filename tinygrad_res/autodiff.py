@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import backend, trees
-from .errors import DtypeError, GradientError, ShapeError, UsageError
+from .errors import DtypeError, GradientError, UsageError
 from .record import Leaf, Node, recording, state
 from .sweeps import ancestry, pull, push
-from .tensor import Tensor, raw, tensor
+from .tensor import Tensor, fitted, raw, tensor
 
 
 def seed(name: str, like: Any, cotangent: Any, shape: tuple[int, ...], dtype: Any) -> Tensor:
@@ -30,23 +30,14 @@ def seed(name: str, like: Any, cotangent: Any, shape: tuple[int, ...], dtype: An
         cotangent: what the caller gave; ``None`` stands for 1 where there is one element.
         shape, dtype: those of the output.
     """
-    xp = backend.namespace(like)
     if cotangent is None:
         if math.prod(shape) != 1:
             raise GradientError(
                 f"{name}: the output has shape {shape}; reduce it to one element "
                 "(.sum() or .mean()), or pass cotangent=, an array of that shape"
             )
-        return Tensor(xp.ones(shape, dtype=dtype))
-    return _vector(f"{name}: the cotangent", cotangent, xp, shape, dtype)
-
-
-def _vector(what: str, value: Any, xp: Any, shape: tuple[int, ...], dtype: Any) -> Tensor:
-    """Return ``value`` as a tensor of this module, shape and dtype, which nobody else can change."""
-    vector = value if isinstance(value, Tensor) else Tensor(xp.asarray(tensor(value)._array))
-    if vector.shape != shape:
-        raise ShapeError(f"{what} has shape {vector.shape}, but must have shape {shape}")
-    return vector if vector.dtype == dtype else vector.astype(dtype)
+        return Tensor(backend.namespace(like).ones(shape, dtype=dtype))
+    return fitted(f"{name}: the cotangent", cotangent, like, shape, dtype)
 
 
 def backward(output: Tensor, cotangent: Any = None, create_graph: bool = False) -> None:
@@ -363,8 +354,7 @@ def jvp(
     call = _call("jvp", f, primals, range(len(primals)), {}, has_aux, tangents)
     moving: dict[Any, Any] = {}
     for x, t in zip(call.inputs, call.values("the tangents", tuple(tangents), call.entry)):
-        xp = backend.namespace(x._array)
-        direction = _vector("jvp: the tangent of a primal", t, xp, x.shape, x.dtype)
+        direction = fitted("jvp: the tangent of a primal", t, x._array, x.shape, x.dtype)
         moving[x._node] = direction if call.recorded else raw(direction)
     with recording():
         arrived: dict[Any, Any] = push(moving, call.order)

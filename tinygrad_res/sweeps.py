@@ -17,9 +17,8 @@ from operator import attrgetter
 from typing import Any
 
 from . import backend
-from .errors import ShapeError
 from .record import Node, recording
-from .tensor import Tensor, raw, tensor
+from .tensor import Tensor, fitted, raw, tensor
 
 _newest_first = attrgetter("index")
 
@@ -88,12 +87,8 @@ def _hooked(node: Node, cotangent: Any) -> Any:
         before = cotangent if isinstance(cotangent, Tensor) else Tensor(cotangent)
         after = hook.call(before)
         if after is not None:
-            after = after if isinstance(after, Tensor) else tensor(after)
-            if after.shape != node.shape:
-                raise ShapeError(
-                    f"register_hook: the gradient has shape {node.shape}, and the hook returned "
-                    f"shape {after.shape}: they must be equal"
-                )
+            what = "register_hook: what the hook returned"
+            after = fitted(what, after, before._array, node.shape, node.dtype)
             cotangent = after if isinstance(cotangent, Tensor) else after._array
     return cotangent
 

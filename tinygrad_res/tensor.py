@@ -20,7 +20,7 @@ from weakref import ref
 import numpy as np
 
 from . import backend
-from .errors import DtypeError, GradientError, ShapeError, UsageError
+from .errors import DeviceError, DtypeError, GradientError, ShapeError, UsageError
 from .operators import Operators
 from .protocols import Protocols
 from .record import Hook, Leaf, Node
@@ -54,13 +54,8 @@ class Tensor(Operators, Protocols):
                 f"data: this tensor was computed by {self._node.primitive}; assigning to it "
                 "would falsify the record. Assign to leaves, or use tg.tensor(values)"
             )
-        array = backend.namespace(self._array).asarray(tensor(values, dtype=self.dtype)._array)
-        if array.shape != self.shape:
-            raise ShapeError(
-                f"data: the tensor has shape {self.shape} and the new values {array.shape}; "
-                "make a new tensor with tg.tensor(values) to change the shape"
-            )
-        self._array = array
+        new = fitted("data: what is assigned", values, self._array, self.shape, self.dtype)
+        self._array = new._array
 
     @property
     def grad(self) -> Tensor | None:
@@ -72,13 +67,8 @@ class Tensor(Operators, Protocols):
 
     @grad.setter
     def grad(self, value: Any) -> None:
-        if value is not None and not isinstance(value, Tensor):
-            value = tensor(value)
-        if value is not None and value.shape != self.shape:
-            raise ShapeError(
-                f"grad: the tensor has shape {self.shape} and the gradient {value.shape}: "
-                "they must be equal"
-            )
+        if value is not None:
+            value = fitted("grad: what is assigned", value, self._array, self.shape, self.dtype)
         self._grad = value
 
     @property
@@ -282,6 +272,28 @@ _T = TypeVar("_T", bound=Tensor)
 def raw(value: Any) -> Any:
     """Return the bare array of a tensor, and anything else as it is."""
     return value._array if isinstance(value, Tensor) else value
+
+
+def fitted(what: str, value: Any, like: Any, shape: tuple[int, ...], dtype: Any) -> Tensor:
+    """Return ``value`` as a tensor of this shape and dtype beside the array ``like``.
+
+    Arrays and lists of the host are sent to a device; tensors stay where they are.
+
+    Raises:
+        DeviceError: it is a tensor, or an array of a device, and ``like`` lies elsewhere.
+        ShapeError: it has another shape.
+    """
+    given = value if isinstance(value, Tensor) else tensor(value)
+    here = backend.device(like)
+    if given.device != here:
+        if isinstance(value, Tensor) or here == "cpu":
+            raise DeviceError(
+                f"{what} is on {given.device}, but must be on {here}: use x.to({here!r})"
+            )
+        given = Tensor(backend.namespace(like).asarray(given._array))
+    if given.shape != shape:
+        raise ShapeError(f"{what} has shape {given.shape}, but must have shape {shape}")
+    return given if given.dtype == dtype else given.astype(dtype)
 
 
 def real_dtype(name: str, dtype: Any) -> np.dtype[Any]:

@@ -7,7 +7,8 @@ can be transposed again.
 Index arrays are copied when they are used, so that nobody can change them while a
 record lives.  An index of the host picks from a device tensor too: it is sent there, like
 any other number that is written into the program.  An index on the device does not pick
-from a tensor of the host, since it would have to be waited for.
+from a tensor of the host, since it would have to be waited for.  For the same reason nobody
+checks an index array on a device: CuPy wraps one that lies outside.
 """
 
 from __future__ import annotations

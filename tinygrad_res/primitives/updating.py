@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backend
-from ..errors import ShapeError
+from ..errors import DeviceError, ShapeError
 from ..tensor import Tensor, raw, shape_of
 from .indexing import gather, picked, scatter
 from .joining import concat
@@ -26,7 +26,8 @@ _PICK = {"index_add": gather("index_add"), "index_update": _update}
 def index_add(x: Any, index: Any, values: Any) -> Tensor:
     """Return ``x`` with ``values`` added at ``index``, several times where it is named so.
 
-    ``values`` broadcast to the shape of ``x[index]``.  ``x`` itself stays as it is.
+    ``values`` broadcast to the shape of ``x[index]``.  ``x`` itself stays as it is.  CuPy
+    adds no int64: use floats or int32 on a GPU.
 
     Raises:
         ShapeError: the values do not fit, or the index lies outside of ``x``.
@@ -69,6 +70,11 @@ def index_update(x: Any, index: Any, values: Any) -> Tensor:
 def _spread(name: str, x: Tensor, own: Any, values: Any) -> Tensor:
     """Return ``values`` in the dtype of ``x`` and the shape of ``x[own]``."""
     shape = _PICK[name](Tensor(raw(x)), index=own, distinct=True).shape
+    if backend.is_array(values) and backend.device(raw(values)) != x.device:
+        raise DeviceError(
+            f"{name}: the tensor is on {x.device} and the values on {backend.device(raw(values))}: "
+            "move one with tensor.to('cuda') or tensor.to('cpu')"
+        )
     if not backend.is_array(values):
         values = backend.namespace(raw(x)).asarray(values, dtype=x.dtype)
     try:
