@@ -13,7 +13,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import DtypeError, GradientError, ShapeError
 from .record import Leaf, state
@@ -163,12 +163,6 @@ class Operators:
             "build the new values with tg.where, tg.concat or tg.index_update"
         )
 
-    if not TYPE_CHECKING:  # which would take it as leave for every name
-
-        def __getattr__(self, name):
-            mend = ELSEWHERE.get(name, "see help(tg.Tensor)")
-            raise AttributeError(f"a tensor has no attribute {name!r}: {mend}")
-
     @property
     def T(self) -> Tensor:  # noqa: N802 - the name that arrays have for it
         """The tensor with its axes in reverse order."""
@@ -204,9 +198,15 @@ def bind(ops: ModuleType) -> None:
         table[f"__r{name}__"] = _reflected(f)
         table[f"__i{name}__"] = _in_place(f, sign)
     table |= {name: getattr(ops, name) for name in METHODS}
+    table["__getattr__"] = _missing  # here, since a type checker would take it as leave
     table |= {f"_{name}": getattr(ops, name) for name in ("permute_dims", "reshape")}
     for name, f in table.items():
         setattr(Operators, name, f)
+
+
+def _missing(self: Tensor, name: str) -> NoReturn:
+    mend = ELSEWHERE.get(name, "see help(tg.Tensor)")
+    raise AttributeError(f"a tensor has no attribute {name!r}: {mend}")
 
 
 def _reflected(f: Method) -> Method:

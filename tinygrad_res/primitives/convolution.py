@@ -175,11 +175,6 @@ def _each(name: str, n: int, what: str, value: Any) -> tuple[int, ...]:
     return tuple(int(v) for v in each)
 
 
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    high, wide = (value, value) if isinstance(value, (int, np.integer)) else value
-    return int(high), int(wide)
-
-
 def _biased(name: str, out: Tensor, bias: Any, filters: tuple[int, ...], channels: int) -> Tensor:
     if bias is None:
         return out

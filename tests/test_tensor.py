@@ -1,0 +1,121 @@
+"""What a tensor is: its values, its name, its shape, and how it is made and printed."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+
+import numpy as np
+import pytest
+
+import tinygrad_res as tg
+from tinygrad_res import protocols
+from tinygrad_res.errors import DeviceError, UsageError
+
+
+def test_a_constant_may_be_named_later():
+    x = tg.tensor([1.0, 2.0])
+
+    x.name = "offset"
+
+    assert repr(x) == "tensor([1., 2.], name='offset')"
+    assert tg.graph(x * tg.tensor(2.0, requires_grad=True)).nodes[0].label == "offset"
+
+
+@pytest.mark.parametrize("make", [tg.tensor, tg.parameter])
+def test_a_name_is_text(make):
+    with pytest.raises(UsageError, match="name: expected text, got 3: write name='3'"):
+        make([1.0], name=3)
+
+
+def test_shape_and_size_are_those_of_the_array():
+    x = tg.tensor(np.zeros((2, 3, 4), np.float32))
+
+    assert (x.shape, x.ndim, x.size, x.dtype, len(x)) == ((2, 3, 4), 3, 24, np.float32, 2)
+    assert [part.shape for part in x] == [(3, 4), (3, 4)]
+
+
+def test_a_tensor_of_one_element_is_a_number():
+    x = tg.tensor([2.75])
+
+    assert (float(x), int(x), bool(x), x.item()) == (2.75, 2, True, 2.75)
+    assert 5 in tg.tensor([3, 5])
+
+
+def test_many_values_are_printed_in_part():
+    x = tg.tensor(np.arange(10_000.0), requires_grad=True, dtype="float32")
+
+    assert repr(x) == (
+        "tensor([0.000e+00, 1.000e+00, 2.000e+00, ..., 9.997e+03, 9.998e+03,\n"
+        "        9.999e+03], dtype=float32, requires_grad=True)"
+    )
+
+
+def test_tensors_are_keys_by_identity():
+    x, same = tg.tensor([1.0, 2.0]), tg.tensor([1.0, 2.0])
+
+    found = {x: "x", same: "same"}
+
+    assert (found[x], found[same]) == ("x", "same")
+    assert len({x, x, same}) == 2
+
+
+def test_a_retained_gradient_of_a_tensor_that_is_gone_is_dropped():
+    x = tg.tensor([1.0], requires_grad=True)
+    y = x * 2
+    z = y * 3
+
+    y.retain_grad()
+    del y
+    gc.collect()
+    z.backward()
+
+    assert x.grad.item() == 6
+
+
+def test_a_named_constant_that_takes_in_a_recorded_value_becomes_it():
+    x = tg.tensor([1.0], requires_grad=True)
+    total = constant = tg.tensor([10.0], name="start")
+
+    total += x * x
+    total.backward()
+
+    assert constant.item() == 10
+    assert x.grad.item() == 2
+
+
+def test_functions_of_numpy_without_a_signature_are_called_by_position():
+    with pytest.raises(ValueError, match="signature"):
+        inspect.signature(max)
+
+    assert protocols._names(max) == ()
+
+
+@pytest.mark.parametrize(
+    ("count", "message"),
+    [
+        (0, "CuPy sees no GPU"),
+        (RuntimeError("driver too old"), r"no usable GPU \(driver too old\)"),
+    ],
+)
+def test_a_device_without_a_gpu_says_so(monkeypatch, count, message):
+    class Cupy:
+        class cuda:  # noqa: N801
+            class runtime:  # noqa: N801
+                @staticmethod
+                def getDeviceCount():  # noqa: N802
+                    if isinstance(count, Exception):
+                        raise count
+                    return count
+
+    monkeypatch.setitem(__import__("sys").modules, "cupy", Cupy)
+
+    with pytest.raises(DeviceError, match=message):
+        tg.tensor([1.0]).to("cuda")
+
+
+def test_what_is_there_already_stays_there():
+    x = tg.tensor([1.0])
+
+    assert x.to("cpu") is x
+    assert tg.primitives.to_device(x, "cpu").item() == 1
