@@ -42,10 +42,8 @@ OF_INTEGERS -= {"acos", "asin", "atanh", "log1p"}  # of an interval that has non
 OF_INTEGERS -= {"pad"}  # NumPy rounds what it pads with
 
 
-def every(names, broken=()):
-    marks = {name: [pytest.mark.xfail(strict=True, reason="a known fault")] for name in broken}
-    names = [pytest.param(name, marks=marks.get(name, [])) for name in sorted(names)]
-    return pytest.mark.parametrize("name", names)
+def every(names):
+    return pytest.mark.parametrize("name", sorted(names))
 
 
 def drawn(examples):
@@ -218,7 +216,7 @@ def numbers(call, operands, directions):
     return [out, pushed, *pull(pushed), tg.hvp(loss)(*operands, directions[0])]
 
 
-@every(EVERY, broken=["einsum"])  # it looks for the order of products before it looks at lengths
+@every(EVERY)
 @drawn(12)
 @given(data=st.data(), seed=SEEDS)
 def test_what_does_not_fit_is_refused_with_an_error_of_the_project(name, data, seed):

@@ -7,9 +7,9 @@ import math
 from hypothesis import strategies as st
 
 from .calls import Call
-from .drawn import booleans, broadcastable, integers, sampled, shapes
+from .drawn import LENGTH, booleans, broadcastable, integers, sampled, shapes
 
-LENGTH = integers(0, 3)
+BATCH = sampled([2, 1, 2, 1, 2, 0])
 
 
 def alike(draw, low=0, high=2):
@@ -19,7 +19,7 @@ def alike(draw, low=0, high=2):
 
 def batches(draw):
     """Draw the batch axes of two operands, which broadcast."""
-    full = tuple(draw(integers(0, 2)) for _ in range(draw(integers(0, 2))))
+    full = tuple(draw(BATCH) for _ in range(draw(integers(0, 2))))
     return draw(broadcastable(full)), draw(broadcastable(full))
 
 

@@ -10,12 +10,20 @@ from hypothesis.extra import numpy as npst
 
 integers, sampled, booleans = st.integers, st.sampled_from, st.booleans
 LONGEST = (0, 4, 4, 3, 2)  # of an axis, by the number of axes
+RARELY = sampled([False, False, False, False, False, False, True])
+LENGTH = sampled([2, 3, 1, 2, 3, 0])
 
 
 @st.composite
 def shapes(draw, least_dims=0, most_dims=4, least=0):
-    ndim = draw(integers(least_dims, most_dims))
-    return tuple(draw(integers(least, LONGEST[ndim])) for _ in range(ndim))
+    """A shape; a matrix before others, and empty now and then where ``least`` is 0."""
+    numbers = [n for n in (2, 1, 3, 0, 4) if least_dims <= n <= most_dims]
+    ndim = draw(sampled(numbers))
+    sides = [n for n in (2, 3, 1, 4) if n <= LONGEST[ndim]]
+    shape = [draw(sampled(sides)) for _ in range(ndim)]
+    if shape and not least and draw(RARELY):
+        shape[draw(integers(0, ndim - 1))] = 0
+    return tuple(shape)
 
 
 def axis_of(shape):

@@ -11,7 +11,7 @@ from tinygrad_res import backend
 
 from . import contractions, structural
 from .calls import Call
-from .drawn import axes_of, axis_of, booleans, integers, sampled, shapes
+from .drawn import LENGTH, axes_of, axis_of, booleans, integers, sampled, shapes
 
 
 def beside(x, array):
@@ -48,7 +48,7 @@ def symmetric(x):
 
 
 def batch(draw):
-    return tuple(draw(integers(0, 2)) for _ in range(draw(integers(0, 2))))
+    return tuple(draw(contractions.BATCH) for _ in range(draw(integers(0, 2))))
 
 
 def square(prepare, **given):
@@ -142,7 +142,7 @@ CALLS = {
     "eigh": square(symmetric, pick=directions([1])), "eigvalsh": square(symmetric), "inv": square(regular),
     "matmul": contractions.matmul, "matrix_norm": matrix_norm, "matrix_power": matrix_power,
     "matrix_transpose": structural.CALLS["matrix_transpose"], "norm": norm,
-    "outer": lambda draw: Call(((draw(integers(0, 3)),), (draw(integers(0, 3)),))),
+    "outer": lambda draw: Call(((draw(LENGTH),), (draw(LENGTH),))),
     "pinv": oblong(), "qr": oblong(list, tall=True),
     "slogdet": square(regular, pick=lambda out: [out[1]]), "solve": solve,
     "svd": oblong(directions([0, 2]), full_matrices=False), "svdvals": oblong(),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from .calls import Call
 from .drawn import (
+    LENGTH,
     axes_of,
     axis_of,
     booleans,
@@ -53,7 +54,7 @@ def joined(least=0, axis=None, alike=False):
         place = axis if axis is not None else draw(axis_of(shape)) if shape else None
         many = [list(shape) for _ in range(draw(integers(1, 3)))]
         for one in many if not alike and shape else ():
-            one[place if len(one) > 1 or axis is None else 0] = draw(integers(0, 3))
+            one[place if len(one) > 1 or axis is None else 0] = draw(LENGTH)
         given = {} if axis is not None else {"axis": place}
         return Call(tuple(map(tuple, many)), options=given, joined=True)
 
