@@ -149,7 +149,7 @@ def conv(dims):
             padding, border = word, (0,) * dims
             stride = 1 if word == "same" else stride
         size = tuple(
-            max(1, d * (k - 1) + 1 - 2 * p) + draw(integers(0, 2))
+            max(1, d * (k - 1) + 1 - 2 * p) + draw(integers(0, 3))
             for d, k, p in zip(spacing, kernel, border, strict=True)
         )
         operands = ((draw(integers(1, 2)), c, *size), (o, c // groups, *kernel), (o,))

@@ -62,7 +62,7 @@ def pooled(dims, **choices):
         stride, _ = per_axis(draw, dims, 1, 3)
         padding = tuple(draw(integers(0, k // 2)) for k in size)
         lead = draw(shapes(0, 2, 1))
-        shape = (*lead[:2], *(draw(integers(k, 4)) for k in size))
+        shape = (*lead[:2], *(k + draw(integers(0, 3)) for k in size))
         options = {"stride": draw(sampled([None, stride])), "padding": padding}
         options |= {key: draw(sampled(values)) for key, values in choices.items()}
         return Call((shape,), (given,), options=options)

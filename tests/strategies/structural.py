@@ -243,8 +243,11 @@ def windowed(draw):
     shape = draw(shapes(1, 3, 1))
     axis = draw(axes_of(shape).filter(lambda axis: axis != ()))
     over = normal(axis, len(shape))
-    size = tuple(draw(integers(1, shape[k])) for k in over)
-    stride = draw(integers(1, 3) | st.tuples(*[integers(1, 3)] * len(size)))
+    size = tuple(draw(sampled([2, 1, 3])) for _ in over)
+    longer = dict(zip(over, (n + draw(integers(0, 3)) for n in size), strict=True))
+    shape = tuple(longer.get(k, n) for k, n in enumerate(shape))
+    step = sampled([2, 1, 3])
+    stride = draw(step | st.tuples(*[step] * len(size)))
     single = isinstance(axis, int) and draw(booleans())
     return Call((shape,), (size[0] if single else size, stride), options={"axis": axis})
 
