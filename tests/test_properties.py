@@ -108,6 +108,7 @@ def test_integers_give_what_numpy_gives_or_are_refused_where_it_refuses_them(nam
     call = data.draw(calls(name))
     call = replace(call, kind="i", prepare=None)
     operands = arrays(call, seed)
+    assume(name != "pow" or operands[0].size)  # NumPy refuses a negative power of some, not of none
 
     try:
         expected = call(reference(name), *operands)
