@@ -51,9 +51,7 @@ def check(f: Callable[..., Any], *args: Any, seed: int = 0, tolerance: float = 1
         return rng.uniform(-1, 1, shape)
 
     def equal(what: str, found: Any, expected: Any) -> None:
-        np.testing.assert_allclose(
-            host(found), expected, rtol=tolerance, atol=tolerance / 10, err_msg=what
-        )
+        check_close(found, expected, rtol=tolerance, atol=tolerance / 10, what=what)
 
     def values(*xs: Any) -> Any:
         return f(*[tg.tensor(x) for x in xs]).numpy()
@@ -72,7 +70,7 @@ def check(f: Callable[..., Any], *args: Any, seed: int = 0, tolerance: float = 1
         equal(f"reverse mode, argument {i}", np.sum(pulled[i] * tangents[i]), expected)
         assert pulled[i].shape == args[i].shape
     dots = sum(np.sum(g * t) for g, t in zip(pulled, tangents, strict=True))
-    np.testing.assert_allclose(dots, np.sum(cotangent * pushed), rtol=1e-10, atol=1e-12)
+    check_close(dots, np.sum(cotangent * pushed), rtol=1e-10, atol=1e-12)
 
     def loss(*xs: Any) -> Any:
         y = f(*xs)
@@ -98,6 +96,36 @@ def check(f: Callable[..., Any], *args: Any, seed: int = 0, tolerance: float = 1
     )
 
 
+def gradient(f: Callable[..., Any], x: Any) -> Any:
+    """Return the gradient of the sum of ``f`` at floats."""
+    return tg.grad(lambda x: f(x).sum())(np.asarray(x, float))
+
+
+def hessian(f: Callable[..., Any], x: Any) -> Any:
+    """Return the second derivatives of the sum of ``f`` at floats."""
+    return tg.hessian(lambda x: f(x).sum())(np.asarray(x, float))
+
+
+def slope(f: Callable[..., Any], *args: Any, by: int = 0) -> Any:
+    """Return the derivative of each element of f(*args) by that of one argument."""
+    out, back = tg.vjp(f, *args)
+    return back(np.ones(out.shape, out.dtype))[by]
+
+
+def bend(f: Callable[..., Any], *args: Any, by: int = 0, then: int = 0) -> Any:
+    """Return the second derivative of each element, by one argument and then by another."""
+    return slope(lambda *xs: slope(f, *xs, by=by), *args, by=then)
+
+
+def normal() -> Callable[..., Any]:
+    """Return a function ``draw(*shape)`` of normal numbers, the same for every caller."""
+    rng = np.random.default_rng(0)
+    return lambda *shape: rng.standard_normal(shape)
+
+
+# Comparisons with what is expected, on any device
+
+
 def host(value: Any) -> Any:
     """Bring a tensor or a device array to the host; leave anything else as it is."""
     if isinstance(value, tg.Tensor):
@@ -111,6 +139,45 @@ def check_same(found: Any, expected: Any) -> None:
     np.testing.assert_array_equal(host(found), host(expected))
 
 
-def check_close(found: Any, expected: Any, rtol: float = 1e-7, atol: float = 0.0) -> None:
+def check_close(
+    found: Any, expected: Any, rtol: float = 1e-7, atol: float = 0.0, what: str = ""
+) -> None:
     """Assert that a tensor or an array, wherever it lies, holds the expected numbers nearly."""
-    np.testing.assert_allclose(host(found), host(expected), rtol=rtol, atol=atol)
+    np.testing.assert_allclose(host(found), host(expected), rtol=rtol, atol=atol, err_msg=what)
+
+
+def check_array(found: Any, expected: Any) -> None:
+    """Assert that a tensor or an array has the expected shape, and the numbers nearly."""
+    assert found.shape == np.shape(expected)
+    check_close(found, expected, rtol=1e-10, atol=1e-12)
+
+
+def check_identical(found: Any, expected: Any) -> None:
+    """Assert that tensors, alone or in the same lists, have expected shapes, dtypes and numbers."""
+    if isinstance(expected, (list, tuple)):
+        assert type(found) is type(expected)
+        for a, b in zip(found, expected, strict=True):
+            check_identical(a, b)
+        return
+    assert isinstance(found, tg.Tensor)
+    assert found.shape == np.shape(expected)
+    assert found.dtype == expected.dtype
+    check_same(found, expected)
+
+
+def check_finite(found: Any) -> None:
+    """Assert that a tensor or an array, wherever it lies, holds neither NaN nor infinity."""
+    assert np.isfinite(host(found)).all()
+
+
+def check_dtype_stays(f: Callable[..., Any], dtype: Any) -> None:
+    """Assert that values and derivatives of ``f``, in every mode, have the operand's dtype."""
+    x = np.linspace(0.25, 0.95, 8, dtype=dtype).reshape(2, 4)
+
+    def loss(x: Any) -> Any:
+        return (f(x) * f(x)).sum()
+
+    assert f(tg.tensor(x)).dtype == dtype
+    assert tg.grad(loss)(x).dtype == dtype
+    assert tg.jvp(f, (x,), (x,))[1].dtype == dtype
+    assert tg.hvp(loss)(x, x).dtype == dtype
