@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
+from oracles import check_array, check_close, normal
 
 import tinygrad_res as tg
 from tinygrad_res.errors import ShapeError, UsageError
 
-RNG = np.random.default_rng(0)
-
-
-def draw(*shape):
-    return RNG.standard_normal(shape)
-
-
-def assert_same(found, expected):
-    """Hold a tensor against an array: shape and values."""
-    assert found.shape == np.shape(expected)
-    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-10, atol=1e-12)
+draw = normal()
 
 
 # Values are NumPy's
@@ -43,7 +36,7 @@ def test_einsum_equals_numpy(subscripts, shapes, optimize):
 
     found = tg.einsum(subscripts, *map(tg.tensor, arrays), optimize=optimize)
 
-    assert_same(found, np.einsum(subscripts, *arrays))
+    check_array(found, np.einsum(subscripts, *arrays))
 
 
 def test_einsum_over_random_subscripts_equals_numpy():
@@ -56,19 +49,19 @@ def test_einsum_over_random_subscripts_equals_numpy():
         subscripts = ",".join("".join(term) for term in terms) + "->" + "".join(out)
         arrays = [rng.normal(size=[sizes[k] for k in term]) for term in terms]
 
-        assert_same(tg.einsum(subscripts, *arrays), np.einsum(subscripts, *arrays))
+        check_array(tg.einsum(subscripts, *arrays), np.einsum(subscripts, *arrays))
 
 
 def test_einsum_takes_lists_of_numbers_for_letters():
     a, b = draw(5, 2, 3), draw(3, 4)
 
-    assert_same(
+    check_array(
         tg.einsum(a, [..., 7, 1], b, [1, 2]), np.einsum("...ij,jk", a, b).transpose(0, 2, 1)
     )
-    assert_same(
+    check_array(
         tg.einsum(a, [..., 0, 1], b, [1, 2], [2, ..., 0]), np.einsum("...ij,jk->k...i", a, b)
     )
-    assert_same(tg.einsum(b, [1, 0]), b.T)
+    check_array(tg.einsum(b, [1, 0]), b.T)
 
 
 NUMPY_PRODUCTS = [
@@ -97,7 +90,7 @@ def test_products_equal_numpy(name, a, b):
         pytest.skip(f"this NumPy has no {name}")
     x, y = draw(*a), draw(*b)
 
-    assert_same(getattr(tg, name)(tg.tensor(x), tg.tensor(y)), getattr(np, name)(x, y))
+    check_array(getattr(tg, name)(tg.tensor(x), tg.tensor(y)), getattr(np, name)(x, y))
 
 
 @pytest.mark.parametrize(
@@ -106,15 +99,15 @@ def test_products_equal_numpy(name, a, b):
 def test_tensordot_takes_the_axes_of_numpy(axes):
     x, y = draw(3, 3), draw(3, 3)
 
-    assert_same(tg.tensordot(x, y, axes=axes), np.tensordot(x, y, axes=axes))
+    check_array(tg.tensordot(x, y, axes=axes), np.tensordot(x, y, axes=axes))
 
 
 @pytest.mark.parametrize("axis", [0, -1, -3])
 def test_axis_of_vecdot_and_cross_is_counted_in_each_operand(axis):
     x, y = draw(3, 3, 3), draw(3, 3, 3)
 
-    assert_same(tg.vecdot(x, y, axis=axis), (x * y).sum(axis))
-    assert_same(tg.cross(x, y, axis=axis), np.cross(x, y, axis=axis))
+    check_array(tg.vecdot(x, y, axis=axis), (x * y).sum(axis))
+    check_array(tg.cross(x, y, axis=axis), np.cross(x, y, axis=axis))
 
 
 NUMPY_CALLS = [
@@ -132,7 +125,7 @@ def test_functions_of_numpy_record_on_tensors(call):
     found = call(x, tg.tensor(w, requires_grad=True))
 
     assert found.requires_grad
-    assert_same(found, call(x, w))
+    check_array(found, call(x, w))
 
 
 PRODUCTS = {
@@ -223,7 +216,7 @@ def test_a_product_with_a_weight_is_one_weight_layer_in_every_spelling(spelling)
 
     assert paths.count_by("weight") == {0: 1, 1: 2, 2: 1}
     loss.backward()
-    np.testing.assert_allclose(paths.gradient(), x.grad.numpy(), rtol=1e-10, atol=1e-12)
+    check_close(paths.gradient(), x.grad, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -285,6 +278,12 @@ def test_an_operand_given_twice_has_two_edges():
 
 SIX = np.ones((2, 3))
 
+
+@pytest.fixture
+def _six_on_the_device(put, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "SIX", put(SIX))
+
+
 ERRORS = [
     (lambda: tg.einsum("ij,jk->ik", SIX, SIX), ShapeError, "einsum: subscripts 'ij,jk->ik': index j is 3 in operand 0 and 2 in operand 1"),
     (lambda: tg.einsum(SIX, [0, 1], SIX, [1, 2]), ShapeError, "einsum: index 1 is 3 in operand 0 and 2 in operand 1"),
@@ -317,21 +316,22 @@ ERRORS = [
     (lambda: tg.vecmat(1.0, SIX), ShapeError, "vecmat: axis -1 does not exist in a tensor of shape ()"),
     (lambda: tg.cross(SIX, [1.0, 2.0]), ShapeError, "cross: (2, 3) and (2,): axis -1 must have length 3 in both"),
     (lambda: tg.conv1d(SIX, SIX), ShapeError, "conv1d: signals (2, 3) and filters (2, 3): expected (N, C, L) and (O, C / groups, k)"),
-    (lambda: tg.conv1d([SIX], [SIX], padding="full"), UsageError, "conv1d: padding 'full': use 'same', 'valid', or numbers"),
-    (lambda: tg.conv1d([SIX], [SIX], stride=2, padding="same"), UsageError, "conv1d: padding 'same' with stride 2: the size is kept with stride 1 only"),
-    (lambda: tg.conv1d([SIX], [SIX], stride=(1, 2)), ShapeError, "conv1d: stride (1, 2): expected an integer, or 1 in a tuple"),
-    (lambda: tg.conv1d([SIX], [SIX], dilation=1.5), ShapeError, "conv1d: dilation 1.5: expected an integer"),
-    (lambda: tg.conv1d([SIX], [SIX[:, :0]]), ShapeError, "conv1d: filters of (0,) (dilation 1) do not fit into signals of (3,)"),
-    (lambda: tg.conv_transpose1d(SIX, [SIX]), ShapeError, "conv_transpose1d: signals (2, 3) and filters (1, 2, 3): expected (N, C, L) and (C, O / groups, k)"),
-    (lambda: tg.conv_transpose1d([SIX], [SIX]), ShapeError, "conv_transpose1d: signals (1, 2, 3), filters (1, 2, 3), groups 1: the signals have 2 channels, the filters take 1"),
-    (lambda: tg.conv_transpose1d([SIX], [SIX] * 2, output_padding=1), ShapeError, "conv_transpose1d: output_padding 1, stride 1, dilation 1: output_padding must be at least 0, and smaller"),
-    (lambda: tg.conv_transpose1d([SIX], [SIX] * 2, padding=3), ShapeError, "conv_transpose1d: signals of (3,), filters of (3,), padding 3: nothing is left, (-1,)"),
-    (lambda: tg.conv_transpose1d([SIX], [SIX] * 2, np.ones(3)), ShapeError, "conv_transpose1d: bias (3,) and filters (2, 2, 3): expected (2,)"),
+    (lambda: tg.conv1d(SIX[None], SIX[None], padding="full"), UsageError, "conv1d: padding 'full': use 'same', 'valid', or numbers"),
+    (lambda: tg.conv1d(SIX[None], SIX[None], stride=2, padding="same"), UsageError, "conv1d: padding 'same' with stride 2: the size is kept with stride 1 only"),
+    (lambda: tg.conv1d(SIX[None], SIX[None], stride=(1, 2)), ShapeError, "conv1d: stride (1, 2): expected an integer, or 1 in a tuple"),
+    (lambda: tg.conv1d(SIX[None], SIX[None], dilation=1.5), ShapeError, "conv1d: dilation 1.5: expected an integer"),
+    (lambda: tg.conv1d(SIX[None], SIX[None, :, :0]), ShapeError, "conv1d: filters of (0,) (dilation 1) do not fit into signals of (3,)"),
+    (lambda: tg.conv_transpose1d(SIX, SIX[None]), ShapeError, "conv_transpose1d: signals (2, 3) and filters (1, 2, 3): expected (N, C, L) and (C, O / groups, k)"),
+    (lambda: tg.conv_transpose1d(SIX[None], SIX[None]), ShapeError, "conv_transpose1d: signals (1, 2, 3), filters (1, 2, 3), groups 1: the signals have 2 channels, the filters take 1"),
+    (lambda: tg.conv_transpose1d(SIX[None], np.ones((2, 2, 3)), output_padding=1), ShapeError, "conv_transpose1d: output_padding 1, stride 1, dilation 1: output_padding must be at least 0, and smaller"),
+    (lambda: tg.conv_transpose1d(SIX[None], np.ones((2, 2, 3)), padding=3), ShapeError, "conv_transpose1d: signals of (3,), filters of (3,), padding 3: nothing is left, (-1,)"),
+    (lambda: tg.conv_transpose1d(SIX[None], np.ones((2, 2, 3)), np.ones(3)), ShapeError, "conv_transpose1d: bias (3,) and filters (2, 2, 3): expected (2,)"),
     (lambda: tg.convolve(SIX, [1.0]), ShapeError, "convolve: (2, 3) and (1,): expected two vectors of at least one element"),
     (lambda: tg.correlate([1.0], [1.0], "all"), UsageError, "correlate: mode 'all': use 'full', 'same' or 'valid'"),
 ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("_six_on_the_device")
 @pytest.mark.parametrize(("call", "kind", "message"), ERRORS, ids=[m[:60] for _, _, m in ERRORS])
 def test_what_does_not_fit_is_refused_with_the_mend(call, kind, message):
     with pytest.raises(kind) as caught:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from oracles import check_close, check_same
+from oracles import check_close, check_dtype_stays, check_same
 
 import tinygrad_res as tg
 from tinygrad_res.errors import ConversionError, DeviceError, DtypeError, Error, GradientError
@@ -99,16 +99,7 @@ FLOATING = {
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 @pytest.mark.parametrize("case", FLOATING)
 def test_the_dtype_stays_through_values_and_derivatives(case, dtype):
-    f = FLOATING[case]
-    x = np.linspace(0.25, 0.95, 8, dtype=dtype).reshape(2, 4)
-
-    def loss(x):
-        return (f(x) * f(x)).sum()
-
-    assert f(tg.tensor(x)).dtype == dtype
-    assert tg.grad(loss)(x).dtype == dtype
-    assert tg.jvp(f, (x,), (x,))[1].dtype == dtype
-    assert tg.hvp(loss)(x, x).dtype == dtype
+    check_dtype_stays(FLOATING[case], dtype)
 
 
 def test_gradients_have_the_dtype_of_their_parameter():

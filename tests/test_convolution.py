@@ -6,20 +6,11 @@ import itertools
 
 import numpy as np
 import pytest
+from oracles import check_array, check_close, normal
 
 import tinygrad_res as tg
 
-RNG = np.random.default_rng(0)
-
-
-def draw(*shape):
-    return RNG.standard_normal(shape)
-
-
-def assert_same(found, expected):
-    """Hold a tensor against an array: shape and values."""
-    assert found.shape == np.shape(expected)
-    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-10, atol=1e-12)
+draw = normal()
 
 
 def direct(x, w, stride, padding, dilation, groups):
@@ -50,9 +41,9 @@ def test_convolutions_equal_their_definition(stride, padding, dilation, groups):
     found = tg.conv2d(x, w, None, stride, padding, dilation, groups)
     line = tg.conv1d(x[:, :, 0], w[:, :, 0], None, stride[1], padding[1], dilation[1], groups)
 
-    assert_same(found, direct(x, w, stride, padding, dilation, groups))
+    check_array(found, direct(x, w, stride, padding, dilation, groups))
     geometry = [(1, stride[1]), (0, padding[1]), (1, dilation[1])]
-    assert_same(line, direct(x[:, :, :1], w[:, :, :1], *geometry, groups)[:, :, 0])
+    check_array(line, direct(x[:, :, :1], w[:, :, :1], *geometry, groups)[:, :, 0])
 
 
 @pytest.mark.parametrize(("stride", "padding", "dilation", "groups"), GEOMETRIES)
@@ -68,7 +59,7 @@ def test_transposed_convolution_is_the_adjoint(stride, padding, dilation, groups
         back = tg.conv_transpose2d(y, w, None, stride, padding, extra, groups, dilation).numpy()
 
         forward = direct(x, w, stride, padding, dilation, groups)
-        np.testing.assert_allclose(np.vdot(forward, y), np.vdot(x, back), rtol=1e-10)
+        check_close(np.vdot(forward, y), np.vdot(x, back), rtol=1e-10)
 
 
 ENLARGED = [
@@ -94,12 +85,12 @@ def test_transposed_convolutions_equal_pytorch(stride, padding, dilation, groups
         theirs = [torch.tensor(a, requires_grad=True) for a in given]
         y = getattr(tg, f"conv_transpose{n}d")(*ours, *geometry)
         z = getattr(torch.nn.functional, f"conv_transpose{n}d")(*theirs, *geometry)
-        assert_same(y, z.detach().numpy())
+        check_array(y, z.detach().numpy())
         cotangent = draw(*y.shape)
         y.backward(cotangent)
         z.backward(torch.tensor(cotangent))
         for a, b in zip(ours, theirs, strict=True):
-            assert_same(a.grad, b.grad.numpy())
+            check_array(a.grad, b.grad.numpy())
 
 
 @pytest.mark.parametrize("padding", ["same", "valid", 2])
@@ -116,12 +107,12 @@ def test_padding_by_name_equals_pytorch(padding, size, dilation):
         theirs = [torch.tensor(a, requires_grad=True) for a in given]
         y = getattr(tg, f"conv{n}d")(*ours, **options)
         z = getattr(torch.nn.functional, f"conv{n}d")(*theirs, **options)
-        assert_same(y, z.detach().numpy())
+        check_array(y, z.detach().numpy())
         cotangent = draw(*y.shape)
         y.backward(cotangent)
         z.backward(torch.tensor(cotangent))
         for a, b in zip(ours, theirs, strict=True):
-            assert_same(a.grad, b.grad.numpy())
+            check_array(a.grad, b.grad.numpy())
 
 
 def test_convolutions_of_an_empty_batch_are_empty():
@@ -135,4 +126,4 @@ def test_one_dimensional_filters_equal_numpy_for_all_lengths(name, mode):
     for n, m in itertools.product(range(1, 6), repeat=2):
         a, v = draw(n), draw(m)
 
-        assert_same(getattr(tg, name)(a, v, mode), getattr(np, name)(a, v, mode))
+        check_array(getattr(tg, name)(a, v, mode), getattr(np, name)(a, v, mode))
