@@ -6,7 +6,7 @@ lands on the device by itself (see ``devices``).  Tests of other modules that ta
 array module, run on the stand-in and on CuPy, and place their arrays themselves.  On the
 stand-in every such test ends with the check that the engine pulled nothing to the host.
 
-A test marked ``cpu`` speaks of NumPy itself and runs there alone.
+A test marked ``cpu`` speaks of NumPy itself, or of no array at all, and runs there alone.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ import standin
 from tinygrad_res import backend
 
 ENGINE = {
-    "test_conventions", "test_hooks", "test_mutation", "test_operators", "test_primitives",
-    "test_recording", "test_sweeps", "test_transforms", "test_trees",
+    "test_activations", "test_constants", "test_contractions", "test_conventions", "test_convolution",
+    "test_cumulative", "test_custom", "test_errors", "test_general", "test_hooks", "test_indexing", "test_linalg",
+    "test_mutation", "test_operators", "test_pointwise", "test_primitives", "test_recording",
+    "test_reductions", "test_softmaxes", "test_structural", "test_sweeps", "test_transforms",
+    "test_trees",
 }  # fmt: skip
 
 

@@ -76,7 +76,9 @@ def test_a_hook_that_returns_another_shape_is_refused():
     x = tracked([1.0, 2.0])
     x.register_hook(lambda g: g.sum())
 
-    with pytest.raises(ShapeError, match=r"register_hook: what the hook returned has shape \(\), but"):
+    with pytest.raises(
+        ShapeError, match=r"register_hook: what the hook returned has shape \(\), but"
+    ):
         (x * x).sum().backward()
     assert x.grad is None
 

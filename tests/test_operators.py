@@ -94,6 +94,7 @@ def test_methods_agree_with_those_of_arrays(name):
         assert found.dtype == expected.dtype
 
 
+@pytest.mark.cpu
 def test_every_method_is_compared():
     assert set(METHODS) >= set(operators.METHODS) - {"nonzero"}
 

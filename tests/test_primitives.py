@@ -19,6 +19,7 @@ def test_derivatives_equal_finite_differences(case):
     oracles.check(f, *oracles.distinct(*shapes, **options))
 
 
+@pytest.mark.cpu
 def test_every_public_primitive_has_a_case():
     linear_algebra = {f"linalg.{name}" for name in tg.linalg.__all__}
 
