@@ -1,8 +1,9 @@
-"""Finite differences: what a derivative must equal, found without any derivative rule.
+"""What results must equal: finite differences, and expected numbers wherever results lie.
 
-``check`` holds a function against them in every mode of differentiation, to second
-order.  Directions and cotangents are random: a cotangent of ones cannot see elements
-that change places.
+``check`` holds a function against finite differences, which know of no derivative rule,
+in every mode of differentiation, to second order.  Directions and cotangents are random: a
+cotangent of ones cannot see elements that change places.  The other checks hold a result
+against what a test expects of it, and bring it from its device for that.
 """
 
 from __future__ import annotations
@@ -94,6 +95,9 @@ def check(f: Callable[..., Any], *args: Any, seed: int = 0, tolerance: float = 1
     equal(
         "forward over forward", tg.jvp(slope, args, tangents)[1], np.sum(numeric * flat(tangents))
     )
+
+
+# Derivatives that tests ask for in one word
 
 
 def gradient(f: Callable[..., Any], x: Any) -> Any:

@@ -104,6 +104,12 @@ def test_copies_and_pickles_hold_their_own_values(a):
         check_same(twin, HOST)
 
 
+@pytest.mark.parametrize("name", ["inv", "cholesky"])
+def test_a_matrix_that_lapack_refuses_gives_nan(name):
+    for shape in ((2, 2), (3, 2, 2)):
+        check_same(getattr(xp.linalg, name)(xp.zeros(shape)), np.full(shape, np.nan))
+
+
 # Transfers
 
 
@@ -131,6 +137,14 @@ def test_reading_a_tensor_and_moving_it_are_the_users_transfers():
     float(x), x.item(), x.numpy(), repr(x), f"{x:.1f}", bool(x)
 
     assert len(standin.transfers) == 9  # the gradient moves as well
+    standin.assert_the_engine_pulled_nothing()
+
+
+@pytest.mark.usefixtures("standing_in")
+def test_the_checking_kit_compares_on_the_host_as_its_user_wants():
+    tg.testing.check_gradient(tg.tanh, xp.array(HOST))
+
+    assert {transfer.method for transfer in standin.transfers} == {"get"}
     standin.assert_the_engine_pulled_nothing()
 
 
