@@ -36,10 +36,11 @@ def operation(name):
 
 
 AXES = {name for name in EVERY if "axis" in inspect.signature(operation(name)).parameters}
-WIDENING = {"astype", "float_power"}  # whose results are of float64
+WIDENING = {"astype", "float_power", "interp"}  # whose results are of float64, as drawn
 OF_INTEGERS = {name for name in EVERY if not name.startswith("linalg.")} - REFERENCES.keys()
 OF_INTEGERS -= {"acos", "asin", "atanh", "log1p"}  # of an interval that has none
 OF_INTEGERS -= {"pad"}  # NumPy rounds what it pads with
+OF_INTEGERS -= {"select"}  # called with lists of the drawn arrays
 
 
 def every(names):

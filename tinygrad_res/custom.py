@@ -25,12 +25,12 @@ array([[-0.25]])
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
 
-from .errors import ShapeError
+from .errors import ShapeError, UsageError
 from .families import Contraction, General, Pointwise, Reduction, Structural
 from .hotpath import Binary, Product, Unary
 from .primitive import Primitive
@@ -84,6 +84,8 @@ def constant(run: Any, name: str = "", doc: str = "") -> Operation:
     primitive = Pointwise(name or run.__name__, run, [])
 
     def operation(*operands: Any, **params: Any) -> Tensor:
+        if isinstance(run, np.ufunc):  # whose own where= and out= are no params of ours
+            _refuse_unknown(primitive.name, params, ())
         out = primitive(
             *[Tensor(x._array) if isinstance(x, Tensor) else x for x in operands], **params
         )
@@ -118,7 +120,12 @@ def reduction(run: Any, coefficient: Any, name: str = "", doc: str = "") -> Oper
     given = [] if isinstance(run, str) else list(inspect.signature(run).parameters.values())[4:]
     extra = [p.replace(kind=p.KEYWORD_ONLY) for p in given]
 
+    known = {p.name for p in given}
+
     def reduce(x: Any, axis: Any = None, keepdims: bool = False, **params: Any) -> Tensor:
+        _refuse_unknown(name, params, known)
+        if axis in (0, -1) and not shape_of(x):
+            axis = ()  # as NumPy does with a number
         return primitive(x, axis=axes(name, x, axis), keepdims=keepdims, **params)
 
     own = list(inspect.signature(reduce).parameters.values())[:3]
@@ -186,6 +193,13 @@ def _published(primitive: Primitive, function: Any, doc: str) -> Operation:
     function.__doc__ = doc
     function.apply = primitive.apply
     return cast(Operation, function)
+
+
+def _refuse_unknown(name: str, params: dict[str, Any], known: Collection[str]) -> None:
+    """Refuse what would reach NumPy's function past the derivative, such as ``where=``."""
+    unknown = params.keys() - set(known)
+    if unknown:
+        raise UsageError(f"{name}: unknown argument {min(unknown)!r}: see help(tg.{name})")
 
 
 def _takes_params(run: Any, operands: int) -> bool:

@@ -15,6 +15,8 @@ import numpy as np
 
 from .errors import ConversionError
 
+_ATTRIBUTES = (np.ndim, np.shape, np.size)
+
 
 class Protocols:
     """NumPy's protocols, for tensors."""
@@ -36,16 +38,19 @@ class Protocols:
         return ours(*inputs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function in _ATTRIBUTES and len(args) == 1 and not kwargs:
+            return getattr(args[0], function.__name__)
         ours = _ours(function)
+        call = f"{function.__module__.replace('numpy', 'np')}.{function.__name__}"
         if ours is None:
-            _refuse(f"np.{function.__name__}", {})
+            _refuse(call, {})
         # Beyond the second place the arguments of NumPy's function have names of their own.
         named = _named(function, args)
         options = named | kwargs
         try:
             inspect.signature(ours).bind(*args[: len(args) - len(named)], **options)
         except TypeError:
-            _refuse(f"np.{function.__name__}", options)
+            _refuse(call, options)
         return ours(*args[: len(args) - len(named)], **options)
 
 

@@ -23,9 +23,17 @@ def beside(x, values):
     return tg.tensor(values).to(x.device).data
 
 
-from . import contractions, general, linalg, pointwise, reductions, structural  # noqa: E402
+from . import (  # noqa: E402
+    contractions,
+    general,
+    linalg,
+    numerics,
+    pointwise,
+    reductions,
+    structural,
+)
 
-MODULES = (pointwise, reductions, structural, contractions, general, linalg)
+MODULES = (pointwise, reductions, structural, contractions, general, numerics, linalg)
 CASES = {key: case for module in MODULES for key, case in module.CASES.items()}
 CONSTANT = {
     name: call for module in MODULES for name, call in getattr(module, "CONSTANT", {}).items()

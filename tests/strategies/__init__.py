@@ -11,13 +11,22 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from . import constants, contractions, general, linalg, pointwise, reductions, structural
+from . import (
+    constants,
+    contractions,
+    general,
+    linalg,
+    numerics,
+    pointwise,
+    reductions,
+    structural,
+)
 from .calls import Call, arrays
 from .drawn import otherwise, shapes
 
 DIFFERENTIABLE = {
     name: drawn
-    for module in (pointwise, reductions, structural, contractions, general)
+    for module in (pointwise, reductions, structural, contractions, general, numerics)
     for name, drawn in module.CALLS.items()
 } | {f"linalg.{name}": drawn for name, drawn in linalg.CALLS.items()}
 CONSTANT = constants.CALLS

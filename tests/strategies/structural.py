@@ -198,6 +198,23 @@ def cut(even):
     return drawn
 
 
+def halved(least, axis):
+    def drawn(draw):
+        shape = list(draw(shapes(least)))
+        shape[axis if len(shape) > axis else 0] = 4
+        return Call((tuple(shape),), (draw(sampled([1, 2, 4, [1], [1, 3]])),))
+
+    return drawn
+
+
+def appended(draw):
+    call = joined(1)(draw)
+    first, *rest = call.shapes
+    other = rest[0] if rest else first
+    axis = call.options.get("axis")
+    return Call((first, other), options={"axis": axis})
+
+
 def tiled(draw):
     shape = draw(shapes(0, 3))
     return Call((shape,), (draw(integers(0, 3) | st.lists(integers(0, 2), max_size=4).map(tuple)),))
@@ -262,6 +279,7 @@ CALLS = {
     "diag": moved(1, 2, k=offset), "diagonal": of_plane, "trace": of_plane,
     "tril": moved(2, k=offset), "triu": moved(2, k=offset), "take": taken, "take_along_axis": taken_along,
     "array_split": cut(False), "split": cut(True), "concat": joined(1), "stack": stacked,
+    "vsplit": halved(2, 0), "hsplit": halved(1, 1), "dsplit": halved(3, 2), "append": appended,
     "column_stack": lambda draw: joined(2, 1)(draw), "dstack": joined(3, 2), "hstack": joined(1, 1),
     "vstack": joined(2, 0), "repeat": repeated, "tile": tiled, "unstack": moved(1, axis=axis_of),
     "sort": in_order, "topk": topmost, "index_add": changed, "index_update": changed, "pad": padded,

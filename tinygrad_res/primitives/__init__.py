@@ -4,8 +4,8 @@ The modules follow the families: ``pointwise`` with ``activations``; ``reduction
 ``structural`` with ``reordering``, ``indexing``, ``joining``, ``sorting``, ``windows``,
 ``diagonals`` and ``updating``; ``contractions`` with ``summation`` and ``convolution``;
 ``general`` with ``softmaxes``, ``cumulative`` and ``linalg``, a namespace of its own.
-``constants`` and ``queries`` hold what has no derivative, ``composed`` and ``attentions``
-what is built from the rest, and ``aliases`` NumPy's other names.
+``constants`` and ``queries`` hold what has no derivative, ``composed``, ``numerics`` and
+``attentions`` what is built from the rest, and ``aliases`` NumPy's other names.
 
 This module is also the array module of recorded tensors: a derivative rule that asks
 for ``xp.exp`` finds ``numpy.exp`` here for arrays and ``tinygrad_res.exp`` for tensors.
@@ -47,6 +47,7 @@ from . import (
     general,
     indexing,
     joining,
+    numerics,
     pointwise,
     queries,
     reductions,
@@ -72,6 +73,7 @@ from .general import *  # noqa: F403
 from .indexing import *  # noqa: F403
 from .indexing import getitem as getitem
 from .joining import *  # noqa: F403
+from .numerics import *  # noqa: F403
 from .pointwise import *  # noqa: F403
 from .queries import *  # noqa: F403
 from .reductions import *  # noqa: F403
@@ -105,6 +107,7 @@ __all__ += convolution.__all__
 __all__ += general.__all__
 __all__ += attentions.__all__
 __all__ += composed.__all__
+__all__ += numerics.__all__
 __all__ += constants.__all__
 __all__ += queries.__all__
 

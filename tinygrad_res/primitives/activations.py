@@ -36,7 +36,7 @@ sigmoid     = activation(lambda xp, x: _sigmoid(xp, x), lambda xp, out, _x: out 
 log_sigmoid = activation(lambda xp, x: -xp.logaddexp(-1.0 * x, 0), lambda xp, _o, x: _share(-x), name="log_sigmoid", doc="log(sigmoid(x))")
 relu        = activation(lambda xp, x: xp.maximum(x, 0), lambda xp, out, _x: out > 0, name="relu", doc="max(x, 0)")
 relu6       = activation(lambda xp, x: xp.minimum(xp.maximum(x, 0), 6), lambda xp, _o, x: (x > 0) * (x < 6), name="relu6", doc="min(max(x, 0), 6)")
-silu        = activation(lambda xp, x: x * _sigmoid(xp, x), lambda xp, out, x: _share(x) * (1 + x - out), name="silu", doc="x sigmoid(x), also known as swish")
+silu        = activation(lambda xp, x: x * _sigmoid(xp, x), lambda xp, out, x: _share(x) + out * _share(-x), name="silu", doc="x sigmoid(x), also known as swish")
 mish        = activation(lambda xp, x: x * xp.tanh(xp.logaddexp(x, 0)), lambda xp, _o, x: _mish_slope(xp, x), name="mish", doc="x tanh(softplus(x))")
 selu        = activation(lambda xp, x: _SELU_SCALE * _elu(xp, x, _SELU_ALPHA), lambda xp, _o, x: _SELU_SCALE * _elu_slope(xp, x, _SELU_ALPHA), name="selu", doc="elu(x) scaled so that mean 0 and variance 1 are kept")
 softsign    = activation(lambda xp, x: x / (1 + abs(x)), lambda xp, _o, x: xp.square(1 / (1 + abs(x))), name="softsign", doc="x / (1 + |x|)")
@@ -188,7 +188,7 @@ def _elu(xp: Any, x: Any, alpha: float) -> Any:
 
 
 def _elu_slope(xp: Any, x: Any, alpha: float) -> Any:
-    return xp.where(x > 0, xp.ones_like(x), alpha * xp.exp(xp.minimum(x, 0)))
+    return xp.where(x > 0, xp.ones_like(x), alpha * xp.exp(xp.where(x > 0, 0.0, x)))
 
 
 def _mish_slope(xp: Any, x: Any) -> Any:

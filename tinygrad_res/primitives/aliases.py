@@ -22,6 +22,9 @@ from .pointwise import atan2 as arctan2
 from .pointwise import atanh as arctanh
 from .pointwise import degrees as rad2deg
 from .pointwise import divide as true_divide
+from .pointwise import positive as conj
+from .pointwise import positive as conjugate
+from .pointwise import positive as real
 from .pointwise import pow as power
 from .pointwise import radians as deg2rad
 from .pointwise import remainder as mod
@@ -31,6 +34,6 @@ from .structural import permute_dims as transpose
 
 __all__ = [
     "absolute", "amax", "amin", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2",
-    "arctanh", "around", "bitwise_not", "concatenate", "deg2rad", "expit", "fix", "invert",
-    "left_shift", "mod", "power", "rad2deg", "right_shift", "row_stack", "transpose", "true_divide",
+    "arctanh", "around", "bitwise_not", "concatenate", "conj", "conjugate", "deg2rad", "expit", "fix", "invert",
+    "left_shift", "mod", "power", "rad2deg", "real", "right_shift", "row_stack", "transpose", "true_divide",
 ]  # fmt: skip

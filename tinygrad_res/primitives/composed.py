@@ -10,7 +10,7 @@ from .. import backend
 from ..custom import axes
 from ..errors import ShapeError
 from ..tensor import Tensor, raw, shape_of, tensor
-from .pointwise import divide, multiply
+from .pointwise import astype, divide, multiply
 from .reductions import max, mean, sum
 from .structural import broadcast_to, reshape
 from .windows import pad, sliding_windows
@@ -56,8 +56,16 @@ def average(x: Any, axis: Any = None, weights: Any = None, keepdims: bool = Fals
                 "weights have their lengths alone"
             )
         weights = reshape(weights, tuple(n if i in over else 1 for i, n in enumerate(shape)))
+    if 0 in [shape[i] for i in over]:
+        raise ShapeError(f"average: shape {shape} has no elements along axis {over}")
+    weights, x = (_floating(value) for value in (weights, x))  # small integers would overflow
     total = sum(broadcast_to(weights, shape), over, keepdims)
     return divide(sum(multiply(x, weights), over, keepdims), total)
+
+
+def _floating(value: Any) -> Any:
+    whole = backend.is_array(value) and value.dtype.kind in "iub"
+    return astype(value, float) if whole else value
 
 
 def max_pool1d(x: Any, size: Size, stride: Size | None = None, padding: Size = 0) -> Tensor:

@@ -18,7 +18,7 @@ from .indexing import gather
 from .structural import as_tensor, atleast_1d, atleast_2d, atleast_3d, axis_of, lengths, ravel
 
 __all__ = [
-    "array_split", "column_stack", "concat", "dstack", "hstack", "repeat", "split", "stack", "tile", "unstack", "vstack",
+    "append", "array_split", "column_stack", "concat", "dsplit", "dstack", "hsplit", "hstack", "repeat", "split", "stack", "tile", "unstack", "vsplit", "vstack",
 ]  # fmt: skip
 
 
@@ -186,6 +186,46 @@ def _cut(name: str, x: Any, places: Any, axis: int) -> list[Tensor]:
         cuts = [k * each + min(k, longer) for k in range(1, int(places))]
     where = (slice(None),) * axis
     return [x[(*where, slice(a, b))] for a, b in zip([0, *cuts], [*cuts, n], strict=True)]
+
+
+def vsplit(x: Any, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
+    """Return ``split`` along the first axis.
+
+    >>> import tinygrad_res as tg
+    >>> tg.vsplit([[1.0], [2.0]], 2)
+    [tensor([[1.]]), tensor([[2.]])]
+    """
+    return split(x, indices_or_sections, 0)
+
+
+def hsplit(x: Any, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
+    """Return ``split`` along the second axis, of vectors along the only one.
+
+    >>> import tinygrad_res as tg
+    >>> tg.hsplit([1.0, 2.0], 2)
+    [tensor([1.]), tensor([2.])]
+    """
+    return split(x, indices_or_sections, 1 if len(shape_of(x)) > 1 else 0)
+
+
+def dsplit(x: Any, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
+    """Return ``split`` along the third axis.
+
+    >>> import tinygrad_res as tg
+    >>> [part.shape for part in tg.dsplit(tg.tensor([[[1.0, 2.0]]]), 2)]
+    [(1, 1, 1), (1, 1, 1)]
+    """
+    return split(x, indices_or_sections, 2)
+
+
+def append(x: Any, values: Any, axis: int | None = None) -> Tensor:
+    """Return ``x`` with ``values`` joined to its end along ``axis``; both flat where it is left out.
+
+    >>> import tinygrad_res as tg
+    >>> tg.append([1.0, 2.0], [[3.0], [4.0]])
+    tensor([1., 2., 3., 4.])
+    """
+    return concat([x, values], axis)
 
 
 def unstack(x: Any, axis: int = 0) -> tuple[Tensor, ...]:

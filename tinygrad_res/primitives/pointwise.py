@@ -45,7 +45,7 @@ reciprocal  = pointwise(np.reciprocal, lambda xp, out, _x: -xp.square(out), doc=
 remainder   = pointwise(np.remainder, 1, lambda xp, out, x, y: xp.rint((out - x) / y), doc="x - floor(x / y) y, which has the sign of y")
 fmod        = pointwise(np.fmod,     1, lambda xp, out, x, y: xp.rint((out - x) / y), doc="x - trunc(x / y) y, which has the sign of x")
 power       = pointwise(np.power,    lambda xp, _o, x, y: y * xp.where((x == 0) * (y == 0), 1, x) ** (y - 1),
-                                     lambda xp, out, x, _y: out * xp.log(xp.where(x > 0, x, 1)), name="pow", doc="x to the power y")
+                                     lambda xp, out, x, _y: xp.where(x > 0, out, 0) * xp.log(xp.where(x > 0, x, 1)), name="pow", doc="x to the power y")
 maximum     = pointwise(np.maximum,  lambda xp, _o, x, y: share(x, y), lambda xp, _o, x, y: share(y, x), doc="the larger of x and y, of equal ones each with half of the gradient")
 minimum     = pointwise(np.minimum,  lambda xp, _o, x, y: share(y, x), lambda xp, _o, x, y: share(x, y), doc="the smaller of x and y, of equal ones each with half of the gradient")
 fmax        = pointwise(np.fmax,     lambda xp, _o, x, y: share(x, y) + _alone(x, y), lambda xp, _o, x, y: share(y, x) + _alone(y, x), doc="the larger of x and y, or the one that is a number")
