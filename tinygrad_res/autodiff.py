@@ -9,6 +9,7 @@ Arguments and results may be nested tuples, lists and dicts (``trees``).
 from __future__ import annotations
 
 import math
+import operator
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from typing import Any
 
 from . import backend, trees
 from .errors import DtypeError, GradientError, UsageError
-from .record import Leaf, Node, recording, state
+from .record import Leaf, Node, recording, scope_now
 from .sweeps import ancestry, pull, push
 from .tensor import Tensor, fitted, raw, tensor
 
@@ -36,7 +37,7 @@ def seed(name: str, like: Any, cotangent: Any, shape: tuple[int, ...], dtype: An
                 f"{name}: the output has shape {shape}; reduce it to one element "
                 "(.sum() or .mean()), or pass cotangent=, an array of that shape"
             )
-        return Tensor(backend.namespace(like).ones(shape, dtype=dtype))
+        return Tensor(backend.namespace(like).ones(shape, dtype=dtype), None)
     return fitted(f"{name}: the cotangent", cotangent, like, shape, dtype)
 
 
@@ -69,13 +70,13 @@ def accumulate(owner: Tensor, g: Any) -> None:
             owner._grad = Tensor(total._array, total._node)
         else:
             total = g if before is None else before._array + g
-            owner._grad = Tensor(backend.namespace(total).asarray(total))
+            owner._grad = Tensor(backend.namespace(total).asarray(total), None)
 
 
 def _unrecorded(output: Tensor) -> str:
     if output.dtype.kind != "f":
         why = f"dtype {output.dtype} carries no gradient, only floats do"
-    elif state.scope is None:
+    elif scope_now() is None:
         why = "recording is off (tg.no_grad)"
     elif isinstance(output._node, Leaf) and output._node.origin:
         why = f"it comes from {output._node.origin}, through which no gradient flows"
@@ -115,7 +116,7 @@ class _Call:
             return value
         array = raw(value)
         xp = backend.namespace(array)
-        return Tensor(xp.asarray(array)) if self.tensors else xp.array(array)
+        return Tensor(xp.asarray(array), None) if self.tensors else xp.array(array)
 
     def result(self) -> Any:
         """Return what the function returned."""
@@ -169,7 +170,7 @@ def _shown(structure: Any) -> str:
 
 def _zeros(like: Tensor, as_tensor: bool) -> Any:
     zeros = backend.namespace(like._array).zeros(like.shape, dtype=like.dtype)
-    return Tensor(zeros) if as_tensor else zeros
+    return Tensor(zeros, None) if as_tensor else zeros
 
 
 def _call(
@@ -181,7 +182,7 @@ def _call(
     has_aux: bool,
     given: Any = (),
 ) -> _Call:
-    outside = state.scope is not None
+    outside = scope_now() is not None
     arguments = list(args)
     values, entry = trees.flatten(_pick(name, args, argnums))
     with recording():
@@ -203,13 +204,31 @@ def _call(
                 "return what tinygrad_res functions computed from the arguments"
             )
     order = ancestry([y._node for y in outputs if y.requires_grad])
+    beside = [v for v in trees.flatten(aux)[0] if isinstance(v, Tensor) and v.requires_grad]
+    reached = ancestry([y._node for y in beside]) if beside else []
     fresh = {x._node for x in inputs}
-    recorded = outside and (  # nobody can ask for a leaf whose tensor is gone
-        any(isinstance(n, Leaf) and n not in fresh and n.owner() is not None for n in order)
+    first = min([x._node.index for x in inputs], default=0)
+    recorded = outside and (  # nobody can ask for a leaf of the function whose tensor is gone
+        any(
+            isinstance(n, Leaf) and n not in fresh and (n.index < first or n.owner() is not None)
+            for n in (*order, *reached)
+        )
         or any(isinstance(g, Tensor) and g.requires_grad for g in trees.flatten(given)[0])
     )
     tensors = recorded or any(isinstance(value, Tensor) for value in values)
     return _Call(name, inputs, entry, outputs, structure, has_aux, aux, order, recorded, tensors)
+
+
+def _numbers(name: str, argnums: Any) -> int | tuple[int, ...]:
+    """Return ``argnums`` as an int or a tuple of them."""
+    try:
+        if isinstance(argnums, (tuple, list)) and argnums:
+            return tuple([operator.index(i) for i in argnums])
+        return operator.index(argnums)
+    except TypeError as error:
+        raise UsageError(
+            f"{name}: argnums {argnums!r}: pass the number of an argument, or a tuple of numbers"
+        ) from error
 
 
 def _pick(name: str, args: Sequence[Any], argnums: int | Sequence[int], where: str = "") -> Any:
@@ -251,9 +270,10 @@ def value_and_grad(
     With ``has_aux`` it returns ``((output, aux), gradient)``.
     """
     _expect_function("grad", f)
+    numbers = _numbers("grad", argnums)
 
     def evaluate(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        call = _call("grad", f, args, argnums, kwargs, has_aux)
+        call = _call("grad", f, args, numbers, kwargs, has_aux)
         shapes = [y.shape for y in call.outputs]
         if call.exit is not ... or call.outputs[0].size != 1:
             raise GradientError(
@@ -324,7 +344,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     def back(cotangent: Any) -> tuple[Any, ...]:
         given = call.values("the cotangent", cotangent, call.exit)
         asked = any(isinstance(c, Tensor) and c.requires_grad for c in given)
-        again = replace(call, recorded=True) if asked and state.scope is not None else call
+        again = replace(call, recorded=True) if asked and scope_now() is not None else call
         return trees.unflatten(call.entry, again.pull(given))  # type: ignore[no-any-return]
 
     return call.beside(call.result(), back)  # type: ignore[no-any-return]
@@ -383,9 +403,10 @@ def jacobian(
            [0., 4.]])
     """
     _expect_function("jacobian", f)
+    numbers = _numbers("jacobian", argnums)
 
     def evaluate(*args: Any, **kwargs: Any) -> Any:
-        call = _call("jacobian", f, args, argnums, kwargs, has_aux)
+        call = _call("jacobian", f, args, numbers, kwargs, has_aux)
         blocks = [
             trees.unflatten(call.entry, _block(call, number)) for number in range(len(call.outputs))
         ]
@@ -409,7 +430,7 @@ def _block(call: _Call, number: int) -> list[Any]:
     return [
         module.stack(column).reshape(y.shape + x.shape)
         if column
-        else call.give(Tensor(xp.zeros(y.shape + x.shape, dtype=y.dtype)))
+        else call.give(Tensor(xp.zeros(y.shape + x.shape, dtype=y.dtype), None))
         for x, column in zip(call.inputs, zip(*rows) if rows else [()] * len(call.inputs))
     ]
 
@@ -442,16 +463,17 @@ def hvp(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[...
     array([ 6., 12.])
     """
     _expect_function("hvp", f)
+    numbers = _numbers("hvp", argnums)
 
     def evaluate(*args: Any, **kwargs: Any) -> Any:
         *rest, v = args or (None,)
-        chosen = _pick("hvp", rest, argnums, " before the vector")
+        chosen = _pick("hvp", rest, numbers, " before the vector")
 
         def gradient(moved: Any) -> Any:
             given = list(rest)
-            for i, x in [(argnums, moved)] if isinstance(argnums, int) else zip(argnums, moved):
+            for i, x in [(numbers, moved)] if isinstance(numbers, int) else zip(numbers, moved):
                 given[i] = x
-            return grad(f, argnums)(*given, **kwargs)
+            return grad(f, numbers)(*given, **kwargs)
 
         return jvp(gradient, (chosen,), (v,))[1]
 

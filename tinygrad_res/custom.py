@@ -34,7 +34,7 @@ from .errors import ShapeError, UsageError
 from .families import Contraction, General, Pointwise, Reduction, Structural
 from .hotpath import Binary, Product, Unary
 from .primitive import Primitive
-from .record import Leaf, state
+from .record import Leaf, scope_now
 from .tensor import Tensor, shape_of
 
 Rule = Callable[..., Any]
@@ -87,7 +87,7 @@ def constant(run: Any, name: str = "", doc: str = "") -> Operation:
         if isinstance(run, np.ufunc):  # whose own where= and out= are no params of ours
             _refuse_unknown(primitive.name, params, ())
         out = primitive(
-            *[Tensor(x._array) if isinstance(x, Tensor) else x for x in operands], **params
+            *[Tensor(x._array, None) if isinstance(x, Tensor) else x for x in operands], **params
         )
         return end_record(out, primitive.name, operands)
 
@@ -96,7 +96,7 @@ def constant(run: Any, name: str = "", doc: str = "") -> Operation:
 
 def end_record(out: Tensor, origin: str, operands: Sequence[Any]) -> Tensor:
     """Let the constant ``out`` say which operation a record of ``operands`` ended at."""
-    if state.scope is not None and any(isinstance(x, Tensor) and x.requires_grad for x in operands):
+    if scope_now() is not None and any(isinstance(x, Tensor) and x.requires_grad for x in operands):
         out._node = leaf = Leaf(out, out._array, False, False)
         leaf.origin = origin
     return out

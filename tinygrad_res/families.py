@@ -275,7 +275,7 @@ class General(Primitive):
         if isinstance(given[0], Tensor):
             values = revive(node)
         else:  # only the dependence on u is recorded, so that the transpose stays small
-            values = tuple(Tensor(v) if backend.is_array(v) else v for v in node.saved)
+            values = tuple(Tensor(v, None) if backend.is_array(v) else v for v in node.saved)
         xp, rule = backend.modules[Tensor], self.rules[0]
         return sweeps.transpose(
             lambda u: rule(xp, u, wanted, *values, **node.params), given, node.shape, node.dtype

@@ -147,7 +147,7 @@ class Graph:
         Raises:
             GraphError: the tensor is not in this graph.
         """
-        index = None if not isinstance(tensor, Tensor) else self._number.get(tensor._node)  # type: ignore[arg-type]
+        index = None if not isinstance(tensor, Tensor) else self._number.get(tensor._node)
         if index is None:
             raise GraphError(
                 f"{_title(tensor)} is not in this graph: ask about a tensor that "

@@ -14,7 +14,7 @@ from typing import Any
 from . import backend
 from .families import Contraction, Pointwise, unbroadcast
 from .primitive import FAILURES, Primitive, revive
-from .record import Node, state
+from .record import Node, scope_now
 from .tensor import Tensor
 
 _NO_PARAMS: dict[str, Any] = {}
@@ -31,7 +31,7 @@ class Unary(Pointwise):
         keep_out, keep_x = 0 in uses, 1 in uses
 
         def operation(x: Any) -> Tensor:
-            scope = state.scope
+            scope = scope_now()
             if scope is None or not isinstance(x, Tensor):
                 return general(x)
             node = x._node
@@ -70,7 +70,7 @@ def of_two(self: Primitive) -> Callable[..., Tensor]:
     by_both = _plan(first | second, (0, 1))
 
     def operation(x: Any, y: Any) -> Tensor:
-        scope = state.scope
+        scope = scope_now()
         if scope is None or not (isinstance(x, Tensor) and isinstance(y, Tensor)):
             return general(x, y)
         p, q = x._node, y._node

@@ -3,9 +3,10 @@
 ``x + y`` is ``tg.add(x, y)`` and ``x.sum(0)`` is ``tg.sum(x, 0)``.  The names are those
 of NumPy's arrays; they are bound to the primitives below, when both exist.
 
-``x += y`` is ``x = x + y``, since a tensor is a value, not a place.  A leaf would no
-longer be one, and its gradient would be left behind, so that is an error while recording
-is on; inside ``tg.no_grad()`` it gives the leaf a new value, as an optimiser does.
+``x += y`` gives a constant a new value, as it does an array.  What was recorded is a value,
+not a place: there it is ``x = x + y``.  A leaf that requires a gradient would no longer be
+one, and its gradient would be left behind, so that is an error while recording is on;
+inside ``tg.no_grad()`` it gives the leaf a new value, as an optimiser does.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .errors import DtypeError, GradientError, ShapeError
-from .record import Leaf, state
+from .errors import ConversionError, DtypeError, GradientError, ShapeError
+from .record import Leaf, scope_now
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -31,6 +32,7 @@ ARITHMETIC = (
     ("truediv", "/", "divide"), ("floordiv", "//", "floor_divide"), ("mod", "%", "remainder"),
     ("pow", "**", "pow"), ("matmul", "@", "matmul"), ("and", "&", "bitwise_and"),
     ("or", "|", "bitwise_or"), ("xor", "^", "bitwise_xor"),
+    ("lshift", "<<", "bitwise_left_shift"), ("rshift", ">>", "bitwise_right_shift"),
 )  # fmt: skip
 COMPARISONS = (
     ("lt", "less"), ("le", "less_equal"), ("gt", "greater"), ("ge", "greater_equal"),
@@ -66,6 +68,8 @@ class Operators:
 
     if TYPE_CHECKING:
         shape: Any
+        size: Any
+        requires_grad: Any
         __add__: Binary
         __radd__: Binary
         __sub__: Binary
@@ -88,6 +92,10 @@ class Operators:
         __ror__: Binary
         __xor__: Binary
         __rxor__: Binary
+        __lshift__: Binary
+        __rlshift__: Binary
+        __rshift__: Binary
+        __rrshift__: Binary
         __neg__: Unary
         __abs__: Unary
         __invert__: Unary
@@ -143,13 +151,33 @@ class Operators:
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ShapeError(
+                f"bool: a tensor of shape {self.shape} has no one truth value: use x.any(), "
+                "x.all(), or & and | in place of `and` and `or`"
+            )
         return bool(self.item())
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._number("float"))
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._number("int"))
+
+    def _number(self, name: str) -> Any:
+        """Return the only element, for functions that would go on computing without a record."""
+        if self.requires_grad and scope_now() is not None:
+            raise ConversionError(
+                f"{name}(tensor) would drop the record silently: use x.item() for the number, and "
+                "functions of tg, such as tg.sin, in place of those of math"
+            )
+        return self.item()
+
+    def __round__(self, decimals: int = 0) -> Tensor:
+        return self.round(decimals)
+
+    def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return self // other, self % other
 
     def __index__(self) -> int:
         return operator.index(self.item())
@@ -232,8 +260,8 @@ def _in_place(f: Method, sign: str) -> Method:
                     f"write y = x {sign} ..."
                 )
             values = values.astype(self.dtype)
-        if isinstance(self._node, Leaf):
-            if self.requires_grad and state.scope is not None:
+        if self._node is None or isinstance(self._node, Leaf):
+            if self.requires_grad and scope_now() is not None:
                 raise GradientError(
                     f"{sign}=: this would make a computed tensor of a leaf and leave its gradient "
                     f"behind: write y = x {sign} ..., or inside tg.no_grad() to change its value"

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import backend
 from .errors import DeviceError, DtypeError, Error, ShapeError
-from .record import Leaf, Node, state
+from .record import Leaf, Node, scope_now
 from .tensor import Tensor, raw
 
 Rule = Callable[..., Any]
@@ -92,9 +92,9 @@ class Primitive:
             raise self._explain(error, args, arrays) from error
         if type(out) is not kind and not backend.is_array(out):
             out = backend.modules[kind].asarray(out)
-        scope = state.scope
+        scope = scope_now()
         if scope is None or not (wanted or _frozen(self, parents)):
-            return Tensor(out)
+            return Tensor(out, None)
         plan = self._plans.get((wanted, len(args)))
         if plan is None:
             plan = self._plans[wanted, len(args)] = self._keeps(wanted, len(args))

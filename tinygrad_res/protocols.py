@@ -26,7 +26,8 @@ class Protocols:
     def __array__(self, *_: Any, **__: Any) -> np.ndarray:
         raise ConversionError(
             "np.asarray(tensor) would drop the record silently: "
-            "use tensor.numpy() for the values, or the tg function of the same name"
+            "use tensor.numpy() for the values, tg.stack to join tensors, or the tg function of "
+            "the same name"
         )
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:

@@ -5,19 +5,22 @@ just those arrays that the primitive's derivative mentions.  Nodes point at thei
 operands and at nothing else, so a record has no reference cycle: dropping the last
 tensor of a computation frees it at once.
 
-Recording is on or off for a thread.  ``state.scope`` says both: ``None`` means
-off, otherwise it is the scope that new nodes are filed under.
+Recording is on or off for a thread, or a task of ``asyncio``.  ``scope_now()`` says both:
+``None`` means off, otherwise it is the scope that new nodes are filed under.
 """
 
 from __future__ import annotations
 
+import inspect
 import itertools
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ContextDecorator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import ref
+
+from .errors import UsageError
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -60,11 +63,10 @@ class Scope:
 ROOT = Scope("")
 
 
-class _State(threading.local):
-    scope: Scope | None = ROOT
+_scope: ContextVar[Scope | None] = ContextVar("scope", default=ROOT)
+_open: ContextVar[tuple[_Block, ...]] = ContextVar("open", default=())
 
-
-state = _State()
+scope_now = _scope.get
 
 
 @dataclass(slots=True, eq=False, repr=False, weakref_slot=True)
@@ -102,7 +104,7 @@ class Leaf(Node):
 
     def __init__(self, owner: Tensor, array: Any, requires_grad: bool, is_parameter: bool) -> None:
         super().__init__(
-            None, (), (), {}, array.shape, array.dtype, state.scope or ROOT, (), requires_grad
+            None, (), (), {}, array.shape, array.dtype, scope_now() or ROOT, (), requires_grad
         )
         self.owner = ref(owner)
         self.is_parameter = is_parameter
@@ -130,18 +132,50 @@ class Hook:
             node.hooks = tuple(hook for hook in node.hooks if hook is not self)
 
 
-@contextmanager
-def _scoped(scope: Scope | None) -> Iterator[None]:
-    before, state.scope = state.scope, scope
-    try:
-        yield
-    finally:
-        state.scope = before
+class _Block(ContextDecorator):
+    """A ``with`` block that says where nodes are filed, or that none are recorded.
+
+    Blocks may end in another order than they began, as generators that hold one do: each
+    removes itself alone.
+    """
+
+    def __init__(self, name: str, choose: Callable[[Scope | None], Scope | None]) -> None:
+        self._name, self._choose = name, choose
+        self._inside: Scope | None = None
+
+    def __enter__(self) -> None:
+        self._inside = self._choose(scope_now())
+        _open.set((*_open.get(), self))
+        _scope.set(self._inside)
+
+    def __exit__(self, *_: object) -> None:
+        left = list(_open.get())[::-1]
+        if self in left:  # not where a generator ends in another thread or task
+            left.remove(self)
+        _open.set(tuple(left[::-1]))
+        _scope.set(left[0]._inside if left else ROOT)
+
+    def __call__(self, function: Any) -> Any:
+        paused = (
+            inspect.isgeneratorfunction,
+            inspect.iscoroutinefunction,
+            inspect.isasyncgenfunction,
+        )
+        if any(pauses(function) for pauses in paused):
+            raise UsageError(
+                f"{self._name}: it cannot decorate {function.__name__}, which pauses: "
+                f"write `with tg.{self._name}(...):` inside of it"
+            )
+        return super().__call__(function)
+
+    def _recreate_cm(self) -> _Block:
+        return _Block(self._name, self._choose)
 
 
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Switch recording off in this thread, for the length of a ``with`` block.
+def no_grad(function: Any = None) -> Any:
+    """Switch recording off, for the length of a ``with`` block or of a decorated function.
+
+    It holds for this thread, and for this task of ``asyncio``.
 
     >>> import tinygrad_res as tg
     >>> x = tg.tensor([1.0], requires_grad=True)
@@ -149,19 +183,16 @@ def no_grad() -> Iterator[None]:
     ...     (2 * x).requires_grad
     False
     """
-    with _scoped(None):
-        yield
+    block = _Block("no_grad", lambda outside: None)
+    return block if function is None else block(function)
 
 
-@contextmanager
-def recording() -> Iterator[None]:
+def recording() -> _Block:
     """Switch recording on, also inside ``no_grad``: derivatives need a record."""
-    with _scoped(state.scope or ROOT):
-        yield
+    return _Block("recording", lambda outside: outside or ROOT)
 
 
-@contextmanager
-def scope(name: str, branch: bool = False) -> Iterator[None]:
+def scope(name: str, branch: bool = False) -> _Block:
     """File what is recorded in a ``with`` block under ``name``.
 
     Scopes nest; a node made in ``scope("block1")`` inside ``scope("net")`` has the
@@ -171,6 +202,9 @@ def scope(name: str, branch: bool = False) -> Iterator[None]:
         name: a label for people; it may be anything printable.
         branch: mark the block as a residual branch, for grading paths by blocks.
 
+    Raises:
+        UsageError: the name is no text.
+
     >>> import tinygrad_res as tg
     >>> x = tg.tensor([1.0], requires_grad=True, name="x")
     >>> with tg.scope("block1"):
@@ -178,6 +212,6 @@ def scope(name: str, branch: bool = False) -> Iterator[None]:
     >>> tg.graph(y).nodes[-1].scope
     'block1'
     """
-    inside = None if state.scope is None else Scope(name, state.scope, branch)
-    with _scoped(inside):
-        yield
+    if not isinstance(name, str):
+        raise UsageError(f"scope: expected a name, got {name!r}: write tg.scope({str(name)!r})")
+    return _Block("scope", lambda outside: outside and Scope(name, outside, branch))

@@ -84,7 +84,7 @@ def pull(
 def _hooked(node: Node, cotangent: Any) -> Any:
     """Return a node's complete cotangent after its hooks have seen it."""
     for hook in node.hooks:
-        before = cotangent if isinstance(cotangent, Tensor) else Tensor(cotangent)
+        before = cotangent if isinstance(cotangent, Tensor) else Tensor(cotangent, None)
         after = hook.call(before)
         if after is not None:
             what = "register_hook: what the hook returned"
@@ -124,4 +124,4 @@ def transpose(
         arrived: dict[Node, Any] = {}
         for node, c in zip(nodes, cotangents, strict=True):
             arrived[node] = arrived[node] + c if node in arrived else c
-        return pull(arrived, ancestry(nodes), [u._node])[u._node]  # type: ignore[list-item, index]
+        return pull(arrived, ancestry(nodes), [u._node])[u._node]

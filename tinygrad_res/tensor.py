@@ -23,7 +23,7 @@ from . import backend
 from .errors import DeviceError, DtypeError, GradientError, ShapeError, UsageError
 from .operators import Operators
 from .protocols import Protocols
-from .record import Hook, Leaf, Node
+from .record import Hook, Leaf
 
 
 class Tensor(Operators, Protocols):
@@ -31,7 +31,11 @@ class Tensor(Operators, Protocols):
 
     __slots__ = ("__weakref__", "_array", "_grad", "_node")
 
-    def __init__(self, array: Any, node: Node | None = None) -> None:
+    def __init__(self, array: Any, node: Any = ...) -> None:
+        if node is ...:
+            raise UsageError(
+                "Tensor and Parameter are made with tg.tensor(values) and tg.parameter(values)"
+            )
         self._array = array
         self._node = node
         self._grad: Tensor | None = None
@@ -96,8 +100,9 @@ class Tensor(Operators, Protocols):
                 "what it depends on: tg.stop_gradient(x) gives its values without the record"
             )
         _carries_gradient("requires_grad", self.dtype, wanted)
-        self._node = Leaf(self, self._array, wanted, isinstance(self, Parameter))
-        self._node.name = None if node is None else node.name
+        if wanted != self.requires_grad:
+            self._node = Leaf(self, self._array, bool(wanted), isinstance(self, Parameter))
+            self._node.name = None if node is None else node.name
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -213,15 +218,22 @@ class Tensor(Operators, Protocols):
 
     def retain_grad(self) -> None:
         """Let ``backward`` accumulate the gradient here, though it is no leaf."""
-        owner = ref(self)
-
-        def keep(g: Tensor) -> None:
-            tensor = owner()
-            if tensor is not None:
-                autodiff.accumulate(tensor, g)
-
         if self.requires_grad and not isinstance(self._node, Leaf):
-            self.register_hook(keep)
+            hooks = self._node.hooks  # type: ignore[union-attr]
+            if not any(isinstance(h.call, _Keep) and h.call.owner() is self for h in hooks):
+                self.register_hook(_Keep(self))
+
+
+class _Keep:
+    """The hook that accumulates a computed tensor's gradient there, without holding it."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.owner = ref(tensor)
+
+    def __call__(self, g: Tensor) -> None:
+        owner = self.owner()
+        if owner is not None:
+            autodiff.accumulate(owner, g)
 
 
 class Parameter(Tensor):
@@ -237,7 +249,8 @@ def tensor(
 
     Args:
         array: a NumPy or CuPy array, nested lists or a number.  ``float64`` stays
-            ``float64`` and the device follows the array.
+            ``float64`` and the device follows the array.  Of a tensor it takes the values,
+            without their record.
         requires_grad: whether to record what is done with it.
         name: shown in figures and formulas.
         dtype: the dtype wanted; the array's own where left out.
@@ -290,7 +303,7 @@ def fitted(what: str, value: Any, like: Any, shape: tuple[int, ...], dtype: Any)
             raise DeviceError(
                 f"{what} is on {given.device}, but must be on {here}: use x.to({here!r})"
             )
-        given = Tensor(backend.namespace(like).asarray(given._array))
+        given = Tensor(backend.namespace(like).asarray(given._array), None)
     if given.shape != shape:
         raise ShapeError(f"{what} has shape {given.shape}, but must have shape {shape}")
     return given if given.dtype == dtype else given.astype(dtype)
@@ -310,31 +323,49 @@ def real_dtype(name: str, dtype: Any) -> np.dtype[Any]:
 
 
 def shape_of(value: Any) -> tuple[int, ...]:
-    """Return the shape of a tensor, an array, a number or nested lists."""
-    return value.shape if hasattr(value, "shape") else np.shape(value)
+    """Return the shape of a tensor, an array, a number or nested lists.
+
+    Raises:
+        ShapeError: the lists have unequal lengths.
+    """
+    if hasattr(value, "shape"):
+        return value.shape  # type: ignore[no-any-return]
+    try:
+        return np.shape(value)
+    except ValueError as error:
+        raise ShapeError(f"tensor: lists of unequal lengths make no array: {error}") from error
 
 
 def _leaf(kind: type[_T], array: Any, requires_grad: bool, name: str | None, dtype: Any) -> _T:
-    values = raw(array)
-    xp = backend.namespace(values) if backend.is_array(values) else np
-    try:
-        values = xp.array(values)
-    except ValueError as error:
-        raise ShapeError(
-            f"{kind.__name__.lower()}: lists of unequal lengths make no array: {error}"
-        ) from error
     what = kind.__name__.lower()
-    found = real_dtype(what, values.dtype)
-    values = values.astype(found if dtype is None else real_dtype(what, dtype), copy=False)
+    values = raw(array)
+    wanted = None if dtype is None else real_dtype(what, dtype)
+    try:
+        if backend.is_array(values):
+            values = backend.namespace(values).array(values)
+        else:
+            values = np.array(values, dtype=wanted)
+    except ValueError as error:
+        raise ShapeError(f"{what}: lists of unequal lengths make no array: {error}") from error
+    except OverflowError as error:
+        raise DtypeError(f"{what}: {error}") from error
+    real_dtype(what, values.dtype)
+    values = values if wanted is None else values.astype(wanted, copy=False)
     _carries_gradient(what, values.dtype, requires_grad)
-    made = kind(values)
+    if isinstance(values, np.ndarray):
+        values.flags.writeable = False
+    made = kind(values, None)
     if requires_grad or name is not None or kind is Parameter:
-        made._node = Leaf(made, values, requires_grad, kind is Parameter)
+        made._node = Leaf(made, values, bool(requires_grad), kind is Parameter)
         made._node.name = _text(name)
     return made
 
 
-def _carries_gradient(what: str, dtype: Any, wanted: bool) -> None:
+def _carries_gradient(what: str, dtype: Any, wanted: Any) -> None:
+    if not isinstance(wanted, (bool, np.bool_)):
+        raise UsageError(
+            f"{what}: requires_grad is True or False, not {wanted!r}: a dtype is given as dtype="
+        )
     if wanted and dtype.kind != "f":
         raise DtypeError(
             f"{what}: dtype {dtype} carries no gradient: "

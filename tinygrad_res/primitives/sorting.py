@@ -12,6 +12,7 @@ from typing import Any
 from .. import backend
 from ..errors import ShapeError
 from ..tensor import Tensor, raw
+from .arguments import flag
 from .indexing import gather, lines
 from .structural import as_tensor, axis_of, lengths, ravel
 
@@ -47,7 +48,7 @@ def sort(x: Any, axis: int | None = -1, *, descending: bool = False, stable: boo
     """
     x = as_tensor(x) if axis is not None else ravel(x)
     place = axis_of("sort", -1 if axis is None else axis, x.shape)
-    order = _order(raw(x), place, descending)
+    order = _order(raw(x), place, flag("sort", "descending", descending))
     return _sort(x, index=lines(order, x.shape, place), distinct=True)
 
 
@@ -73,4 +74,4 @@ def topk(x: Any, k: int, axis: int = -1) -> tuple[Tensor, Tensor]:
         )
     order = _order(raw(x), place, descending=True)[(*(slice(None),) * place, slice(count))]
     values = _topk(x, index=lines(order, x.shape, place), distinct=True)
-    return values, Tensor(order)
+    return values, Tensor(order, None)

@@ -80,7 +80,7 @@ def _own() -> Engine:
         return "cpu" if on_the_host else str(tg.tensor(like).device)
 
     def array(values: Any, like: Any) -> Any:
-        made = tg.Tensor(values) if np.iscomplexobj(values) else tg.tensor(values)
+        made = tg.Tensor(values, None) if np.iscomplexobj(values) else tg.tensor(values)
         return made.to(device(like))
 
     def alike(values: Any, like: Any) -> Any:
