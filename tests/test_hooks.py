@@ -138,3 +138,26 @@ def test_hooks_that_hold_nothing_let_the_record_go_without_the_collector():
         assert node() is None
     finally:
         gc.enable()
+
+
+def test_retaining_twice_keeps_one_gradient():
+    x = tracked([1.0, 2.0])
+    y = x * x
+
+    y.retain_grad()
+    y.retain_grad()
+    (3 * y).sum().backward()
+
+    check_same(y.grad, [3, 3])
+
+
+def test_a_tensor_whose_leaf_is_gone_is_reached_by_outer_derivatives():
+    w = tracked([2.0])
+    h = w * w
+    del w
+
+    h.retain_grad()
+    g = tg.grad(lambda x: (h * x * x).sum())(np.array([3.0]))
+    (h * g).sum().backward()
+
+    check_same(h.grad, [48])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 
 import numpy as np
@@ -10,7 +11,7 @@ from oracles import check_close, check_same
 
 import tinygrad_res as tg
 from tinygrad_res import operators
-from tinygrad_res.errors import DtypeError, GradientError, ShapeError
+from tinygrad_res.errors import ConversionError, DtypeError, GradientError, ShapeError
 
 A = np.array([[1.5, -2.0, 0.5], [3.0, 1.0, -0.25]])
 B = np.array([[2.0, 0.5, -1.0], [1.0, 3.0, 2.0]])
@@ -123,6 +124,35 @@ def test_an_array_met_from_the_left_is_recorded():
         assert y.requires_grad
 
 
+@pytest.mark.cpu
+def test_a_number_does_not_leave_a_record_by_itself():
+    x = tracked(2.0)
+
+    for leave in (float, int, math.sin):
+        with pytest.raises(ConversionError, match=r"would drop the record silently: use x\.item\(\)"):
+            leave(x)
+    with tg.no_grad():
+        assert float(x) == 2
+    assert math.sin(tg.tensor(0.0)) == 0
+    assert f"{x:.1f}" == "2.0"
+
+
+def test_several_elements_have_no_one_truth_value():
+    with pytest.raises(ShapeError, match=r"bool: a tensor of shape \(2,\) has no one truth value"):
+        bool(tg.tensor([1.0, 2.0]) > 0)
+
+
+def test_rounding_and_division_with_remainder_agree_with_python():
+    x = tg.tensor([7.25, -2.5])
+
+    check_same(round(x), [7, -2])
+    check_same(round(x, 1), [7.2, -2.5])
+    for found, expected in zip(divmod(x, 2), np.divmod([7.25, -2.5], 2), strict=True):
+        check_same(found, expected)
+    check_same(tg.tensor([1, 2]) << 2, [4, 8])
+    check_same(tg.tensor([4, 9]) >> 1, [2, 4])
+
+
 # In place
 
 
@@ -174,6 +204,15 @@ def test_a_leaf_takes_a_new_value_in_place_where_recording_is_off():
     check_same(w, [0.5, 1.5])
     check_same(w.grad, [2, 4])  # of the values it had
     assert (w.name, w.requires_grad) == ("w", True)
+
+
+def test_a_constant_takes_a_new_value_in_place_under_all_its_names():
+    x = same = tg.tensor([1.0, 2.0])
+
+    x += 1
+
+    assert x is same
+    check_same(same, [2, 3])
 
 
 def test_a_frozen_parameter_takes_a_new_value_in_place():

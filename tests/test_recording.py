@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 
@@ -10,7 +11,7 @@ import pytest
 from oracles import check_same
 
 import tinygrad_res as tg
-from tinygrad_res.errors import GradientError
+from tinygrad_res.errors import GradientError, UsageError
 
 
 def tracked(values):
@@ -140,3 +141,83 @@ def test_threads_that_share_a_parameter_lose_no_gradient():
     finally:
         sys.setswitchinterval(before)
     check_same(w.grad, [1600])
+
+
+# Blocks that do not end in the order in which they began
+
+
+def holding(block):
+    with block:
+        yield
+
+
+def test_generators_that_hold_blocks_may_end_in_any_order():
+    first, second = holding(tg.no_grad()), holding(tg.scope("inner"))
+
+    next(first)
+    next(second)
+    first.close()
+    inside = (tracked(2.0) * 2).requires_grad
+    second.close()
+
+    assert not inside  # the scope was opened where recording was off
+    assert (tracked(2.0) * 2).requires_grad
+    assert (tracked(2.0) * 2)._node.scope.path == ""
+
+
+def test_tasks_switch_recording_each_for_itself():
+    async def off(before, after):
+        await asyncio.sleep(before)
+        with tg.no_grad():
+            await asyncio.sleep(after)
+            return (tracked(2.0) * 2).requires_grad
+
+    async def on():
+        await asyncio.sleep(0.005)
+        return (tracked(2.0) * 2).requires_grad
+
+    async def together():
+        return await asyncio.gather(off(0, 0.01), on(), off(0.002, 0.02))
+
+    assert asyncio.run(together()) == [False, True, False]
+    assert (tracked(2.0) * 2).requires_grad
+
+
+def test_functions_may_be_decorated_with_and_without_parentheses():
+    @tg.no_grad
+    def bare(x):
+        return 2 * x
+
+    @tg.no_grad()
+    def called(x):
+        return bare(x) + 1 if x.item() > 0 else x
+
+    x = tracked(3.0)
+
+    assert not bare(x).requires_grad
+    assert not called(x).requires_grad
+    assert (2 * x).requires_grad
+
+
+def test_a_function_that_pauses_is_not_decorated():
+    def generator():
+        yield
+
+    async def task():
+        pass
+
+    for function in (generator, task):
+        with pytest.raises(UsageError, match=r"no_grad: it cannot decorate .* which pauses"):
+            tg.no_grad(function)
+
+
+def test_a_block_may_be_entered_within_itself():
+    block = tg.no_grad()
+
+    with block:
+        with block:
+            pass
+        inside = (tracked(2.0) * 2).requires_grad
+
+    assert not inside
+    assert (tracked(2.0) * 2).requires_grad

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 import inspect
+import pickle
 
 import numpy as np
 import pytest
 
 import tinygrad_res as tg
 from tinygrad_res import protocols
-from tinygrad_res.errors import DeviceError, UsageError
+from tinygrad_res.errors import DeviceError, DtypeError, Error, UsageError
 
 
 def test_a_constant_may_be_named_later():
@@ -119,3 +120,53 @@ def test_what_is_there_already_stays_there():
 
     assert x.to("cpu") is x
     assert tg.primitives.to_device(x, "cpu").item() == 1
+
+
+@pytest.mark.parametrize("make", [tg.Tensor, tg.Parameter])
+def test_classes_are_not_called(make):
+    with pytest.raises(UsageError, match=r"are made with tg\.tensor\(values\) and tg\.parameter"):
+        make(np.ones(2))
+
+
+@pytest.mark.parametrize("second", [np.float32, "float32", 1, "no"])
+def test_a_dtype_in_second_place_is_refused(second):
+    with pytest.raises(UsageError, match=r"requires_grad is True or False, not .* dtype="):
+        tg.tensor([1.0], second)
+
+
+def test_numbers_that_do_not_fit_a_dtype_are_refused():
+    with pytest.raises(DtypeError, match="tensor: Python integer 300 out of bounds for uint8"):
+        tg.tensor(300, dtype="u1")
+
+
+def test_leaves_cannot_be_written_to_from_inside_of_an_operation():
+    clumsy = tg.custom.pointwise(lambda xp, x: xp.multiply(x, 2, out=x), 2, name="clumsy")
+    x = tg.tensor([1.0], requires_grad=True)
+
+    with pytest.raises(Error, match=r"clumsy: .*read-only"):
+        clumsy(x)
+
+    assert x.item() == 1
+
+
+def test_assigning_requires_grad_again_keeps_the_leaf():
+    x = tg.tensor([1.0], requires_grad=True)
+    y = x * 2
+
+    x.requires_grad = True
+    z = (y + x).sum()
+    z.backward()
+
+    assert x.grad.item() == 3
+    assert tg.paths(z, x).count() == 2
+
+
+def test_functions_pickle_by_name():
+    for function in (tg.exp, tg.sum, tg.add, tg.matmul, tg.floor, tg.where):
+        assert pickle.loads(pickle.dumps(function)) is function
+
+
+def test_functions_show_their_arguments():
+    assert str(inspect.signature(tg.floor)) == "(x, /)"
+    assert str(inspect.signature(tg.less)) == "(x, y, /)"
+    assert list(inspect.signature(tg.sum).parameters) == ["x", "axis", "keepdims"]

@@ -203,6 +203,14 @@ def test_auxiliary_results_of_tensors_are_tensors_without_a_record():
     assert not aux["twice"].requires_grad
 
 
+def test_auxiliary_results_that_depend_on_something_outside_stay_recorded():
+    def product(w):
+        _, aux = tg.grad(lambda x: (x * x, x * w), has_aux=True)(3.0)
+        return w * aux
+
+    assert tg.grad(product)(2.0) == 12
+
+
 # Misuse
 
 

@@ -25,6 +25,7 @@ array([[-0.25]])
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, cast
 
@@ -190,9 +191,21 @@ def general(run: Any, vjp: Rule, name: str = "", doc: str = "") -> Operation:
 def _published(primitive: Primitive, function: Any, doc: str) -> Operation:
     """Make the function that users call speak for its primitive."""
     function.__name__ = function.__qualname__ = primitive.name
+    function.__module__ = sys._getframe(2).f_globals["__name__"]  # where it is defined
     function.__doc__ = doc
+    if not hasattr(function, "__signature__") and function.__code__.co_flags & inspect.CO_VARARGS:
+        function.__signature__ = _signature(primitive)
     function.apply = primitive.apply
     return cast(Operation, function)
+
+
+def _signature(primitive: Primitive) -> inspect.Signature:
+    """Return the arguments that a primitive is called with: those of ``run`` after ``xp``."""
+    run = primitive.run
+    if isinstance(run, np.ufunc):
+        kind = inspect.Parameter.POSITIONAL_ONLY
+        return inspect.Signature([inspect.Parameter(name, kind) for name in "xy"[: run.nin]])
+    return inspect.Signature(list(inspect.signature(run).parameters.values())[1:])
 
 
 def _refuse_unknown(name: str, params: dict[str, Any], known: Collection[str]) -> None:

@@ -64,8 +64,8 @@ class Pointwise(Primitive):
     numbers = NUMBERS
 
     def _kernel(self, xp: Any) -> Rule:
-        if isinstance(self._run, np.ufunc):
-            return getattr(xp, self._run.__name__)  # type: ignore[no-any-return]
+        if isinstance(self.run, np.ufunc):
+            return getattr(xp, self.run.__name__)  # type: ignore[no-any-return]
         return super()._kernel(xp)
 
     def vjp(self, node: Node, cotangent: Any, wanted: Sequence[int]) -> Sequence[Any]:

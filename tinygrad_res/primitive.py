@@ -54,7 +54,7 @@ class Primitive:
         self._mend = mend
         self.grading = grading
         self.rules = tuple(rules)
-        self._run = run
+        self.run = run
         self.kernels: dict[type, Rule] = {}
         self._plans: dict[tuple[tuple[int, ...], int], tuple[bool, ...]] = {}
 
@@ -112,7 +112,7 @@ class Primitive:
         return found
 
     def _kernel(self, xp: Any) -> Rule:
-        return partial(self._run, xp)
+        return partial(self.run, xp)
 
     def _keeps(self, wanted: tuple[int, ...], arity: int) -> tuple[bool, ...]:
         """Say which of (output, *operands) the rules of the wanted operands read."""

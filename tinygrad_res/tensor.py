@@ -168,7 +168,7 @@ class Tensor(Operators, Protocols):
         """
         if self.requires_grad and not isinstance(self._node, Leaf):
             raise GradientError(
-                f"copy: this tensor was computed by {self._node.primitive}; a copy would lose "  # type: ignore[union-attr]
+                f"copy: this tensor was computed by {self._node.primitive}; a copy would lose "
                 "its record. Copy the values: tg.tensor(values)"
             )
         return _leaf, (type(self), self._array, self.requires_grad, self.name, None)
@@ -214,12 +214,12 @@ class Tensor(Operators, Protocols):
                 "register_hook: this tensor requires no gradient, so none will ever pass: "
                 "make it with requires_grad=True"
             )
-        return Hook(self._node, hook)  # type: ignore[arg-type]
+        return Hook(self._node, hook)
 
     def retain_grad(self) -> None:
         """Let ``backward`` accumulate the gradient here, though it is no leaf."""
         if self.requires_grad and not isinstance(self._node, Leaf):
-            hooks = self._node.hooks  # type: ignore[union-attr]
+            hooks = self._node.hooks
             if not any(isinstance(h.call, _Keep) and h.call.owner() is self for h in hooks):
                 self.register_hook(_Keep(self))
 

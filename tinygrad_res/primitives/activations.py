@@ -19,6 +19,7 @@ import numpy as np
 from ..custom import activation
 from ..errors import UsageError
 from ..tensor import Tensor
+from .arguments import word
 
 __all__ = [
     "elu", "erf", "erfc", "gelu", "hardtanh", "leaky_relu", "log_sigmoid", "mish", "relu", "relu6", "selu", "sigmoid",
@@ -43,7 +44,7 @@ softsign    = activation(lambda xp, x: x / (1 + abs(x)), lambda xp, _o, x: xp.sq
 erf         = activation(lambda xp, x: _special("erf", xp, x), lambda xp, _o, x: 2 / math.sqrt(math.pi) * _bell(xp, x), name="erf", doc="the error function of x")
 erfc        = activation(lambda xp, x: _special("erfc", xp, x), lambda xp, _o, x: -2 / math.sqrt(math.pi) * _bell(xp, x), name="erfc", doc="1 - erf(x), exact where that is tiny")
 
-leaky       = activation(lambda xp, x, slope: xp.maximum(x, 0) + slope * xp.minimum(x, 0), lambda xp, _o, x, slope: xp.where(x > 0, xp.ones_like(x), slope), name="leaky_relu")
+leaky       = activation(lambda xp, x, slope: xp.maximum(x, 0) + slope * xp.minimum(x, 0), lambda xp, _o, x, slope: slope + (1 - slope) * (x > 0), name="leaky_relu")
 exponential = activation(lambda xp, x, alpha: _elu(xp, x, alpha), lambda xp, _o, x, alpha: _elu_slope(xp, x, alpha), name="elu")
 bounded     = activation(lambda xp, x, low, high: xp.minimum(xp.maximum(x, low), high), lambda xp, _o, x, low, high: (x > low) * (x < high), name="hardtanh")
 softened    = activation(lambda xp, x, beta: xp.logaddexp(beta * x, 0) / beta, lambda xp, _o, x, beta: _share(beta * x), name="softplus")
@@ -133,8 +134,7 @@ def gelu(x: Any, approximate: str = "none") -> Tensor:
     >>> tg.gelu([-1.0, 1.0])
     tensor([-0.158655,  0.841345])
     """
-    if approximate not in ("none", "tanh"):
-        raise UsageError(f"gelu: approximate {approximate!r}: use 'none' or 'tanh'")
+    word("gelu", "approximate", approximate, "none", "tanh")
     return gelu_exact(x) if approximate == "none" else gelu_tanh(x)
 
 

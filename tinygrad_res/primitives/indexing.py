@@ -13,6 +13,7 @@ checks an index array on a device: CuPy wraps one that lies outside.
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,8 @@ def _scatter(xp: Any, x: Any, index: Any, distinct: bool, into: tuple[int, ...])
     return out
 
 
-_BASIC = frozenset((int, slice, type(None), type(Ellipsis)))
+_FIXED = frozenset((int, type(None), type(Ellipsis)))
+_BASIC = _FIXED | {slice}
 
 
 def getitem(x: Any, index: Any) -> Tensor:
@@ -80,14 +82,14 @@ def getitem(x: Any, index: Any) -> Tensor:
         DeviceError: the index is on a device and ``x`` is not.
     """
     kind = type(index)
-    if kind in _BASIC or (kind is tuple and _BASIC.issuperset(map(type, index))):
+    if kind in _FIXED or (kind is tuple and _FIXED.issuperset(map(type, index))):
         return _getitem(x, index=index, distinct=True)
     return _getitem(x, **picked("getitem", x, index))
 
 
 def picked(name: str, x: Any, index: Any) -> dict[str, Any]:
     """Return the params of a gather: our own index, and whether it picks nothing twice."""
-    if type(index) is not tuple:
+    if not isinstance(index, tuple):
         own = own_index(name, x, index)
         return {"index": own, "distinct": _is_distinct(own)}
     parts = tuple([own_index(name, x, part) for part in index])
@@ -100,7 +102,9 @@ def _is_distinct(part: Any) -> bool:
 
 def own_index(name: str, x: Any, part: Any) -> Any:
     """Return what nobody else can change: a copy of an index array, beside the array of ``x``."""
-    if type(part) in _BASIC or type(part) is bool:
+    if type(part) is slice:
+        return slice(*[_bound(name, v) for v in (part.start, part.stop, part.step)])
+    if type(part) in _FIXED or type(part) is bool:
         return part
     if isinstance(part, (np.integer, np.bool_)):
         return part.item()
@@ -126,6 +130,18 @@ def own_index(name: str, x: Any, part: Any) -> Any:
     if own.dtype.kind not in "iub":
         raise DtypeError(f"{name}: an index of dtype {own.dtype}: use integers or booleans")
     return own
+
+
+def _bound(name: str, value: Any) -> int | None:
+    """Return the bound of a slice as a number that nobody can change."""
+    if value is None or type(value) is int:
+        return value
+    try:
+        return operator.index(value)
+    except TypeError as error:
+        raise DtypeError(
+            f"{name}: a slice with a bound of type {type(value).__name__}: use integers"
+        ) from error
 
 
 def _integers(name: str, x: Any, indices: Any) -> Any:

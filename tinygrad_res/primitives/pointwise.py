@@ -18,8 +18,9 @@ from .. import backend
 from ..custom import pointwise
 from ..errors import DtypeError, UsageError
 from ..families import Pointwise
-from ..tensor import Tensor, raw, real_dtype, tensor
+from ..tensor import Tensor, real_dtype, tensor
 from .activations import sigmoid
+from .arguments import beside, flag
 from .constants import not_equal, share, stop_gradient
 
 __all__ = [
@@ -44,7 +45,7 @@ divide      = pointwise(np.divide,   lambda xp, _o, _x, y: 1 / y, lambda xp, out
 reciprocal  = pointwise(np.reciprocal, lambda xp, out, _x: -xp.square(out), doc="1 / x")
 remainder   = pointwise(np.remainder, 1, lambda xp, out, x, y: xp.rint((out - x) / y), doc="x - floor(x / y) y, which has the sign of y")
 fmod        = pointwise(np.fmod,     1, lambda xp, out, x, y: xp.rint((out - x) / y), doc="x - trunc(x / y) y, which has the sign of x")
-power       = pointwise(np.power,    lambda xp, _o, x, y: y * xp.where((x == 0) * (y == 0), 1, x) ** (y - 1),
+power       = pointwise(np.power,    lambda xp, _o, x, y: y * xp.where((x == 0) * (y == 0), 1, x) ** (y - 1.0),
                                      lambda xp, out, x, _y: xp.where(x > 0, out, 0) * xp.log(xp.where(x > 0, x, 1)), name="pow", doc="x to the power y")
 maximum     = pointwise(np.maximum,  lambda xp, _o, x, y: share(x, y), lambda xp, _o, x, y: share(y, x), doc="the larger of x and y, of equal ones each with half of the gradient")
 minimum     = pointwise(np.minimum,  lambda xp, _o, x, y: share(y, x), lambda xp, _o, x, y: share(x, y), doc="the smaller of x and y, of equal ones each with half of the gradient")
@@ -80,7 +81,7 @@ atan2       = pointwise(np.arctan2,  lambda xp, _o, y, x: _over_square(xp, x, y)
 asinh       = pointwise(np.arcsinh,  lambda xp, _o, x: 1 / xp.hypot(x, 1), name="asinh", doc="the inverse hyperbolic sine of x")
 acosh       = pointwise(np.arccosh,  lambda xp, _o, x: 1 / (xp.sqrt(x - 1) * xp.sqrt(x + 1)), name="acosh", doc="the inverse hyperbolic cosine of x")
 atanh       = pointwise(np.arctanh,  lambda xp, _o, x: 1 / ((1 - x) * (1 + x)), name="atanh", doc="the inverse hyperbolic tangent of x")
-sinc        = pointwise(lambda xp, x: xp.sinc(x), lambda xp, _o, x: _sinc_slope(xp, x), name="sinc", doc="sin(pi x) / (pi x), and 1 at 0")
+sinc        = pointwise(lambda xp, x: xp.sinc(1.0 * x), lambda xp, _o, x: _sinc_slope(xp, x), name="sinc", doc="sin(pi x) / (pi x), and 1 at 0")
 degrees     = pointwise(np.degrees,  lambda xp, _o, _x: 1 / _DEGREE, doc="an angle x in radians as degrees")
 radians     = pointwise(np.radians,  lambda xp, _o, _x: _DEGREE, doc="an angle x in degrees as radians")
 
@@ -107,9 +108,7 @@ def where(condition: Any, x: Any, y: Any) -> Tensor:
     >>> tg.where([True, False], tg.tensor([1.0, 2.0]), 0.0)
     tensor([1., 0.])
     """
-    if not backend.is_array(condition):
-        like = next((raw(a) for a in (x, y) if backend.is_array(a)), np.empty(0))
-        condition = backend.namespace(like).asarray(condition)
+    condition = beside("where", condition, x, y)
     if condition.dtype != bool:
         condition = not_equal(condition, False)
     return chosen(condition, x, y)
@@ -173,7 +172,7 @@ def nan_to_num(
     >>> tg.nan_to_num([1.0, float("nan")], nan=-1.0)
     tensor([ 1., -1.])
     """
-    if not copy:
+    if not flag("nan_to_num", "copy", copy):
         raise UsageError("nan_to_num: copy=False: tensors do not change: use the result")
     return replaced(x, nan=nan, posinf=posinf, neginf=neginf)
 
@@ -219,15 +218,16 @@ def _power(x: Any, exponent: float) -> Any:
 
 def _raise(xp: Any, x: Any, exponent: float) -> Any:
     """Multiply for small whole exponents: hundreds of times faster than NumPy's power."""
-    if exponent not in (3, 4, 5, 6, 7, 8):
+    if exponent not in (3, 4, 5, 6, 7, 8) or (x.dtype.kind != "f" and type(exponent) is not int):
         return x**exponent
-    whole, base, out = int(exponent), x, None
-    while whole:
+    whole, base, out = int(exponent), x if x.dtype.kind != "b" else x.astype("int8"), None
+    while True:
         if whole & 1:
             out = base if out is None else out * base
-        base = base * base
         whole >>= 1
-    return out
+        if not whole:
+            return out
+        base = base * base
 
 
 def _alone(x: Any, y: Any) -> Any:
