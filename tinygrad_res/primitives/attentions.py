@@ -10,6 +10,7 @@ import numpy as np
 from .. import backend
 from ..errors import DtypeError, ShapeError
 from ..tensor import Tensor, raw, tensor
+from .arguments import beside, flag
 from .contractions import matmul
 from .inverses import swap
 from .pointwise import add, multiply, where
@@ -59,11 +60,11 @@ def attention(
     scores = multiply(matmul(query, swap(key)), scale)
     xp = backend.namespace(raw(scores))
     if mask is not None:
-        mask = mask if backend.is_array(mask) else xp.asarray(np.asarray(mask))
+        mask = beside("attention", mask, scores)
         _check_mask(mask, scores)
         is_bias = mask.dtype.kind == "f"
         scores = add(scores, mask) if is_bias else where(mask, scores, -math.inf)
-    if causal:
+    if flag("attention", "causal", causal):
         past = xp.tril(xp.ones(scores.shape[-2:], dtype=bool))
         scores = where(past, scores, -math.inf)
     return matmul(softmax(scores), value)

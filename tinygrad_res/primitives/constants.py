@@ -7,13 +7,16 @@ where arrays give arrays and tensors give tensors without a record.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from .. import backend
 from ..custom import constant, end_record
-from ..tensor import Tensor, raw, real_dtype, tensor
+from ..errors import DtypeError, ShapeError
+from ..tensor import Tensor, raw, real_dtype, shape_of, tensor
+from .arguments import flag, number, shown
 
 __all__ = [
     "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "ceil",
@@ -31,7 +34,7 @@ def stop_gradient(x: Any) -> Any:
     >>> tg.grad(lambda x: (x * tg.stop_gradient(x)).sum())(x)
     tensor([3.])
     """
-    return end_record(Tensor(x._array), "stop_gradient", (x,)) if isinstance(x, Tensor) else x
+    return end_record(Tensor(x._array, None), "stop_gradient", (x,)) if isinstance(x, Tensor) else x
 
 
 # fmt: off
@@ -89,7 +92,8 @@ def isclose(
     >>> tg.isclose([1.0, 2.0], [1.0, 2.1])
     tensor([ True, False], dtype=bool)
     """
-    return near(x, y, rtol=rtol, atol=atol, equal_nan=equal_nan)
+    rtol, atol = number("isclose", "rtol", rtol), number("isclose", "atol", atol)
+    return near(x, y, rtol=rtol, atol=atol, equal_nan=flag("isclose", "equal_nan", equal_nan))
 
 
 def full_like(x: Any, fill_value: float, dtype: Any = None) -> Tensor:
@@ -98,7 +102,8 @@ def full_like(x: Any, fill_value: float, dtype: Any = None) -> Tensor:
     Its dtype is that of ``x`` where ``dtype`` is left out.
 
     Raises:
-        DtypeError: the dtype is no real number type.
+        DtypeError: the dtype is no real number type, or cannot hold the number.
+        UsageError: ``fill_value`` is no number.
 
     >>> import tinygrad_res as tg
     >>> tg.full_like(tg.tensor([1.0, 2.0]), 7)
@@ -140,7 +145,14 @@ def ones_like(x: Any, dtype: Any = None) -> Tensor:
 def _filled(name: str, x: Any, value: Any, dtype: Any) -> Tensor:
     like = raw(x) if backend.is_array(x) else tensor(x)._array
     wanted = like.dtype if dtype is None else real_dtype(name, dtype)
-    return Tensor(backend.namespace(like).full(like.shape, raw(value), dtype=wanted))
+    fill = raw(value) if backend.is_array(value) else number(name, "fill_value", value)
+    try:
+        return Tensor(backend.namespace(like).full(like.shape, fill, dtype=wanted), None)
+    except (TypeError, ValueError, OverflowError) as error:
+        kind = ShapeError if shape_of(fill) else DtypeError
+        raise kind(
+            f"{name}: fill_value {shown(value)} for shape {like.shape} and dtype {wanted}: {error}"
+        ) from error
 
 
 def share(x: Any, y: Any) -> Any:
@@ -152,10 +164,14 @@ def share(x: Any, y: Any) -> Any:
 
 
 def tied(x: Any, out: Any, axis: tuple[int, ...]) -> Any:
-    """Return each element's share of the extremum ``out`` over ``axis``: ties share equally."""
+    """Return each element's share of the extremum ``out`` over ``axis``: ties share equally.
+
+    Where the extremum is NaN, so are all shares.
+    """
     a, b = raw(x), raw(out)
     hit = (a == b).astype(a.dtype)
-    return _like(hit / hit.sum(axis=axis, keepdims=True), x)
+    ties = hit.sum(axis=axis, keepdims=True)  # none where the extremum is NaN
+    return _like(hit / backend.namespace(a).where(ties == 0, math.nan, ties), x)
 
 
 def finite(xp: Any, array: Any) -> Any:
@@ -175,5 +191,5 @@ def onehot(labels: Any, like: Any) -> Any:
 
 def _like(array: Any, *operands: Any) -> Any:
     if any(isinstance(o, Tensor) for o in operands):
-        return Tensor(backend.namespace(array).asarray(array))
+        return Tensor(backend.namespace(array).asarray(array), None)
     return array

@@ -18,7 +18,7 @@ from ..errors import ShapeError
 from ..families import unbroadcast
 from ..tensor import Tensor, shape_of
 from .pointwise import multiply
-from .structural import permute_dims, reshape
+from .structural import axis_of, permute_dims, reshape
 from .summation import products
 
 __all__ = [
@@ -208,7 +208,7 @@ def vecdot(x1: Any, x2: Any, axis: int = -1) -> Tensor:
     >>> vecdot([[1.0, 2.0], [3.0, 4.0]], [1.0, 10.0])
     tensor([21., 43.])
     """
-    along = [axes_of("vecdot", x, axis)[0] for x in (x1, x2)]
+    along = [axis_of("vecdot", axis, shape_of(x)) for x in (x1, x2)]
     return _batched("vecdot", [x1, x2], [[i] for i in along], [("sum",), ("sum",)], ())
 
 
@@ -289,8 +289,8 @@ def cross(x1: Any, x2: Any, axis: int = -1) -> Tensor:
     >>> cross([1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
     tensor([0., 0., 1.])
     """
-    at = [axes_of("cross", x, axis)[0] for x in (x1, x2)]
     shapes = [shape_of(x) for x in (x1, x2)]
+    at = [axis_of("cross", axis, shape) for shape in shapes]
     if any(shape[i] != 3 for shape, i in zip(shapes, at, strict=True)):
         raise ShapeError(
             f"cross: {shapes[0]} and {shapes[1]}: axis {axis} must have length 3 in both"

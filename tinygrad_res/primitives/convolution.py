@@ -16,6 +16,7 @@ from ..custom import Operation, contraction
 from ..errors import ShapeError, UsageError
 from ..tensor import Tensor, shape_of
 from . import phases
+from .arguments import whole, word
 from .indexing import getitem
 from .pointwise import add
 from .structural import reshape
@@ -120,6 +121,7 @@ def _convolve(
             f"{name}: {things} {a} and filters {b}: expected (N, C, {sizes}) and "
             f"(O, C / groups, {window})"
         )
+    groups = whole(name, "groups", groups)
     if groups < 1 or a[1] != b[1] * groups or b[0] % groups:
         raise ShapeError(
             f"{name}: {things} {a}, filters {b}, groups {groups}: the {things} have {a[1]} "
@@ -263,6 +265,7 @@ def _transposed(
             f"{name}: {things} {a} and filters {b}: expected (N, C, {sizes}) and "
             f"(C, O / groups, {window})"
         )
+    groups = whole(name, "groups", groups)
     if groups < 1 or a[1] != b[0] or a[1] % groups:
         raise ShapeError(
             f"{name}: {things} {a}, filters {b}, groups {groups}: the {things} have {a[1]} "
@@ -332,8 +335,7 @@ def _check_vectors(name: str, a: Any, v: Any, mode: Any) -> None:
     s, t = shape_of(a), shape_of(v)
     if len(s) != 1 or len(t) != 1 or not s[0] or not t[0]:
         raise ShapeError(f"{name}: {s} and {t}: expected two vectors of at least one element")
-    if mode not in ("full", "same", "valid"):
-        raise UsageError(f"{name}: mode {mode!r}: use 'full', 'same' or 'valid'")
+    word(name, "mode", mode, "full", "same", "valid")
 
 
 def _slide(a: Any, v: Any, mode: str) -> Tensor:

@@ -11,10 +11,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .. import backend
 from ..custom import Operation, axes, general
 from ..errors import ShapeError, UsageError
 from ..tensor import Tensor, raw, shape_of
+from .arguments import flag, shown
 from .indexing import getitem
 from .joining import concat
 from .pointwise import subtract
@@ -163,10 +166,10 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Tensor:
     >>> diff([1.0, 4.0, 9.0, 16.0], n=2)
     tensor([2., 2.])
     """
-    if not hasattr(n, "__index__") or n < 0:
-        raise UsageError(f"diff: n {n!r}: pass how many times to take differences, from 0 on")
+    if not isinstance(n, (int, np.integer)) or n < 0:
+        raise UsageError(f"diff: n {shown(n)}: pass how many times to take differences, from 0 on")
     (k,) = axes("diff", x, (axis,))
-    for _ in range(n):
+    for _ in range(min(int(n), shape_of(x)[k] + 1)):  # no more are left then
         x = subtract(getitem(x, along(k, 1)), getitem(x, along(k, 0, -1)))
     return as_tensor(x)
 
@@ -185,7 +188,7 @@ def _accumulate(
         )
     (k,) = axes(name, x, (0 if axis is None else axis,))
     out = primitive(x, axis=k, **params)
-    if not include_initial:
+    if not flag(name, "include_initial", include_initial):
         return out
     first = (*shape[:k], 1, *shape[k + 1 :])
     xp = backend.namespace(raw(out))

@@ -24,6 +24,7 @@ from .. import backend
 from ..custom import general
 from ..errors import ShapeError, UsageError
 from ..tensor import Tensor
+from .arguments import flag
 from .inverses import eye, matrices, refused, solved, square, swap
 
 __all__ = [
@@ -159,6 +160,7 @@ def cholesky(a: Any, upper: bool = False) -> Tensor:
     tensor([[2., 0.], [1., 2.]])
     """
     square("cholesky", a)
+    upper = flag("cholesky", "upper", upper)
     lower = _cholesky(a)
     return swap(lower) if upper else lower
 
@@ -221,7 +223,7 @@ def svd(a: Any, full_matrices: bool = True) -> SVDResult:
     tensor([3., 2.])
     """
     m, n = matrices("svd", a)[-2:]
-    if full_matrices and m != n:
+    if flag("svd", "full_matrices", full_matrices) and m != n:
         raise UsageError(
             f"svd: full_matrices=True and matrices of ({m}, {n}): the vectors that complete a "
             "basis have no derivative: pass full_matrices=False"

@@ -7,6 +7,7 @@ from typing import Any
 from ..custom import Operation, structural
 from ..errors import ShapeError
 from ..tensor import Tensor, shape_of
+from .arguments import whole
 from .reductions import sum
 from .structural import axis_of
 
@@ -47,7 +48,9 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     >>> tg.diagonal([[1.0, 2.0], [3.0, 4.0]])
     tensor([1., 4.])
     """
-    return _diagonal(x, offset=offset, axes=_plane("diagonal", x, axis1, axis2))
+    return _diagonal(
+        x, offset=whole("diagonal", "offset", offset), axes=_plane("diagonal", x, axis1, axis2)
+    )
 
 
 def _plane(name: str, x: Any, axis1: int, axis2: int) -> tuple[int, int]:
@@ -69,7 +72,7 @@ def diag(x: Any, k: int = 0) -> Tensor:
     tensor([[1., 0.],
             [0., 2.]])
     """
-    shape = shape_of(x)
+    shape, k = shape_of(x), whole("diag", "k", k)
     if len(shape) not in (1, 2):
         raise ShapeError(f"diag: shape {shape}: give a vector or a matrix, or use tg.diagonal")
     if len(shape) == 2:
@@ -88,7 +91,8 @@ def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     >>> tg.trace([[1.0, 2.0], [3.0, 4.0]])
     tensor(5.)
     """
-    return sum(_diagonal(x, offset=offset, axes=_plane("trace", x, axis1, axis2)), axis=-1)
+    plane, offset = _plane("trace", x, axis1, axis2), whole("trace", "offset", offset)
+    return sum(_diagonal(x, offset=offset, axes=plane), axis=-1)
 
 
 def tril(x: Any, k: int = 0) -> Tensor:
@@ -122,4 +126,4 @@ def triu(x: Any, k: int = 0) -> Tensor:
 def _triangle(name: str, x: Any, k: int) -> int:
     if len(shape_of(x)) < 2:
         raise ShapeError(f"{name}: shape {shape_of(x)}: a triangle is part of a matrix")
-    return k
+    return whole(name, "k", k)

@@ -18,6 +18,7 @@ from ..custom import general
 from ..errors import ShapeError
 from ..families import unbroadcast
 from ..tensor import Tensor, raw, shape_of, tensor
+from .arguments import number, whole
 from .pointwise import add, multiply
 from .structural import reshape
 
@@ -120,6 +121,7 @@ def batch_norm_and_statistics(
             f"batch_norm: input {shape_of(x)}, weight {shape_of(weight)}, bias "
             f"{shape_of(bias)}: weight and bias need one element per channel, axis 1"
         )
+    number("batch_norm", "eps", eps)
     mean, var = _statistics(raw(x))
     return _batch_norm(x, weight, bias, statistics=(mean, var), eps=eps), mean, var
 
@@ -213,6 +215,7 @@ def _over_last(
     if eps is None:
         eps = float(np.finfo(array.dtype if array.dtype.kind == "f" else float).eps)
     axes = tuple(range(-k, 0))
+    number(name, "eps", eps)
     statistics = _deviation(xp, array, axes, centred, eps)
     dtype = statistics[1].dtype
     weight = xp.ones(over, dtype=dtype) if weight is None else weight
@@ -294,7 +297,7 @@ def group_norm(
     >>> group_norm([[1.0, 3.0, 5.0, 5.0]], 2, eps=1e-12)
     tensor([[-1.,  1.,  0.,  0.]])
     """
-    shape = shape_of(x)
+    shape, num_groups = shape_of(x), whole("group_norm", "num_groups", num_groups)
     if len(shape) < 2 or not num_groups > 0 or shape[1] % num_groups or 0 in shape[1:]:
         raise ShapeError(
             f"group_norm: input {shape} and {num_groups} groups: expected (N, C, ...) with at "

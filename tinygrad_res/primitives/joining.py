@@ -14,12 +14,16 @@ from .. import backend
 from ..custom import structural
 from ..errors import DeviceError, ShapeError
 from ..tensor import Tensor, raw, shape_of
+from .arguments import beside, several
 from .indexing import gather
 from .structural import as_tensor, atleast_1d, atleast_2d, atleast_3d, axis_of, lengths, ravel
 
 __all__ = [
     "append", "array_split", "column_stack", "concat", "dsplit", "dstack", "hsplit", "hstack", "repeat", "split", "stack", "tile", "unstack", "vsplit", "vstack",
 ]  # fmt: skip
+
+
+MOST_PARTS = 10_000  # where they are more than the elements
 
 
 # fmt: off
@@ -61,10 +65,11 @@ def concat(xs: Sequence[Any], axis: int | None = 0) -> Tensor:
     >>> tg.concat([[1.0], [2.0, 3.0]])
     tensor([1., 2., 3.])
     """
-    if not len(xs):
+    xs = several("concat", xs)
+    if not xs:
         raise ShapeError("concat: needs at least one tensor")
     if axis is None:
-        xs, axis = [ravel(x) for x in _beside(xs)], 0
+        xs, axis = [ravel(x) for x in _beside("concat", xs)], 0
     shapes = tuple([shape_of(x) for x in xs])
     return _concat(*xs, axis=axis_of("concat", axis, shapes[0]), shapes=shapes)
 
@@ -80,7 +85,8 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Tensor:
     tensor([[1., 3.],
             [2., 4.]])
     """
-    if not len(xs):
+    xs = several("stack", xs)
+    if not xs:
         raise ShapeError("stack: needs at least one tensor")
     shapes = tuple([shape_of(x) for x in xs])
     return _stack(*xs, axis=axis_of("stack", axis, shapes[0], new=1), shapes=shapes)
@@ -94,7 +100,7 @@ def vstack(xs: Sequence[Any]) -> Tensor:
     tensor([[1., 2.],
             [3., 4.]])
     """
-    return concat([atleast_2d(x) for x in _beside(xs)])
+    return concat([atleast_2d(x) for x in _beside("vstack", xs)])
 
 
 def hstack(xs: Sequence[Any]) -> Tensor:
@@ -104,7 +110,7 @@ def hstack(xs: Sequence[Any]) -> Tensor:
     >>> tg.hstack([[1.0, 2.0], [3.0]])
     tensor([1., 2., 3.])
     """
-    rows = [atleast_1d(x) for x in _beside(xs)]
+    rows = [atleast_1d(x) for x in _beside("hstack", xs)]
     return concat(rows, axis=1 if rows and rows[0].ndim > 1 else 0)
 
 
@@ -116,7 +122,7 @@ def dstack(xs: Sequence[Any]) -> Tensor:
     tensor([[[1., 3.],
              [2., 4.]]])
     """
-    return concat([atleast_3d(x) for x in _beside(xs)], axis=2)
+    return concat([atleast_3d(x) for x in _beside("dstack", xs)], axis=2)
 
 
 def column_stack(xs: Sequence[Any]) -> Tensor:
@@ -127,15 +133,14 @@ def column_stack(xs: Sequence[Any]) -> Tensor:
     tensor([[1., 3.],
             [2., 4.]])
     """
-    columns = [atleast_2d(x) if len(shape_of(x)) > 1 else atleast_2d(x).T for x in _beside(xs)]
-    return concat(columns, axis=1)
+    columns = _beside("column_stack", xs)
+    return concat([atleast_2d(x) if x.ndim > 1 else atleast_2d(x).T for x in columns], axis=1)
 
 
-def _beside(xs: Sequence[Any]) -> list[Tensor]:
+def _beside(name: str, xs: Any) -> list[Tensor]:
     """Return ``xs`` as tensors, numbers and lists where the arrays among them are."""
-    like = next((raw(x) for x in xs if backend.is_array(x)), np.empty(0))
-    asarray = backend.namespace(like).asarray
-    return [as_tensor(x if backend.is_array(x) else asarray(x)) for x in xs]
+    given = several(name, xs)
+    return [as_tensor(beside(name, x, *given)) for x in given]
 
 
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
@@ -166,7 +171,8 @@ def array_split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0)
     """Return the pieces of ``x`` along ``axis``, as ``split``; the first may be longer by one.
 
     Raises:
-        ShapeError: the axis does not exist, or there are less than one part.
+        ShapeError: the axis does not exist, there are less than one part, or more than the
+            elements and ten thousand.
 
     >>> import tinygrad_res as tg
     >>> tg.array_split([1.0, 2.0, 3.0], 2)
@@ -181,6 +187,11 @@ def _cut(name: str, x: Any, places: Any, axis: int) -> list[Tensor]:
         cuts = list(lengths(name, places))
     elif places < 1:
         raise ShapeError(f"{name}: {places} parts: there must be at least one")
+    elif places > max(n, MOST_PARTS):
+        raise ShapeError(
+            f"{name}: {places} parts of {n} elements: more than {max(n, MOST_PARTS)}, and most of "
+            "them empty"
+        )
     else:
         longer, each = n % int(places), n // int(places)
         cuts = [k * each + min(k, longer) for k in range(1, int(places))]

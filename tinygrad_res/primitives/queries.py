@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..custom import axes, constant
-from ..errors import ShapeError, UsageError
+from ..errors import ShapeError
 from ..tensor import Tensor, shape_of
+from .arguments import flag, word
 from .constants import isclose
 from .sorting import _order
 from .structural import as_tensor, axis_of, ravel
@@ -131,7 +132,7 @@ def argsort(
     """
     x = as_tensor(x) if axis is not None else ravel(x)
     place = axis_of("argsort", -1 if axis is None else axis, x.shape)
-    return _sorted(x, axis=place, descending=descending)
+    return _sorted(x, axis=place, descending=flag("argsort", "descending", descending))
 
 
 def nonzero(x: Any) -> tuple[Tensor, ...]:
@@ -184,8 +185,7 @@ def searchsorted(x1: Any, x2: Any, side: str = "left", sorter: Any = None) -> Te
     shape = shape_of(x1)
     if len(shape) != 1:
         raise ShapeError(f"searchsorted: shape {shape}: the sorted numbers have one axis")
-    if side not in ("left", "right"):
-        raise UsageError(f"searchsorted: side {side!r}: use 'left' or 'right'")
+    word("searchsorted", "side", side, "left", "right")
     if sorter is not None:
         x1 = as_tensor(x1)[sorter]
     return _search(x1, x2, side=side)

@@ -11,6 +11,7 @@ from typing import Any
 from ..custom import axes, structural
 from ..errors import ShapeError
 from ..tensor import Tensor, shape_of
+from .arguments import whole
 from .structural import axis_of, lengths, ravel, reshape
 
 __all__ = [
@@ -99,7 +100,8 @@ def rot90(x: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Tensor:
     tensor([[2., 4.],
             [1., 3.]])
     """
-    plane = tuple(axis_of("rot90", i, shape_of(x)) for i in axes)
+    given = axes if isinstance(axes, (tuple, list)) else ()
+    plane = tuple(axis_of("rot90", i, shape_of(x)) for i in given)
     if len(set(plane)) != 2 or len(plane) != 2:
         raise ShapeError(f"rot90: axes {axes!r}: a plane has two axes")
-    return _rot90(x, k=k, axes=plane)
+    return _rot90(x, k=whole("rot90", "k", k), axes=plane)

@@ -17,6 +17,7 @@ from .. import backend
 from ..custom import axes, general, reduction
 from ..errors import DeviceError, DtypeError, ShapeError
 from ..tensor import Tensor, raw, tensor
+from .arguments import beside
 from .constants import finite, onehot
 
 __all__ = [
@@ -118,7 +119,7 @@ def cross_entropy(logits: Any, labels: Any) -> Tensor:
     """
     logits = logits if backend.is_array(logits) else tensor(logits)
     shape = logits.shape
-    wanted = raw(labels) if backend.is_array(labels) else np.asarray(labels)
+    wanted = raw(beside("cross_entropy", labels))
     if len(shape) != 2 or wanted.shape != shape[:1] or not shape[0]:
         raise ShapeError(
             f"cross_entropy: logits {shape} and labels {wanted.shape}: "

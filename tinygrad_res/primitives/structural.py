@@ -302,7 +302,11 @@ def meshgrid(*xs: Any, indexing: str = "xy") -> tuple[Tensor, ...]:
             [2., 2.]])
     """
     shapes = [shape_of(x) for x in xs]
-    if indexing not in ("xy", "ij") or any(len(shape) > 1 for shape in shapes):
+    if (
+        not isinstance(indexing, str)
+        or indexing not in ("xy", "ij")
+        or any(len(shape) > 1 for shape in shapes)
+    ):
         raise ShapeError(
             f"meshgrid: shapes {' and '.join(map(str, shapes))}, indexing {indexing!r}: "
             "give vectors, and indexing 'xy' or 'ij'"

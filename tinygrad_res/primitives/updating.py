@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backend
-from ..errors import DeviceError, ShapeError
+from ..errors import DeviceError, DtypeError, ShapeError
 from ..tensor import Tensor, raw, shape_of
 from .indexing import gather, picked, scatter
 from .joining import concat
@@ -69,14 +69,20 @@ def index_update(x: Any, index: Any, values: Any) -> Tensor:
 
 def _spread(name: str, x: Tensor, own: Any, values: Any) -> Tensor:
     """Return ``values`` in the dtype of ``x`` and the shape of ``x[own]``."""
-    shape = _PICK[name](Tensor(raw(x)), index=own, distinct=True).shape
+    shape = _PICK[name](Tensor(raw(x), None), index=own, distinct=True).shape
     if backend.is_array(values) and backend.device(raw(values)) != x.device:
         raise DeviceError(
             f"{name}: the tensor is on {x.device} and the values on {backend.device(raw(values))}: "
             "move one with tensor.to('cuda') or tensor.to('cpu')"
         )
     if not backend.is_array(values):
-        values = backend.namespace(raw(x)).asarray(values, dtype=x.dtype)
+        shape_of(values)  # refuses lists of unequal lengths
+        try:
+            values = backend.namespace(raw(x)).asarray(values, dtype=x.dtype)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise DtypeError(
+                f"{name}: values {values!r} for a tensor of dtype {x.dtype}: {error}"
+            ) from error
     try:
         return broadcast_to(astype(values, x.dtype), shape)
     except ShapeError as error:

@@ -181,13 +181,9 @@ def sliding_windows(
     shape, windows = shape_of(x), lengths("sliding_windows", size)
     steps = lengths("sliding_windows", stride)
     steps *= len(windows) if len(steps) == 1 else 1
-    along = range(-len(windows), 0) if axis is None else axis
+    along = tuple(range(-len(windows), 0)) if axis is None else axis
     fits = len(steps) == len(windows) <= len(shape) and min((*windows, *steps), default=1) >= 1
-    over = (
-        axes("sliding_windows", x, tuple(along) if not isinstance(along, int) else along)
-        if fits
-        else ()
-    )
+    over = axes("sliding_windows", x, along) if fits else ()
     if len(over) != len(windows) or any(n > shape[k] for n, k in zip(windows, over)):
         raise ShapeError(
             f"sliding_windows: windows of {windows} with stride {steps} do not fit into shape "
