@@ -25,7 +25,9 @@ from ..custom import axes
 from ..errors import ShapeError, UsageError
 from ..tensor import Tensor, shape_of, tensor
 from . import diagonals
-from .contractions import cross, matmul, outer, tensordot, vecdot
+from .arguments import shown
+from .contractions import cross, matmul, tensordot, vecdot
+from .contractions import outer as _outer
 from .decompositions import cholesky, eigh, eigvalsh, qr, svd, svdvals
 from .inverses import det, inv, matrices, matrix_power, pinv, slogdet, solve
 from .pointwise import abs
@@ -77,9 +79,9 @@ def matrix_norm(
     pair = axes("matrix_norm", x, axis)
     if len(pair) != 2:
         raise ShapeError(f"matrix_norm: axis {axis!r}: expected two axes")
-    if ord not in ORDERS:
+    if backend.is_array(ord) or ord not in ORDERS:
         raise UsageError(
-            f"matrix_norm: ord {ord!r}: choose from 'fro', 'nuc', 1, -1, 2, -2, inf, -inf"
+            f"matrix_norm: ord {shown(ord)}: choose from 'fro', 'nuc', 1, -1, 2, -2, inf, -inf"
         )
     if ord == "fro":
         return _norm(x, 2, pair, keepdims)
@@ -120,6 +122,24 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
     if len(over) == 1:
         return _norm(x, 2 if ord is None else ord, over, keepdims)
     return matrix_norm(x, keepdims, "fro" if ord is None else ord, (over[0], over[1]))
+
+
+def outer(a: Any, b: Any) -> Tensor:
+    """Return the product of every element of one vector with every element of another.
+
+    Raises:
+        ShapeError: an operand is no vector; ``tg.outer`` makes it flat.
+
+    >>> outer([1.0, 2.0], [3.0, 4.0])
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
+    shapes = shape_of(a), shape_of(b)
+    if any(len(shape) != 1 for shape in shapes):
+        raise ShapeError(
+            f"outer: {shapes[0]} and {shapes[1]}: expected two vectors; tg.outer makes them flat"
+        )
+    return _outer(a, b)
 
 
 def diagonal(x: Any, offset: int = 0) -> Tensor:

@@ -123,7 +123,7 @@ def _std(xp: Any, x: Any, axis: Axes, keepdims: bool, correction: float) -> Any:
 
 def _extreme(xp: Any, x: Any, axis: Axes, keepdims: bool, ord: float) -> Any:
     _refuse_none("norm", x, axis)
-    return (xp.max if ord > 0 else xp.min)(abs(x), axis=axis, keepdims=keepdims)
+    return (xp.max if ord > 0 else xp.min)(abs(_floating(x)), axis=axis, keepdims=keepdims)
 
 
 def _lp(xp: Any, x: Any, axis: Axes, keepdims: bool, ord: float) -> Any:

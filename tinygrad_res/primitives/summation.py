@@ -25,10 +25,11 @@ import numpy as np
 from ..custom import Operation, contraction
 from ..errors import ShapeError, UsageError
 from ..tensor import Tensor, shape_of
+from .arguments import shown
 from .diagonals import diagonal
-from .pointwise import multiply
+from .pointwise import astype, multiply
 from .reductions import sum
-from .structural import permute_dims, reshape
+from .structural import as_tensor, permute_dims, reshape
 
 __all__ = [
     "einsum",
@@ -185,8 +186,13 @@ def _tidy(x: Any, labels: Labels, sizes: dict[Any, int]) -> tuple[Any, Labels]:
 
 
 def _summed(x: Any, labels: Labels, kept: Collection[Any]) -> tuple[Any, Labels]:
+    """Sum over the labels that are not ``kept``, in the dtype of ``x``, as NumPy's products."""
     gone = tuple(i for i, k in enumerate(labels) if k not in kept)
-    return (sum(x, gone), tuple(k for k in labels if k in kept)) if gone else (x, labels)
+    if not gone:
+        return x, labels
+    x = as_tensor(x)
+    out, left = sum(x, gone), tuple(k for k in labels if k in kept)
+    return (out if out.dtype == x.dtype else astype(out, x.dtype)), left
 
 
 def _arranged(x: Any, labels: Labels, out: Labels) -> Any:
@@ -251,9 +257,7 @@ def einsum(*operands: Any, optimize: Any = False) -> Tensor:
         given = [_numbers(term) for term in operands[1::2]]
         result = _numbers(operands[-1]) if len(operands) % 2 else None
         terms, out = _fit(call, given, result, [len(shape_of(x)) for x in arrays])
-    order = None
-    if optimize is not False and len(arrays) > 2:
-        order = _path([shape_of(x) for x in arrays], terms, out, optimize)
+    order = None if optimize is False else _path(call, arrays, terms, out, optimize)
     return products("einsum", arrays, terms, out, order, call)
 
 
@@ -332,12 +336,20 @@ def _axes_of_ellipsis(term: Labels, count: int) -> Labels:
 
 
 def _path(
-    shapes: Sequence[tuple[int, ...]], terms: Sequence[Labels], out: Labels, optimize: Any
+    name: str, operands: Sequence[Any], terms: Sequence[Labels], out: Labels, optimize: Any
 ) -> Any:
     """Return NumPy's order of products; it looks at shapes alone."""
+    shapes = [shape_of(x) for x in operands]
+    _lengths(name, shapes, terms)
     letters = {k: i for i, k in enumerate(dict.fromkeys(k for term in terms for k in term))}
     blank = np.zeros(())
     call: list[Any] = []
     for shape, term in zip(shapes, terms, strict=True):
         call += [np.broadcast_to(blank, shape), [letters[k] for k in term]]
-    return np.einsum_path(*call, [letters[k] for k in out], optimize=optimize)[0][1:]
+    try:
+        return np.einsum_path(*call, [letters[k] for k in out], optimize=optimize)[0][1:]
+    except Exception as error:  # of many kinds, and the operands fit
+        raise UsageError(
+            f"{name}: optimize {shown(optimize)}: use True, False, 'greedy', 'optimal', or a path "
+            "from numpy.einsum_path"
+        ) from error
