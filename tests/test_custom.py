@@ -11,7 +11,7 @@ from oracles import check_close, check_same
 import tinygrad_res as tg
 import viz
 from tinygrad_res import custom
-from tinygrad_res.errors import DtypeError, GradientError, ShapeError
+from tinygrad_res.errors import DtypeError, GradientError, ShapeError, UsageError
 from tinygrad_res.testing import GradientCheckError, check_gradient, check_paths
 
 SOFTSIGN = custom.activation(
@@ -153,3 +153,46 @@ def test_a_wrong_formula_is_caught_by_the_check(fault, put):
 
     with pytest.raises(GradientCheckError, match=where):
         check_gradient(f, put(X))
+
+
+def broken(vjp):
+    return custom.general(lambda xp, x, y: x * y, vjp, name="broken")
+
+
+@pytest.mark.parametrize(
+    ("vjp", "returned"),
+    [
+        (lambda xp, g, wanted, _out, x, y: [g * y], r"shapes \[\(3, 3\)\]"),
+        (lambda xp, g, wanted, _out, x, y: [g * y, (g * x).sum(axis=0)], r"\(3,\)"),
+        (lambda xp, g, wanted, _out, x, y: g * y, "a ndarray|a Array"),
+        (lambda xp, g, wanted, _out, x, y: [g * y, None], "NoneType"),
+    ],
+)
+def test_a_vjp_that_returns_something_else_is_told(vjp, returned):
+    x, y = (tg.tensor(a, requires_grad=True) for a in (X, Y))
+
+    with pytest.raises(GradientError, match=rf"broken: its vjp was asked for .*{returned}"):
+        broken(vjp)(x, y).sum().backward()
+
+    assert x.grad is None
+
+
+def test_an_operation_without_a_derivative_may_say_so_with_zeros():
+    flat = custom.general(
+        lambda xp, x: xp.sign(x), lambda xp, g, wanted, _out, x: [xp.zeros_like(x)], name="flat"
+    )
+
+    check_gradient(flat, X)
+
+
+@pytest.mark.parametrize("slope", [0.5, np.float64(0.5), 2, np.int64(2)])
+def test_a_partial_derivative_may_be_any_number(slope):
+    line = custom.pointwise(lambda xp, x: x * float(slope), slope, name="line")
+
+    check_gradient(line, X)
+
+
+@pytest.mark.parametrize("formula", [np.cos, "cos", [1.0]])
+def test_a_formula_is_a_number_or_a_function(formula):
+    with pytest.raises(UsageError, match="sine: a formula is a number or a function"):
+        custom.pointwise(np.sin, formula, name="sine")

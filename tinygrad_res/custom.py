@@ -66,9 +66,11 @@ def pointwise(
         doc: what it returns, in a few words.
         grading: ``"activation"`` makes its edges count as activations of a path.
     """
+    name = name or run.__name__
+    partials = tuple(_rule(name, partial) for partial in partials)
     plain = isinstance(run, np.ufunc) or not _takes_params(run, len(partials))
     kind = {1: Unary, 2: Binary}.get(len(partials), Pointwise) if plain else Pointwise
-    primitive = kind(name or run.__name__, run, partials, grading)
+    primitive = kind(name, run, partials, grading)
     return _published(primitive, primitive.operation(), f"Return {doc}, element by element.")
 
 
@@ -117,7 +119,8 @@ def reduction(run: Any, coefficient: Any, name: str = "", doc: str = "") -> Oper
     kernel = run
     if isinstance(run, str):
         name, kernel = name or run, lambda xp, x, **params: getattr(xp, run)(x, **params)
-    primitive = Reduction(name, kernel, [coefficient])
+    name = name or run.__name__
+    primitive = Reduction(name, kernel, [_rule(name, coefficient)])
     given = [] if isinstance(run, str) else list(inspect.signature(run).parameters.values())[4:]
     extra = [p.replace(kind=p.KEYWORD_ONLY) for p in given]
 
@@ -151,7 +154,8 @@ def structural(
         name, doc: as for ``pointwise``.
         linear: params that make ``run`` linear where it is affine, such as a fill of 0.
     """
-    primitive = Structural(name or run.__name__, run, [transpose], linear=linear)
+    name = name or run.__name__
+    primitive = Structural(name, run, [_rule(name, transpose)], linear=linear)
     return _published(primitive, primitive.operation(), f"Return {doc}.")
 
 
@@ -171,7 +175,8 @@ def contraction(
         mend: given the operands of a call that failed, says what is wrong and the mend.
     """
     kind = Contraction if _takes_params(run, 2) else Product
-    primitive = kind(name or run.__name__, run, [first, second], mend=mend)
+    name = name or run.__name__
+    primitive = kind(name, run, [_rule(name, first), _rule(name, second)], mend=mend)
     return _published(primitive, primitive.operation(), f"Return {doc}.")
 
 
@@ -184,7 +189,8 @@ def general(run: Any, vjp: Rule, name: str = "", doc: str = "") -> Operation:
             cotangent for each number of an operand in ``wanted``.
         name, doc: as for ``pointwise``.
     """
-    primitive = General(name or run.__name__, run, [vjp])
+    name = name or run.__name__
+    primitive = General(name, run, [_rule(name, vjp)])
     return _published(primitive, primitive.operation(), f"Return {doc}.")
 
 
@@ -213,6 +219,23 @@ def _refuse_unknown(name: str, params: dict[str, Any], known: Collection[str]) -
     unknown = params.keys() - set(known)
     if unknown:
         raise UsageError(f"{name}: unknown argument {min(unknown)!r}: see help(tg.{name})")
+
+
+def _rule(name: str, formula: Any) -> Any:
+    """Return what stands on an edge as the families take it: None, an int or a function.
+
+    Raises:
+        UsageError: it is neither a number nor a function written in Python.
+    """
+    if formula is None or type(formula) is int or inspect.isfunction(formula):
+        return formula
+    if isinstance(formula, (int, float, np.integer, np.floating)):
+        value = formula if isinstance(formula, float) else int(formula)
+        return lambda xp, *_operands, **_params: value
+    raise UsageError(
+        f"{name}: a formula is a number or a function that begins with xp, not {formula!r}: wrap "
+        "it in a lambda, so that the names of its arguments tell which arrays to keep"
+    )
 
 
 def _takes_params(run: Any, operands: int) -> bool:

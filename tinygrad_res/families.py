@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from . import backend, sweeps
-from .errors import DtypeError, Error, ShapeError
+from .errors import DtypeError, Error, GradientError, ShapeError
 from .primitive import NUMBERS, Primitive, Rule, reads, revive, saved
 from .record import Node
 from .tensor import Tensor, raw
@@ -266,7 +266,17 @@ class General(Primitive):
         """Return what the written product gives."""
         values = saved(node, cotangent)
         xp = backend.namespace(cotangent)
-        return self.rules[0](xp, cotangent, tuple(wanted), *values, **node.params)  # type: ignore[no-any-return]
+        found = self.rules[0](xp, cotangent, tuple(wanted), *values, **node.params)
+        shapes = [node.parents[i].shape for i in wanted]  # type: ignore[union-attr]
+        if (
+            not isinstance(found, (list, tuple))
+            or [getattr(g, "shape", None) for g in found] != shapes
+        ):
+            raise GradientError(
+                f"{self}: its vjp was asked for cotangents of shapes {shapes} and returned "
+                f"{_described(found)}: return a list with one for each number in `wanted`"
+            )
+        return found
 
     def jvp(self, node: Node, tangents: Sequence[Any]) -> Any:
         """Return the tangents pushed forward by the transpose of the written product."""
@@ -280,3 +290,9 @@ class General(Primitive):
         return sweeps.transpose(
             lambda u: rule(xp, u, wanted, *values, **node.params), given, node.shape, node.dtype
         )
+
+
+def _described(found: Any) -> str:
+    if isinstance(found, (list, tuple)):
+        return f"shapes {[getattr(g, 'shape', type(g).__name__) for g in found]}"
+    return f"a {type(found).__name__}"

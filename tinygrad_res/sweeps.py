@@ -119,9 +119,11 @@ def transpose(
     zeros = backend.namespace(raw(cotangents[0])).zeros(shape, dtype=dtype)
     u = tensor(zeros, requires_grad=True)
     with recording():
-        outputs = linear(u)
-        nodes = [o._node for o in outputs]
-        arrived: dict[Node, Any] = {}
-        for node, c in zip(nodes, cotangents, strict=True):
-            arrived[node] = arrived[node] + c if node in arrived else c
-        return pull(arrived, ancestry(nodes), [u._node])[u._node]
+        arriving: dict[Node, Any] = {}
+        for output, c in zip(linear(u), cotangents, strict=True):
+            node = output._node
+            if output.requires_grad:  # else it does not depend on u
+                arriving[node] = arriving[node] + c if node in arriving else c
+        arrived = pull(arriving, ancestry(arriving), [u._node])
+    nothing = Tensor(zeros, None) if isinstance(cotangents[0], Tensor) else zeros
+    return arrived.get(u._node, nothing)
