@@ -189,3 +189,30 @@ def test_accuracy_is_measured_with_running_statistics_and_training_goes_on_after
     train(network, digits, 2)
     assert modes == [True, True, False, False]
     assert network.training
+
+
+W = tg.parameter(np.ones(2), name="w")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "options", "message"),
+    [
+        (W, {}, r"pass a list of parameters, such as \[w\]"),
+        ([W, W], {}, "a parameter is there twice"),
+        ([W * 1], {}, "a Tensor is no parameter that can be trained"),
+        ([np.ones(2)], {}, "a ndarray is no parameter that can be trained"),
+        ([W], {"lr": float("nan")}, "lr nan must be positive"),
+    ],
+)
+def test_what_an_optimiser_could_not_train_is_refused(parameters, options, message):
+    with pytest.raises(UsageError, match=f"optimiser: {message}"):
+        optim.SGD(parameters, **{"lr": 0.1, **options})
+
+
+def test_modules_and_parameters_that_would_not_be_trained_are_refused():
+    layer = nn.Linear(2, 2)
+
+    with pytest.raises(UsageError, match=r"Linear.parts: modules and parameters in a list would"):
+        layer.parts = [nn.Linear(2, 2)]
+    with pytest.raises(UsageError, match=r"Linear.weight is a parameter: assign values to its"):
+        layer.weight = np.ones((2, 2))

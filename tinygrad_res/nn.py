@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from . import primitives as ops
+from . import trees
 from .errors import ShapeError, UsageError
 from .primitives.general import batch_norm_and_statistics
 from .record import no_grad, scope
@@ -40,6 +41,18 @@ class Module:
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Module):
             value.scope_name = name
+        elif isinstance(value, (list, tuple, dict)) and any(
+            isinstance(part, (Module, Parameter)) for part in trees.flatten(value)[0]
+        ):
+            raise UsageError(
+                f"{type(self).__name__}.{name}: modules and parameters in a {type(value).__name__} "
+                "would not be trained: use nn.Sequential(*modules), or an attribute for each"
+            )
+        elif isinstance(getattr(self, name, None), Parameter) and not isinstance(value, Parameter):
+            raise UsageError(
+                f"{type(self).__name__}.{name} is a parameter: assign values to its .data, or "
+                "tg.parameter(values)"
+            )
         super().__setattr__(name, value)
 
     def children(self) -> Iterator[tuple[str, Module]]:

@@ -6,21 +6,34 @@ Names and formulas are PyTorch's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 from .errors import GradientError, UsageError
-from .tensor import Parameter
+from .record import Leaf
+from .tensor import Parameter, Tensor
+
+
+def _shown(value: Any) -> str:
+    return (value.name if isinstance(value, Tensor) else None) or f"a {type(value).__name__}"
 
 
 class Optimizer:
     """Holds parameters and their state; subclasses say how a gradient changes a value."""
 
     def __init__(self, parameters: Iterable[Parameter], lr: float, weight_decay: float) -> None:
+        if isinstance(parameters, Tensor):
+            raise UsageError("optimiser: pass a list of parameters, such as [w]")
         self.parameters = list(parameters)
         if not self.parameters:
             raise UsageError("optimiser: there are no parameters to train")
-        if lr <= 0 or weight_decay < 0:
+        for p in self.parameters:
+            if not (isinstance(p, Tensor) and p.requires_grad and isinstance(p._node, Leaf)):
+                raise UsageError(f"optimiser: {_shown(p)} is no parameter that can be trained")
+        if len(set(self.parameters)) < len(self.parameters):
+            raise UsageError("optimiser: a parameter is there twice, and would take two steps")
+        if not (0 < lr < math.inf and 0 <= weight_decay < math.inf):
             raise UsageError(
                 f"optimiser: lr {lr} must be positive and weight_decay {weight_decay} not negative"
             )
