@@ -52,6 +52,17 @@ def test_einsum_over_random_subscripts_equals_numpy():
         check_array(tg.einsum(subscripts, *arrays), np.einsum(subscripts, *arrays))
 
 
+@pytest.mark.parametrize("subscripts", ["ij->", "ij->i", "ii->", "ij,kj->i"])
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint16])
+def test_einsum_of_small_numbers_keeps_their_dtype_as_numpy(subscripts, dtype):
+    arrays = [np.array([[100, 3], [0, 100]], dtype)] * (subscripts.count(",") + 1)
+
+    found, expected = tg.einsum(subscripts, *arrays), np.einsum(subscripts, *arrays)
+
+    assert found.dtype == expected.dtype
+    check_array(found, expected)
+
+
 def test_einsum_takes_lists_of_numbers_for_letters():
     a, b = draw(5, 2, 3), draw(3, 4)
 

@@ -240,6 +240,16 @@ def test_the_largest_of_equal_singular_values_share_its_gradient():
 
 
 @pytest.mark.parametrize("ord", ["fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf])
+def test_norms_of_integers_are_floats(ord):
+    a = np.array([[1, -2], [3, 0]])
+
+    found = la.matrix_norm(a, ord=ord)
+
+    assert found.dtype == np.float64
+    check_close(found, np.linalg.matrix_norm(a, ord=ord), rtol=1e-13)
+
+
+@pytest.mark.parametrize("ord", ["fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf])
 def test_norms_of_the_zero_matrix_have_gradient_zero(ord):
     g = tg.grad(lambda a: la.matrix_norm(a, ord=ord))(np.zeros((2, 3)))
 

@@ -56,6 +56,17 @@ def test_norms_equal_numpys(ord):
     check_close(tg.norm(x, ord, (2, 0, 1)), flat, rtol=1e-13)
 
 
+@pytest.mark.parametrize("ord", [0, 1, 2, 3, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [bool, int])
+def test_norms_of_integers_are_floats(ord, dtype):
+    x = np.array([-2, 1], dtype)
+
+    for norm in (tg.norm, tg.linalg.norm):
+        found = norm(x, ord)
+        assert found.dtype == np.float64
+        check_close(found, np.linalg.norm(x.astype(float), ord))
+
+
 def test_averages_equal_numpys():
     full, vector, plane = np.abs(X) + 1, np.arange(1.0, 5), RNG.uniform(1, 2, (3, 5))
 
@@ -181,6 +192,11 @@ def test_ties_share_the_gradient_equally():
 
 def test_the_median_of_a_nan_is_nan():
     check_same(tg.median([[1.0, np.nan, 0.0], [1.0, 5.0, 2.0]], 1), [np.nan, 2])
+
+
+@pytest.mark.parametrize("name", ["max", "min", "median", "ptp"])
+def test_an_extremum_that_is_nan_has_a_derivative_of_nan(name):
+    check_same(gradient(getattr(tg, name), [1.0, np.nan, 3.0]), [np.nan] * 3)
 
 
 # Large and small numbers

@@ -6,6 +6,7 @@ The modules follow the families: ``pointwise`` with ``activations``; ``reduction
 ``general`` with ``softmaxes``, ``cumulative`` and ``linalg``, a namespace of its own.
 ``constants`` and ``queries`` hold what has no derivative, ``composed``, ``numerics`` and
 ``attentions`` what is built from the rest, and ``aliases`` NumPy's other names.
+``arguments`` checks what an operation is given besides its operands.
 
 This module is also the array module of recorded tensors: a derivative rule that asks
 for ``xp.exp`` finds ``numpy.exp`` here for arrays and ``tinygrad_res.exp`` for tensors.

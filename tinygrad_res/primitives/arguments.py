@@ -81,14 +81,15 @@ def beside(name: str, value: Any, *others: Any) -> Any:
         ShapeError: the lists have unequal lengths.
         DtypeError: they hold no real numbers.
     """
-    if backend.is_array(value):
-        return value
+    given = backend.is_array(value)
     try:
-        array = np.asarray(value)
+        array = value if given else np.asarray(value)
     except ValueError as error:
         raise ShapeError(f"{name}: lists of unequal lengths make no array: {error}") from error
     if array.dtype.kind not in "fiub":
         raise DtypeError(f"{name}: {shown(value)}: give arrays, lists or numbers, that are real")
+    if given:
+        return array
     like = next((raw(x) for x in others if backend.is_array(x)), array)
     return backend.namespace(like).asarray(array)
 

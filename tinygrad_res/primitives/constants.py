@@ -147,6 +147,8 @@ def _filled(name: str, x: Any, value: Any, dtype: Any) -> Tensor:
     wanted = like.dtype if dtype is None else real_dtype(name, dtype)
     fill = raw(value) if backend.is_array(value) else number(name, "fill_value", value)
     try:
+        if wanted.kind in "iu" and not backend.is_array(fill):
+            fill = int(fill)  # which NaN and infinity are not
         return Tensor(backend.namespace(like).full(like.shape, fill, dtype=wanted), None)
     except (TypeError, ValueError, OverflowError) as error:
         kind = ShapeError if shape_of(fill) else DtypeError

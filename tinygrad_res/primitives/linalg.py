@@ -30,7 +30,7 @@ from .contractions import cross, matmul, tensordot, vecdot
 from .contractions import outer as _outer
 from .decompositions import cholesky, eigh, eigvalsh, qr, svd, svdvals
 from .inverses import det, inv, matrices, matrix_power, pinv, slogdet, solve
-from .pointwise import abs
+from .pointwise import abs, astype
 from .reductions import max, min, sum
 from .reductions import norm as _norm
 from .structural import matrix_transpose, moveaxis, reshape
@@ -90,7 +90,8 @@ def matrix_norm(
         out = (sum if ord == "nuc" else max if ord == 2 else min)(values, axis=-1)
     else:
         down, along = pair if ord in (1, -1) else pair[::-1]
-        sums = sum(abs(x), axis=down, keepdims=True)
+        sizes = abs(x) if x.dtype.kind == "f" else astype(abs(x), float)
+        sums = sum(sizes, axis=down, keepdims=True)
         out = (max if ord > 0 else min)(sums, axis=(down, along))
     kept = tuple(1 if i in pair else n for i, n in enumerate(x.shape))
     return reshape(out, kept) if keepdims else out

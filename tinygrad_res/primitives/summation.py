@@ -347,7 +347,13 @@ def _path(
     for shape, term in zip(shapes, terms, strict=True):
         call += [np.broadcast_to(blank, shape), [letters[k] for k in term]]
     try:
-        return np.einsum_path(*call, [letters[k] for k in out], optimize=optimize)[0][1:]
+        order = np.einsum_path(*call, [letters[k] for k in out], optimize=optimize)[0][1:]
+        left = len(operands)
+        for group in order:
+            if len(set(group)) < len(group) or not set(group) <= set(range(left)):
+                raise IndexError(f"{group} of {left} operands")
+            left -= len(group) - 1
+        return order
     except Exception as error:  # of many kinds, and the operands fit
         raise UsageError(
             f"{name}: optimize {shown(optimize)}: use True, False, 'greedy', 'optimal', or a path "
