@@ -49,7 +49,7 @@ METHODS = (
     "prod", "ptp", "ravel", "repeat", "reshape", "round", "searchsorted", "sort", "squeeze", "std",
     "sum", "swapaxes", "take", "trace", "transpose", "var", "view",
 )  # fmt: skip
-PROPERTIES = ("T", "dtype", "itemsize", "nbytes", "ndim", "shape", "size", "strides")
+PROPERTIES = ("T", "base", "dtype", "itemsize", "nbytes", "ndim", "shape", "size", "strides")
 BINARY = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide,
     "floordiv": np.floor_divide, "mod": np.remainder, "pow": np.power, "matmul": np.matmul,
@@ -98,7 +98,7 @@ transfers: list[Transfer] = []
 ENGINE = str(Path(tinygrad_res.__file__).parent)
 KIT = str(Path(ENGINE, "testing"))  # which compares on the host, as its user wants
 READERS = frozenset(
-    ("numpy", "item", "to_host", "__bool__", "__float__", "__format__", "__index__", "__int__",
+    ("numpy", "item", "_number", "to_host", "__bool__", "__float__", "__format__", "__index__", "__int__",
      "__repr__")
 )  # fmt: skip
 

@@ -294,3 +294,25 @@ REFUSED = {
 def test_numpy_functions_that_cannot_record_refuse(case):
     with pytest.raises(ConversionError, match=r"tensor\.numpy\(\)"):
         REFUSED[case](np.array([1.0, 3.0]), tracked([2.0, 0.5]))
+
+
+@pytest.mark.cpu
+def test_a_foreign_function_of_a_known_name_is_refused():
+    class Foreign:
+        __name__ = "exp"
+
+        def __call__(self, *_, **__):
+            raise AssertionError
+
+    with pytest.raises(ConversionError, match=r"np\.exp cannot be recorded"):
+        tracked([1.0]).__array_ufunc__(Foreign(), "__call__", tracked([1.0]))
+
+
+@pytest.mark.cpu
+def test_functions_of_scipy_record_where_there_is_one_of_ours():
+    special = pytest.importorskip("scipy.special")
+    x = tracked([0.5, -1.0])
+
+    for theirs, ours in ((special.expit, tg.sigmoid), (special.erf, tg.erf)):
+        check_same(theirs(x), ours(x))
+        assert theirs(x).requires_grad

@@ -134,7 +134,7 @@ def test_reading_a_tensor_and_moving_it_are_the_users_transfers():
     y = x.to("cpu").to("cuda")
     y.register_hook(lambda g: seen.append(float(g)))
     y.backward()
-    float(x), x.item(), x.numpy(), repr(x), f"{x:.1f}", bool(x)
+    float(tg.stop_gradient(x)), x.item(), x.numpy(), repr(x), f"{x:.1f}", bool(x)
 
     assert len(standin.transfers) == 9  # the gradient moves as well
     standin.assert_the_engine_pulled_nothing()
@@ -150,11 +150,11 @@ def test_the_checking_kit_compares_on_the_host_as_its_user_wants():
 
 FAULTS = {
     "rule": lambda: tg.custom.pointwise(
-        lambda xp, x: x * 1, lambda xp, out, _x: xp.ones_like(out) * float(out.sum()), name="f"
+        lambda xp, x: x * 1, lambda xp, out, _x: xp.ones_like(out) * out.sum().item(), name="f"
     ),
     "recorded rule": lambda: tg.custom.pointwise(
         lambda xp, x: x * 1,
-        lambda xp, out, _x: out * float(out.sum()) if isinstance(out, tg.Tensor) else out,
+        lambda xp, out, _x: out * out.sum().item() if isinstance(out, tg.Tensor) else out,
         name="f",
     ),
     "kernel": lambda: tg.custom.pointwise(

@@ -49,6 +49,14 @@ def test_a_chain_of_100_000_operations_runs_backward_and_is_dropped():
     assert last() is None
 
 
+def test_a_gradient_does_not_hold_the_larger_one_that_it_was_cut_from():
+    small, large = tracked(np.ones(2)), tracked(np.ones(1000))
+
+    tg.square(tg.concat([small, large])).sum().backward()
+
+    assert small.grad._array.base is None
+
+
 def test_a_chain_of_100_000_operations_runs_forward_and_twice():
     check_same(tg.jvp(chain, (2.0,), (3.0,))[1], 3)
     check_same(tg.grad(lambda x: tg.grad(chain)(x) * x)(2.0), 1)

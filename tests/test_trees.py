@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
+from collections import OrderedDict, namedtuple
 
 import numpy as np
 import pytest
@@ -128,6 +128,12 @@ def test_argnums_may_choose_several_arguments_of_every_transform():
     check_close(jacobians[1], np.diag(a["x"] * c))
     check_close(curved[0], 2 * a["x"] * b)
     check_close(curved[1]["x"], 2 * b * c)
+
+
+def test_ordered_dicts_are_dicts():
+    x, v = OrderedDict(a=2.0, b=3.0), OrderedDict(a=1.0, b=0.0)
+
+    assert tg.jvp(lambda p: p["a"] * p["b"], (x,), (v,))[1] == 3
 
 
 def test_a_list_is_a_tree_of_numbers():

@@ -70,6 +70,8 @@ def accumulate(owner: Tensor, g: Any) -> None:
             owner._grad = Tensor(total._array, total._node)
         else:
             total = g if before is None else before._array + g
+            if total.base is not None and total.base.size > total.size:  # a part of something big
+                total = total.copy()
             owner._grad = Tensor(backend.namespace(total).asarray(total), None)
 
 

@@ -7,6 +7,7 @@ primitive, or asks for something that a record cannot hold, is refused with the 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NoReturn
@@ -67,9 +68,12 @@ def _ours(function: Any) -> Callable[..., Any] | None:
     """Return our function of the name that NumPy's has, or ``None``."""
     from . import primitives
 
-    if getattr(function, "__module__", "") == "numpy.linalg":
-        return getattr(primitives.linalg, function.__name__, None)
-    return primitives.NUMPY_NAMES.get(function.__name__)
+    name = function.__name__
+    if getattr(np.linalg, name, None) is function:
+        return getattr(primitives.linalg, name, None)
+    homes = (np, sys.modules.get("scipy.special"))  # others may mean something else by a name
+    known = any(getattr(home, name, None) is function for home in homes)
+    return primitives.NUMPY_NAMES.get(name) if known else None
 
 
 def _named(function: Any, args: tuple[Any, ...]) -> dict[str, Any]:

@@ -38,7 +38,9 @@ def values_as(structure: Any, tree: Any) -> list[Any]:
     """
     if structure is ...:
         return [tree]
-    alike = type(tree) is type(structure)
+    alike = type(tree) is type(structure) or (
+        isinstance(tree, dict) and isinstance(structure, dict)
+    )
     if alike and isinstance(tree, dict):
         alike = tree.keys() == structure.keys()
         pairs = [(structure[key], tree.get(key)) for key in structure]
