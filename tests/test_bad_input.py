@@ -55,12 +55,6 @@ POSITIONS = {
     "broadcast_arrays": (ROWS, ROWS), "atleast_1d": (ROWS,), "atleast_2d": (ROWS,), "atleast_3d": (ROWS,),
 }  # fmt: skip
 
-# Mended by the next change to ``custom``, ``composed`` and ``numerics``.
-WAITING = {
-    "max", "mean", "median", "min", "norm", "prod", "ptp", "sum", "logsumexp", "average", "avg_pool1d", "avg_pool2d",
-    "cov", "interp", "percentile", "polyval", "quantile", "trapezoid", "linalg.vector_norm",
-}  # fmt: skip
-
 NAMES = [*tg.primitives.__all__, *(f"linalg.{name}" for name in tg.linalg.__all__)]
 
 
@@ -95,7 +89,7 @@ def sweep(f, args, options):
                 f(*spoilt_args, **spoilt_options)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in WAITING])
+@pytest.mark.parametrize("name", NAMES)
 def test_wrong_types_are_refused_with_an_error_of_the_project(name):
     sweep(operator.attrgetter(name)(tg), *working_call(name))
 

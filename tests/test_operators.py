@@ -129,7 +129,9 @@ def test_a_number_does_not_leave_a_record_by_itself():
     x = tracked(2.0)
 
     for leave in (float, int, math.sin):
-        with pytest.raises(ConversionError, match=r"would drop the record silently: use x\.item\(\)"):
+        with pytest.raises(
+            ConversionError, match=r"would drop the record silently: use x\.item\(\)"
+        ):
             leave(x)
     with tg.no_grad():
         assert float(x) == 2

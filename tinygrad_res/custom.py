@@ -128,7 +128,7 @@ def reduction(run: Any, coefficient: Any, name: str = "", doc: str = "") -> Oper
 
     def reduce(x: Any, axis: Any = None, keepdims: bool = False, **params: Any) -> Tensor:
         _refuse_unknown(name, params, known)
-        if axis in (0, -1) and not shape_of(x):
+        if isinstance(axis, (int, np.integer)) and axis in (0, -1) and not shape_of(x):
             axis = ()  # as NumPy does with a number
         return primitive(x, axis=axes(name, x, axis), keepdims=keepdims, **params)
 

@@ -10,6 +10,7 @@ from .. import backend
 from ..custom import axes
 from ..errors import ShapeError
 from ..tensor import Tensor, raw, shape_of, tensor
+from .arguments import beside, flag
 from .pointwise import astype, divide, multiply
 from .reductions import max, mean, sum
 from .structural import broadcast_to, reshape
@@ -40,8 +41,7 @@ def average(x: Any, axis: Any = None, weights: Any = None, keepdims: bool = Fals
     """
     if weights is None:
         return mean(x, axis, keepdims)
-    if not backend.is_array(weights):  # where x is, a list goes too
-        weights = (backend.namespace(raw(x)) if backend.is_array(x) else np).asarray(weights)
+    weights = beside("average", weights, x)
     shape, over = shape_of(x), axes("average", x, axis)
     own = shape_of(weights)
     if own != shape:
@@ -131,7 +131,7 @@ def _average(
 ) -> Tensor:
     last = tuple(range(-ndim, 0))
     out = mean(_windows(name, x, ndim, size, stride, padding, 0.0), axis=last)
-    if with_padding or padding == 0:
+    if flag(name, "count_include_pad", with_padding) or padding == 0:
         return out
     x = x if backend.is_array(x) else tensor(x)
     ones = backend.namespace(raw(x)).ones(x.shape[-ndim:], dtype=out.dtype)

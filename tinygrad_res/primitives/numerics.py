@@ -11,6 +11,7 @@ from .. import backend
 from ..custom import axes
 from ..errors import ShapeError, UsageError
 from ..tensor import Tensor, raw, shape_of
+from .arguments import beside, flag, number
 from .constants import stop_gradient
 from .contractions import matmul
 from .cumulative import along
@@ -27,11 +28,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _together(*values: Any) -> list[Tensor]:
+def _together(name: str, *values: Any) -> list[Tensor]:
     """Return values as tensors, those of the host beside the first one that is an array."""
-    array = next((raw(v) for v in values if backend.is_array(v)), np.empty(0))
-    xp = backend.namespace(array)
-    return [as_tensor(v if backend.is_array(v) else xp.asarray(np.asarray(v))) for v in values]
+    return [as_tensor(beside(name, v, *values)) for v in values]
 
 
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0.0) -> Tensor:
@@ -65,7 +64,7 @@ def polyval(p: Any, x: Any) -> Tensor:
     >>> tg.polyval([1.0, 0.0, -2.0], tg.tensor([3.0]))
     tensor([7.])
     """
-    p, x = _together(p, x)
+    p, x = _together("polyval", p, x)
     if len(p.shape) != 1:
         raise ShapeError(f"polyval: coefficients {p.shape}: expected one axis")
     out: Any = multiply(x, 0)
@@ -87,7 +86,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Tensor:
     >>> tg.trapezoid([1.0, 2.0, 4.0]), tg.trapezoid([1.0, 2.0], [0.0, 3.0])
     (tensor(4.5), tensor(4.5))
     """
-    y, x = _together(y, 0.0 if x is None else x)
+    y, x = _together("trapezoid", y, 0.0 if x is None else x)
     (k,) = axes("trapezoid", y, (axis,))
     if x.shape:
         own = k if len(x.shape) == len(y.shape) else 0
@@ -160,7 +159,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Ten
     >>> tg.interp(tg.tensor([0.5, 1.5, 9.0]), [0.0, 1.0, 2.0], [0.0, 10.0, 0.0])
     tensor([5., 5., 0.])
     """
-    x, xs, fs = _together(x, xp, fp)
+    x, xs, fs = _together("interp", x, xp, fp)
     if len(xs.shape) != 1 or xs.shape != fs.shape or not xs.size:
         raise ShapeError(f"interp: points {xs.shape} and {fs.shape}: expected (N,) each, N > 0")
     flat, last = ravel(x), xs.shape[0] - 1
@@ -196,7 +195,8 @@ def quantile(x: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Tensor
     >>> tg.quantile([1.0, 2.0, 4.0], 0.5), tg.quantile([1.0, 2.0, 4.0], [0.0, 0.75])
     (tensor(2.), tensor([1., 3.]))
     """
-    x, levels = as_tensor(x), np.asarray(q, dtype=float)
+    x, levels = as_tensor(x), np.asarray(beside("quantile", q), dtype=float)
+    keepdims = flag("quantile", "keepdims", keepdims)
     x = x if x.dtype.kind == "f" else astype(x, float)
     over = axes("quantile", x, axis)
     n = int(np.prod([x.shape[i] for i in over]))
@@ -226,7 +226,7 @@ def percentile(x: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Tens
     >>> tg.percentile([1.0, 2.0, 4.0], 75)
     tensor(3.)
     """
-    levels = np.asarray(q, dtype=float)
+    levels = np.asarray(beside("percentile", q), dtype=float)
     if levels.size and not (levels.min() >= 0 and levels.max() <= 100):
         raise UsageError(f"percentile: q {q!r}: pass numbers from 0 to 100")
     return quantile(x, levels / 100, axis, keepdims)
@@ -249,9 +249,9 @@ def cov(m: Any, rowvar: bool = True, ddof: float = 1) -> Tensor:
     shape = m.shape
     if len(shape) not in (1, 2):
         raise ShapeError(f"cov: shape {shape}: expected (K, N)")
-    rows = expand_dims(m, 0) if len(shape) == 1 else m if rowvar else m.T
+    rows = expand_dims(m, 0) if len(shape) == 1 else m if flag("cov", "rowvar", rowvar) else m.T
     n = rows.shape[1]
-    if not n > ddof:
+    if not n > number("cov", "ddof", ddof):
         raise ShapeError(f"cov: {n} observations, ddof {ddof}: there must be more of them")
     centred = subtract(rows, mean(rows, 1, keepdims=True))
     found = divide(matmul(centred, centred.T), float(n - ddof))
