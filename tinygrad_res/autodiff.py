@@ -8,37 +8,17 @@ Arguments and results may be nested tuples, lists and dicts (``trees``).
 
 from __future__ import annotations
 
-import math
-import operator
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from . import backend, trees
-from .errors import DtypeError, GradientError, UsageError
-from .record import Leaf, Node, recording, scope_now
-from .sweeps import ancestry, pull, push
-from .tensor import Tensor, fitted, raw, tensor
-
-
-def seed(name: str, like: Any, cotangent: Any, shape: tuple[int, ...], dtype: Any) -> Tensor:
-    """Return the cotangent of an output of ``shape`` that a backward sweep starts with.
-
-    Args:
-        name: the function to name in messages.
-        like: an array of the output's kind.
-        cotangent: what the caller gave; ``None`` stands for 1 where there is one element.
-        shape, dtype: those of the output.
-    """
-    if cotangent is None:
-        if math.prod(shape) != 1:
-            raise GradientError(
-                f"{name}: the output has shape {shape}; reduce it to one element "
-                "(.sum() or .mean()), or pass cotangent=, an array of that shape"
-            )
-        return Tensor(backend.namespace(like).ones(shape, dtype=dtype), None)
-    return fitted(f"{name}: the cotangent", cotangent, like, shape, dtype)
+from .calls import Call, expect_function, numbers_of, pick, record_call, shown, zeros_for
+from .errors import GradientError, UsageError
+from .record import Leaf, recording, scope_now
+from .sweeps import ancestry, pull, push, seed
+from .tensor import Tensor, fitted, raw
 
 
 def backward(output: Tensor, cotangent: Any = None, create_graph: bool = False) -> None:
@@ -90,180 +70,6 @@ def _unrecorded(output: Tensor) -> str:
     return f"backward: nothing was recorded for this tensor: {why}"
 
 
-@dataclass
-class _Call:
-    """One run of a function to differentiate, with its record.
-
-    ``inputs`` and ``outputs`` are the values of the trees that went in and came out.
-    ``recorded`` says that the derivative must be recorded in turn, because something
-    outside (an outer derivative, a closed-over tensor) may ask how it depends on that
-    thing.  ``tensors`` says that results go back as tensors; arrays get arrays, copied,
-    since the record may rest on what was computed.
-    """
-
-    name: str
-    inputs: list[Tensor]
-    entry: Any
-    outputs: list[Tensor]
-    exit: Any
-    has_aux: bool
-    aux: Any
-    order: list[Node]
-    recorded: bool
-    tensors: bool
-
-    def give(self, value: Any) -> Any:
-        """Return a result as the caller gave the inputs: tensors for tensors, else arrays."""
-        if self.recorded:
-            return value
-        array = raw(value)
-        xp = backend.namespace(array)
-        return Tensor(xp.asarray(array), None) if self.tensors else xp.array(array)
-
-    def result(self) -> Any:
-        """Return what the function returned."""
-        return trees.unflatten(self.exit, map(self.give, self.outputs))
-
-    def beside(self, *found: Any) -> Any:
-        """Return what was found, and what the function returned beside its output."""
-        if self.has_aux:
-            give = self.give
-            found += (trees.transform(lambda v: give(v) if isinstance(v, Tensor) else v, self.aux),)
-        return found if len(found) > 1 else found[0]
-
-    def pull(self, cotangents: Sequence[Any]) -> list[Any]:
-        """Return the inputs' cotangents for cotangents of the outputs."""
-        targets: list[Any] = [x._node for x in self.inputs]
-        arriving: dict[Any, Any] = {}
-        for y, cotangent in zip(self.outputs, cotangents, strict=True):
-            start = seed(self.name, y._array, cotangent, y.shape, y.dtype)
-            if y.requires_grad:
-                g = start if self.recorded else start._array
-                arriving[y._node] = arriving[y._node] + g if y._node in arriving else g
-        with recording():
-            arrived = pull(arriving, self.order, targets)
-        return [
-            self.give(arrived[t] if t in arrived else _zeros(x, self.recorded))
-            for t, x in zip(targets, self.inputs, strict=True)
-        ]
-
-    def values(self, what: str, tree: Any, structure: Any) -> list[Any]:
-        """Return the values of a tree that must have this structure."""
-        try:
-            return trees.values_as(structure, tree)
-        except ValueError as error:
-            found = _shown(trees.flatten(tree)[1])
-            raise UsageError(
-                f"{self.name}: {what} {found} must be built as {_shown(structure)}"
-            ) from error
-
-
-def _expect_function(name: str, f: Any) -> None:
-    if not callable(f):
-        raise UsageError(
-            f"{name}: expected a function, got {type(f).__name__}: for the gradient of a tensor "
-            "that is computed already, call tensor.backward()"
-        )
-
-
-def _shown(structure: Any) -> str:
-    return repr(structure).replace("Ellipsis", "*")
-
-
-def _zeros(like: Tensor, as_tensor: bool) -> Any:
-    zeros = backend.namespace(like._array).zeros(like.shape, dtype=like.dtype)
-    return Tensor(zeros, None) if as_tensor else zeros
-
-
-def _call(
-    name: str,
-    f: Callable[..., Any],
-    args: Sequence[Any],
-    argnums: int | Sequence[int],
-    kwargs: dict[str, Any],
-    has_aux: bool,
-    given: Any = (),
-) -> _Call:
-    outside = scope_now() is not None
-    arguments = list(args)
-    values, entry = trees.flatten(_pick(name, args, argnums))
-    with recording():
-        inputs = [_entry(name, value, outside) for value in values]
-        chosen = trees.unflatten(entry, inputs)
-        for i, tree in [(argnums, chosen)] if isinstance(argnums, int) else zip(argnums, chosen):
-            arguments[i] = tree
-        output = f(*arguments, **kwargs)
-    aux = None
-    if has_aux:
-        if not isinstance(output, tuple) or len(output) != 2:
-            raise UsageError(f"{name}: with has_aux=True the function returns (output, aux)")
-        output, aux = output
-    outputs, structure = trees.flatten(output)
-    for y in outputs:
-        if not isinstance(y, Tensor):
-            raise GradientError(
-                f"{name}: the function returned {type(y).__name__}, not a tensor: "
-                "return what tinygrad_res functions computed from the arguments"
-            )
-    order = ancestry([y._node for y in outputs if y.requires_grad])
-    beside = [v for v in trees.flatten(aux)[0] if isinstance(v, Tensor) and v.requires_grad]
-    reached = ancestry([y._node for y in beside]) if beside else []
-    fresh = {x._node for x in inputs}
-    first = min([x._node.index for x in inputs], default=0)
-    recorded = outside and (  # nobody can ask for a leaf of the function whose tensor is gone
-        any(
-            isinstance(n, Leaf) and n not in fresh and (n.index < first or n.owner() is not None)
-            for n in (*order, *reached)
-        )
-        or any(isinstance(g, Tensor) and g.requires_grad for g in trees.flatten(given)[0])
-    )
-    tensors = recorded or any(isinstance(value, Tensor) for value in values)
-    return _Call(name, inputs, entry, outputs, structure, has_aux, aux, order, recorded, tensors)
-
-
-def _numbers(name: str, argnums: Any) -> int | tuple[int, ...]:
-    """Return ``argnums`` as an int or a tuple of them."""
-    try:
-        if isinstance(argnums, (tuple, list)) and argnums:
-            return tuple([operator.index(i) for i in argnums])
-        return operator.index(argnums)
-    except TypeError as error:
-        raise UsageError(
-            f"{name}: argnums {argnums!r}: pass the number of an argument, or a tuple of numbers"
-        ) from error
-
-
-def _pick(name: str, args: Sequence[Any], argnums: int | Sequence[int], where: str = "") -> Any:
-    """Return the argument that ``argnums`` names, or a tuple of those it names."""
-    if isinstance(argnums, int):
-        if not -len(args) <= argnums < len(args):
-            raise UsageError(
-                f"{name}: argnums {argnums}, but there are {len(args)} arguments{where}"
-            )
-        return args[argnums]
-    picked = tuple(_pick(name, args, i, where) for i in argnums)
-    if len({i % len(args) for i in argnums}) != len(picked):
-        raise UsageError(f"{name}: argnums {argnums} name an argument twice")
-    return picked
-
-
-def _entry(name: str, value: Any, outside: bool) -> Tensor:
-    """Return ``value`` as an input to differentiate by.
-
-    A tensor with a record keeps it behind a fresh node, so that this derivative ends
-    here while outer derivatives see through.
-    """
-    if isinstance(value, Tensor) and value.requires_grad and outside:
-        return primitives.identity(value)
-    try:
-        return tensor(value, requires_grad=True)
-    except DtypeError as error:
-        raise DtypeError(
-            f"{name}: an argument of dtype {getattr(value, 'dtype', type(value).__name__)} "
-            "carries no gradient: pass floats"
-        ) from error
-
-
 def value_and_grad(
     f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
@@ -271,11 +77,11 @@ def value_and_grad(
 
     With ``has_aux`` it returns ``((output, aux), gradient)``.
     """
-    _expect_function("grad", f)
-    numbers = _numbers("grad", argnums)
+    expect_function("grad", f)
+    numbers = numbers_of("grad", argnums)
 
     def evaluate(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        call = _call("grad", f, args, numbers, kwargs, has_aux)
+        call = record_call("grad", f, args, numbers, kwargs, has_aux)
         shapes = [y.shape for y in call.outputs]
         if call.exit is not ... or call.outputs[0].size != 1:
             raise GradientError(
@@ -289,7 +95,7 @@ def value_and_grad(
 
 
 def _returned(structure: Any, shapes: list[tuple[int, ...]]) -> str:
-    return f"shape {shapes[0]}" if structure is ... else f"{_shown(structure)} of shapes {shapes}"
+    return f"shape {shapes[0]}" if structure is ... else f"{shown(structure)} of shapes {shapes}"
 
 
 def grad(
@@ -340,8 +146,8 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     >>> back(np.array([1.0]))
     (array([3.]), array([2.]))
     """
-    _expect_function("vjp", f)
-    call = _call("vjp", f, primals, range(len(primals)), {}, has_aux)
+    expect_function("vjp", f)
+    call = record_call("vjp", f, primals, range(len(primals)), {}, has_aux)
 
     def back(cotangent: Any) -> tuple[Any, ...]:
         given = call.values("the cotangent", cotangent, call.exit)
@@ -368,12 +174,12 @@ def jvp(
     >>> float(dy)
     2.0
     """
-    _expect_function("jvp", f)
+    expect_function("jvp", f)
     if not all(isinstance(given, (tuple, list)) for given in (primals, tangents)):
         raise UsageError("jvp: primals and tangents must be tuples, such as (x,) and (dx,)")
     if len(primals) != len(tangents):
         raise UsageError(f"jvp: {len(primals)} primals, but {len(tangents)} tangents")
-    call = _call("jvp", f, primals, range(len(primals)), {}, has_aux, tangents)
+    call = record_call("jvp", f, primals, range(len(primals)), {}, has_aux, tangents)
     moving: dict[Any, Any] = {}
     for x, t in zip(call.inputs, call.values("the tangents", tuple(tangents), call.entry)):
         direction = fitted("jvp: the tangent of a primal", t, x._array, x.shape, x.dtype)
@@ -383,7 +189,7 @@ def jvp(
     pushed = trees.unflatten(
         call.exit,
         [
-            call.give(arrived[y._node] if y._node in arrived else _zeros(y, call.recorded))
+            call.give(arrived[y._node] if y._node in arrived else zeros_for(y, call.recorded))
             for y in call.outputs
         ],
     )
@@ -404,11 +210,11 @@ def jacobian(
     array([[2., 0.],
            [0., 4.]])
     """
-    _expect_function("jacobian", f)
-    numbers = _numbers("jacobian", argnums)
+    expect_function("jacobian", f)
+    numbers = numbers_of("jacobian", argnums)
 
     def evaluate(*args: Any, **kwargs: Any) -> Any:
-        call = _call("jacobian", f, args, numbers, kwargs, has_aux)
+        call = record_call("jacobian", f, args, numbers, kwargs, has_aux)
         blocks = [
             trees.unflatten(call.entry, _block(call, number)) for number in range(len(call.outputs))
         ]
@@ -417,11 +223,11 @@ def jacobian(
     return evaluate
 
 
-def _block(call: _Call, number: int) -> list[Any]:
+def _block(call: Call, number: int) -> list[Any]:
     """Return the derivative of one output by each input, a sweep per output element."""
     y = call.outputs[number]
     xp = backend.namespace(y._array)
-    cotangents = [_zeros(other, False) for other in call.outputs]
+    cotangents = [zeros_for(other, False) for other in call.outputs]
     rows: list[list[Any]] = []
     for j in range(y.size):
         basis = xp.zeros(y.size, dtype=y.dtype)
@@ -464,12 +270,12 @@ def hvp(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[...
     >>> tg.hvp(lambda x: (x * x * x).sum())(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     array([ 6., 12.])
     """
-    _expect_function("hvp", f)
-    numbers = _numbers("hvp", argnums)
+    expect_function("hvp", f)
+    numbers = numbers_of("hvp", argnums)
 
     def evaluate(*args: Any, **kwargs: Any) -> Any:
         *rest, v = args or (None,)
-        chosen = _pick("hvp", rest, numbers, " before the vector")
+        chosen = pick("hvp", rest, numbers, " before the vector")
 
         def gradient(moved: Any) -> Any:
             given = list(rest)

@@ -29,9 +29,9 @@ from functools import cached_property
 from typing import Any
 
 from . import backend, counting, grading
-from .autodiff import seed
 from .errors import GradientError, GraphError, UsageError
 from .graph import Grading, Graph, GraphEdge, GraphNode, graph
+from .sweeps import seed
 from .tensor import Tensor, raw
 
 

@@ -12,11 +12,13 @@ derivatives, and with them derivatives of any order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
 from . import backend
+from .errors import GradientError
 from .record import Node, recording
 from .tensor import Tensor, fitted, raw, tensor
 
@@ -104,6 +106,25 @@ def push(tangents: dict[Node, Any], order: Sequence[Node]) -> dict[Node, Any]:
             tangent = node.primitive.jvp(node, given)
             moving[node] = tangent if tangent.dtype == node.dtype else tangent.astype(node.dtype)
     return moving
+
+
+def seed(name: str, like: Any, cotangent: Any, shape: tuple[int, ...], dtype: Any) -> Tensor:
+    """Return the cotangent of an output of ``shape`` that a backward sweep starts with.
+
+    Args:
+        name: the function to name in messages.
+        like: an array of the output's kind.
+        cotangent: what the caller gave; ``None`` stands for 1 where there is one element.
+        shape, dtype: those of the output.
+    """
+    if cotangent is None:
+        if math.prod(shape) != 1:
+            raise GradientError(
+                f"{name}: the output has shape {shape}; reduce it to one element "
+                "(.sum() or .mean()), or pass cotangent=, an array of that shape"
+            )
+        return Tensor(backend.namespace(like).ones(shape, dtype=dtype), None)
+    return fitted(f"{name}: the cotangent", cotangent, like, shape, dtype)
 
 
 def transpose(
