@@ -316,3 +316,42 @@ def test_functions_of_scipy_record_where_there_is_one_of_ours():
     for theirs, ours in ((special.expit, tg.sigmoid), (special.erf, tg.erf)):
         check_same(theirs(x), ours(x))
         assert theirs(x).requires_grad
+
+
+DEAD = {
+    "where": lambda x: tg.where(x > 0, x, 0.0),
+    "relu": tg.relu,
+    "relu6": tg.relu6,
+    "hardtanh": lambda x: tg.hardtanh(x, 0.0, 5.0),
+}
+
+
+@pytest.mark.parametrize("case", DEAD)
+def test_a_dead_edge_passes_nothing_on_where_what_arrives_is_infinite(case):
+    def f(x):
+        return tg.sqrt(DEAD[case](x)).sum()
+
+    x = np.array([-1.0, 0.0, 4.0])
+
+    with np.errstate(divide="ignore", invalid="ignore"):  # of sqrt at 0
+        check_same(tg.grad(f)(x), [0, 0, 0.25])
+    check_same(tg.jvp(DEAD[case], (x,), (np.array([np.inf, np.inf, 1.0]),))[1], [0, 0, 1])
+
+
+@pytest.mark.cpu
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_masks_keep_every_bit_and_sign_of_what_they_let_through(dtype):
+    g = np.array([-0.0, np.nan, -np.inf, 1e-7, 3.5], dtype)
+
+    (found,) = tg.vjp(tg.relu, np.ones(5, dtype))[1](g)
+
+    assert found.dtype == dtype
+    check_same(np.signbit(found[:1]), [True])
+    check_same(found, g)
+
+
+@pytest.mark.cpu
+def test_numpy_is_told_the_shape_of_a_tensor():
+    x = tracked(np.ones((2, 3)))
+
+    assert (np.shape(x), np.ndim(x), np.size(x)) == ((2, 3), 2, 6)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
+
 import numpy as np
 import pytest
 from cases.structural import INDICES
@@ -210,3 +212,19 @@ def test_bad_indices_and_shapes_are_errors_of_the_project(call, kind):
 def test_an_index_beyond_an_axis_is_an_error_on_the_cpu():
     with pytest.raises(ShapeError):
         tg.tensor(np.ones((2, 3)))[:, [3]]
+
+
+def test_a_bound_changed_after_its_use_changes_no_gradient(put):
+    bound, x = put(1), tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+
+    y = x[:bound]
+    bound[...] = 3
+    y.backward([1.0])
+
+    check_same(x.grad, [1, 0, 0])
+
+
+def test_a_named_tuple_is_an_index_of_axes():
+    x = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+
+    check_same(x[namedtuple("Place", ["row", "column"])(0, 1)], 2)

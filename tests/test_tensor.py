@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextvars
 import gc
 import inspect
 import pickle
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import tinygrad_res as tg
-from tinygrad_res import protocols
+from tinygrad_res import backend, protocols
 from tinygrad_res.errors import DeviceError, DtypeError, Error, UsageError
 
 
@@ -109,7 +112,7 @@ def test_a_device_without_a_gpu_says_so(monkeypatch, count, message):
                         raise count
                     return count
 
-    monkeypatch.setitem(__import__("sys").modules, "cupy", Cupy)
+    monkeypatch.setitem(sys.modules, "cupy", Cupy)
 
     with pytest.raises(DeviceError, match=message):
         tg.tensor([1.0]).to("cuda")
@@ -170,3 +173,31 @@ def test_functions_show_their_arguments():
     assert str(inspect.signature(tg.floor)) == "(x, /)"
     assert str(inspect.signature(tg.less)) == "(x, y, /)"
     assert list(inspect.signature(tg.sum).parameters) == ["x", "axis", "keepdims"]
+
+
+def test_a_device_array_brings_its_module_and_a_subclass_that_of_its_base(monkeypatch):
+    array = type("ndarray", (), {"__module__": "cupy"})
+    module = SimpleNamespace()
+    monkeypatch.setitem(sys.modules, "cupy", module)
+    monkeypatch.setattr(backend, "modules", type(backend.modules)(backend.modules))
+    special = type("Special", (tg.Tensor,), {"__slots__": ()})
+
+    assert backend.modules[array] is module
+    assert backend.modules[special] is tg.primitives
+
+
+def test_a_block_that_ends_in_another_context_leaves_that_one_alone():
+    def holding():
+        with tg.no_grad():
+            yield
+
+    generator = holding()
+    contextvars.copy_context().run(next, generator)
+    generator.close()
+
+    assert (tg.tensor(1.0, requires_grad=True) * 2).requires_grad
+
+
+def test_a_scope_has_a_name():
+    with pytest.raises(UsageError, match=r"scope: expected a name, got 3: write tg\.scope\('3'\)"):
+        tg.scope(3)

@@ -32,7 +32,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from .errors import ShapeError, UsageError
-from .families import Contraction, General, Pointwise, Reduction, Structural
+from .families import Contraction, General, Masked, Pointwise, Reduction, Structural
 from .hotpath import Binary, Product, Unary
 from .primitive import Primitive
 from .record import Leaf, scope_now
@@ -54,7 +54,7 @@ class Operation(Protocol):
 
 
 def pointwise(
-    run: Any, *partials: Any, name: str = "", doc: str = "", grading: str = ""
+    run: Any, *partials: Any, name: str = "", doc: str = "", grading: str = "", mask: bool = False
 ) -> Operation:
     """Define an operation on corresponding elements of its operands, which broadcast.
 
@@ -65,18 +65,23 @@ def pointwise(
         name: what messages and figures call it; that of ``run`` where left out.
         doc: what it returns, in a few words.
         grading: ``"activation"`` makes its edges count as activations of a path.
+        mask: the formulas return booleans; a dead edge passes nothing on, not even where
+            what arrives is infinite.
     """
     name = name or run.__name__
     partials = tuple(_rule(name, partial) for partial in partials)
     plain = isinstance(run, np.ufunc) or not _takes_params(run, len(partials))
     kind = {1: Unary, 2: Binary}.get(len(partials), Pointwise) if plain else Pointwise
+    kind = Masked if mask else kind
     primitive = kind(name, run, partials, grading)
     return _published(primitive, primitive.operation(), f"Return {doc}, element by element.")
 
 
-def activation(run: Any, partial: Any, name: str = "", doc: str = "") -> Operation:
+def activation(
+    run: Any, partial: Any, name: str = "", doc: str = "", mask: bool = False
+) -> Operation:
     """Define a nonlinearity: a pointwise primitive that paths count as an activation."""
-    return pointwise(run, partial, name=name, doc=doc, grading="activation")
+    return pointwise(run, partial, name=name, doc=doc, grading="activation", mask=mask)
 
 
 def constant(run: Any, name: str = "", doc: str = "") -> Operation:

@@ -115,6 +115,46 @@ class Pointwise(Primitive):
         return DtypeError(f"{self}: {error}") if type(explained) is ShapeError else explained
 
 
+class Masked(Pointwise):
+    """A pointwise primitive whose partial derivatives are masks: an edge is live or dead.
+
+    A dead edge passes nothing on, and not 0 times what arrives, which is no number where
+    that is infinite: the derivative of sqrt(relu(x)) at -1 is 0.
+    """
+
+    def vjp(self, node: Node, cotangent: Any, wanted: Sequence[int]) -> Sequence[Any]:
+        """Return the cotangent where each operand's mask holds, summed where it was stretched."""
+        values, xp = saved(node, cotangent), backend.namespace(cotangent)
+        found = []
+        for i in wanted:
+            g = masked(xp, cotangent, self.rules[i](xp, *values, **node.params))
+            shape = node.parents[i].shape  # type: ignore[union-attr]
+            found.append(g if shape == node.shape else unbroadcast(g, shape))
+        return found
+
+    def jvp(self, node: Node, tangents: Sequence[Any]) -> Any:
+        """Return the sum of the tangents where their masks hold."""
+        terms = []
+        for rule, tangent in zip(self.rules, tangents, strict=True):
+            if tangent is not None:
+                xp = backend.namespace(tangent)
+                terms.append(masked(xp, tangent, rule(xp, *saved(node, tangent), **node.params)))
+        total = reduce(add, terms)
+        spread = backend.namespace(total).broadcast_to
+        return spread(total, node.shape) if total.shape != node.shape else total
+
+
+def masked(xp: Any, array: Any, mask: Any) -> Any:
+    """Return ``array`` where ``mask`` holds, and 0 elsewhere.
+
+    On bits: numpy.where takes 20 times as long where the mask cannot be predicted.
+    """
+    if xp is not np:
+        return xp.where(mask, array, 0)
+    whole = f"i{array.dtype.itemsize}"
+    return (array.view(whole) & -mask.astype(whole)).view(array.dtype)
+
+
 class Reduction(Primitive):
     """Each output element is a function of all input elements along some axes.
 

@@ -86,7 +86,7 @@ degrees     = pointwise(np.degrees,  lambda xp, _o, _x: 1 / _DEGREE, doc="an ang
 radians     = pointwise(np.radians,  lambda xp, _o, _x: _DEGREE, doc="an angle x in degrees as radians")
 
 chosen      = pointwise(lambda xp, c, x, y: xp.where(c, x, y), None,
-                        lambda xp, _o, c, _x, _y: c, lambda xp, _o, c, _x, _y: xp.equal(c, False), name="where")
+                        lambda xp, _o, c, _x, _y: c, lambda xp, _o, c, _x, _y: xp.logical_not(c), name="where", mask=True)
 clipped     = pointwise(lambda xp, x, low, high: xp.minimum(xp.maximum(x, low), high),
                         lambda xp, _o, x, low, high: share(x, low) * share(high, x),
                         lambda xp, _o, x, low, high: share(low, x) * share(high, low),
@@ -95,7 +95,7 @@ cast        = pointwise(lambda xp, x, dtype: x.astype(dtype), 1, name="astype")
 raised      = pointwise(lambda xp, x, exponent: _raise(xp, x, exponent),
                         lambda xp, _o, x, exponent: exponent * _power(x, exponent - 1) if exponent else 0, name="pow")
 raising     = pointwise(lambda xp, x, base: base**x, lambda xp, out, _x, base: out * (math.log(base) if base > 0 else 0), name="pow")
-replaced    = pointwise(lambda xp, x, **values: xp.nan_to_num(x, **values), lambda xp, _o, x, **_values: xp.isfinite(x), name="nan_to_num")
+replaced    = pointwise(lambda xp, x, **values: xp.nan_to_num(x, **values), lambda xp, _o, x, **_values: xp.isfinite(x), name="nan_to_num", mask=True)
 # fmt: on
 
 
