@@ -263,6 +263,11 @@ def test_a_tensor_that_lies_elsewhere_is_refused_by_name(xp, case):
     assert x.grad is None
 
 
+def test_labels_on_another_device_are_refused(xp):
+    with pytest.raises(DeviceError, match="cross_entropy: the logits are on cpu and the labels on"):
+        tg.cross_entropy(np.ones((2, 3)), xp.asarray(np.array([0, 1])))
+
+
 def test_printing_and_reading_pull_to_the_host(xp):
     x = tg.tensor(xp.asarray(np.array([2.0])))
 

@@ -220,3 +220,14 @@ def test_the_edges_of_a_product_are_labelled_with_the_other_operand(product):
 
     assert [edge.label for edge in last] == ["W", "x"]
     assert [edge.weight for edge in last] == [1, 0]
+
+
+def test_a_graph_says_how_large_it_is_and_whether_it_holds_a_tensor():
+    x = tg.tensor(np.ones(2), requires_grad=True, name="x")
+    g = tg.graph((x * x).sum())
+
+    assert repr(g) == "Graph(3 nodes, 3 edges, from sum)"
+    assert g.nodes[0].tensor is x
+    assert g.output.tensor is None
+    with pytest.raises(GraphError, match="a float is not in this graph"):
+        g.find(1.0)

@@ -201,3 +201,9 @@ def test_a_block_that_ends_in_another_context_leaves_that_one_alone():
 def test_a_scope_has_a_name():
     with pytest.raises(UsageError, match=r"scope: expected a name, got 3: write tg\.scope\('3'\)"):
         tg.scope(3)
+
+
+def test_the_package_has_what_it_has():
+    assert tg.testing.check_gradient
+    with pytest.raises(AttributeError, match="module 'tinygrad_res' has no attribute 'nothing'"):
+        tg.nothing
