@@ -355,3 +355,18 @@ def test_numpy_is_told_the_shape_of_a_tensor():
     x = tracked(np.ones((2, 3)))
 
     assert (np.shape(x), np.ndim(x), np.size(x)) == ((2, 3), 2, 6)
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+def test_a_number_is_reduced_along_axis_0_as_numpy_does(axis):
+    check_same(tg.sum(tracked(2.0), axis), 2)
+    check_same(tg.grad(lambda x: tg.max(x, axis))(2.0), 1)
+
+
+@pytest.mark.cpu
+def test_functions_of_numpys_linear_algebra_record():
+    x = np.array([[2.0, 1.0], [0.5, 3.0]])
+
+    g = tg.grad(lambda x: np.linalg.det(x))(x)
+
+    check_same(np.round(g, 12), [[3, -0.5], [-1, 2]])

@@ -206,4 +206,4 @@ def test_a_scope_has_a_name():
 def test_the_package_has_what_it_has():
     assert tg.testing.check_gradient
     with pytest.raises(AttributeError, match="module 'tinygrad_res' has no attribute 'nothing'"):
-        tg.nothing
+        _ = tg.nothing
