@@ -221,3 +221,14 @@ def test_a_block_may_be_entered_within_itself():
 
     assert not inside
     assert (tracked(2.0) * 2).requires_grad
+
+
+def test_one_block_may_be_used_by_several_and_within_others():
+    block = tg.scope("a")
+
+    with block, tg.scope("b"), block:
+        inner = tracked(1.0) * 2
+    with block:
+        outer = tracked(1.0) * 2
+
+    assert (inner._node.scope.path, outer._node.scope.path) == ("a/b/a", "a")

@@ -164,9 +164,11 @@ def test_assigning_requires_grad_again_keeps_the_leaf():
     assert tg.paths(z, x).count() == 2
 
 
-def test_functions_pickle_by_name():
-    for function in (tg.exp, tg.sum, tg.add, tg.matmul, tg.floor, tg.where):
-        assert pickle.loads(pickle.dumps(function)) is function
+@pytest.mark.parametrize("name", tg.primitives.__all__)
+def test_functions_pickle_by_name(name):
+    function = getattr(tg, name)
+
+    assert pickle.loads(pickle.dumps(function)) is function
 
 
 def test_functions_show_their_arguments():
@@ -207,3 +209,15 @@ def test_the_package_has_what_it_has():
     assert tg.testing.check_gradient
     with pytest.raises(AttributeError, match="module 'tinygrad_res' has no attribute 'nothing'"):
         _ = tg.nothing
+
+
+def test_hooks_are_not_lost_by_switching_the_gradient_off():
+    x = tg.tensor([1.0], requires_grad=True)
+    handle = x.register_hook(lambda g: 2 * g)
+
+    with pytest.raises(UsageError, match="requires_grad: this tensor has hooks: remove them first"):
+        x.requires_grad = False
+    handle.remove()
+    x.requires_grad = False
+
+    assert not x.requires_grad

@@ -238,7 +238,7 @@ def _block(call: Call, number: int) -> list[Any]:
     return [
         module.stack(column).reshape(y.shape + x.shape)
         if column
-        else call.give(Tensor(xp.zeros(y.shape + x.shape, dtype=y.dtype), None))
+        else call.give(Tensor(xp.zeros(y.shape + x.shape, dtype=x.dtype), None))
         for x, column in zip(call.inputs, zip(*rows) if rows else [()] * len(call.inputs))
     ]
 

@@ -27,13 +27,14 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any, Protocol, cast
 
 import numpy as np
 
 from .errors import ShapeError, UsageError
 from .families import Contraction, General, Masked, Pointwise, Reduction, Structural
-from .hotpath import Binary, Product, Unary
+from .hotpath import Binary, Gate, Product, Unary
 from .primitive import Primitive
 from .record import Leaf, scope_now
 from .tensor import Tensor, shape_of
@@ -69,19 +70,18 @@ def pointwise(
             what arrives is infinite.
     """
     name = name or run.__name__
-    partials = tuple(_rule(name, partial) for partial in partials)
+    partials = tuple(_rule(name, formula) for formula in partials)
     plain = isinstance(run, np.ufunc) or not _takes_params(run, len(partials))
-    kind = {1: Unary, 2: Binary}.get(len(partials), Pointwise) if plain else Pointwise
-    kind = Masked if mask else kind
+    if mask and not all(callable(formula) or formula is None for formula in partials):
+        raise UsageError(f"{name}: with mask=True the formulas are functions that return booleans")
+    hot = ({1: Gate} if mask else {1: Unary, 2: Binary}) if plain else {}
+    kind = hot.get(len(partials), Masked if mask else Pointwise)
     primitive = kind(name, run, partials, grading)
     return _published(primitive, primitive.operation(), f"Return {doc}, element by element.")
 
 
-def activation(
-    run: Any, partial: Any, name: str = "", doc: str = "", mask: bool = False
-) -> Operation:
-    """Define a nonlinearity: a pointwise primitive that paths count as an activation."""
-    return pointwise(run, partial, name=name, doc=doc, grading="activation", mask=mask)
+activation = partial(pointwise, grading="activation")
+"""Define a nonlinearity: a pointwise primitive that paths count as an activation."""
 
 
 def constant(run: Any, name: str = "", doc: str = "") -> Operation:
@@ -94,6 +94,10 @@ def constant(run: Any, name: str = "", doc: str = "") -> Operation:
     def operation(*operands: Any, **params: Any) -> Tensor:
         if isinstance(run, np.ufunc):  # whose own where= and out= are no params of ours
             _refuse_unknown(primitive.name, params, ())
+            if len(operands) != run.nin:  # the next one would be out=, and be written to
+                raise UsageError(
+                    f"{primitive.name}: expected {run.nin} operands, got {len(operands)}"
+                )
         out = primitive(
             *[Tensor(x._array, None) if isinstance(x, Tensor) else x for x in operands], **params
         )
@@ -133,6 +137,8 @@ def reduction(run: Any, coefficient: Any, name: str = "", doc: str = "") -> Oper
 
     def reduce(x: Any, axis: Any = None, keepdims: bool = False, **params: Any) -> Tensor:
         _refuse_unknown(name, params, known)
+        if not isinstance(keepdims, (bool, np.bool_)):
+            raise UsageError(f"{name}: keepdims is True or False, not {keepdims!r}")
         if isinstance(axis, (int, np.integer)) and axis in (0, -1) and not shape_of(x):
             axis = ()  # as NumPy does with a number
         return primitive(x, axis=axes(name, x, axis), keepdims=keepdims, **params)

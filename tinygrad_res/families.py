@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from . import backend, sweeps
-from .errors import DtypeError, Error, GradientError, ShapeError
+from .errors import DeviceError, DtypeError, Error, GradientError, ShapeError
 from .primitive import NUMBERS, Primitive, Rule, reads, revive, saved
 from .record import Node
 from .tensor import Tensor, raw
@@ -64,42 +64,40 @@ class Pointwise(Primitive):
     numbers = NUMBERS
 
     def _kernel(self, xp: Any) -> Rule:
-        if isinstance(self.run, np.ufunc):
-            return getattr(xp, self.run.__name__)  # type: ignore[no-any-return]
-        return super()._kernel(xp)
+        if not isinstance(self.run, np.ufunc):
+            return super()._kernel(xp)
+        found: Rule | None = self.run if xp is np else getattr(xp, self.run.__name__, None)
+        if found is None:
+            raise DeviceError(f"{self}: {xp.__name__} has no function {self.run.__name__!r}")
+        return found
 
     def vjp(self, node: Node, cotangent: Any, wanted: Sequence[int]) -> Sequence[Any]:
         """Return cotangent * partial for each operand, summed over the axes it was stretched along."""
-        kind = type(cotangent)
-        values = node.saved if kind is not Tensor else revive(node)
-        xp = backend.modules[kind]
-        parents, params, rules = node.parents, node.params, self.rules
+        values, xp = saved(node, cotangent), backend.modules[type(cotangent)]
         found = []
         for i in wanted:
-            rule = rules[i]
-            if type(rule) is int:
-                g = cotangent if rule == 1 else cotangent * rule
-            elif params:
-                g = cotangent * rule(xp, *values, **params)
-            else:
-                g = cotangent * rule(xp, *values)
-            shape = parents[i].shape  # type: ignore[union-attr]
+            g = self._through(xp, cotangent, i, values, node.params)
+            shape = node.parents[i].shape  # type: ignore[union-attr]
             found.append(g if shape == node.shape else unbroadcast(g, shape))
         return found
 
     def jvp(self, node: Node, tangents: Sequence[Any]) -> Any:
         """Return the sum of tangent * partial over the operands."""
         terms = []
-        for rule, tangent in zip(self.rules, tangents, strict=True):
-            if tangent is None:
-                continue
-            xp = backend.namespace(tangent)
-            if callable(rule):
-                terms.append(tangent * rule(xp, *saved(node, tangent), **node.params))
-            else:
-                terms.append(tangent * rule)
+        for i, tangent in enumerate(tangents):
+            if tangent is not None:
+                xp = backend.namespace(tangent)
+                terms.append(self._through(xp, tangent, i, saved(node, tangent), node.params))
         total = reduce(add, terms)
-        return xp.broadcast_to(total, node.shape) if total.shape != node.shape else total
+        spread = backend.namespace(total).broadcast_to
+        return spread(total, node.shape) if total.shape != node.shape else total
+
+    def _through(self, xp: Any, vector: Any, i: int, values: Any, params: dict[str, Any]) -> Any:
+        """Return a cotangent or a tangent times the partial derivative by operand ``i``."""
+        rule = self.rules[i]
+        if type(rule) is int:
+            return vector if rule == 1 else vector * rule
+        return vector * rule(xp, *values, **params)
 
     def _explain(self, error: Exception, args: Sequence[Any], arrays: Sequence[Any]) -> Error:
         shapes = [a.shape for a in arrays if hasattr(a, "shape")]
@@ -122,37 +120,18 @@ class Masked(Pointwise):
     that is infinite: the derivative of sqrt(relu(x)) at -1 is 0.
     """
 
-    def vjp(self, node: Node, cotangent: Any, wanted: Sequence[int]) -> Sequence[Any]:
-        """Return the cotangent where each operand's mask holds, summed where it was stretched."""
-        values, xp = saved(node, cotangent), backend.namespace(cotangent)
-        found = []
-        for i in wanted:
-            g = masked(xp, cotangent, self.rules[i](xp, *values, **node.params))
-            shape = node.parents[i].shape  # type: ignore[union-attr]
-            found.append(g if shape == node.shape else unbroadcast(g, shape))
-        return found
+    def _through(self, xp: Any, vector: Any, i: int, values: Any, params: dict[str, Any]) -> Any:
+        """Return the cotangent or tangent where the mask of operand ``i`` holds, else 0.
 
-    def jvp(self, node: Node, tangents: Sequence[Any]) -> Any:
-        """Return the sum of the tangents where their masks hold."""
-        terms = []
-        for rule, tangent in zip(self.rules, tangents, strict=True):
-            if tangent is not None:
-                xp = backend.namespace(tangent)
-                terms.append(masked(xp, tangent, rule(xp, *saved(node, tangent), **node.params)))
-        total = reduce(add, terms)
-        spread = backend.namespace(total).broadcast_to
-        return spread(total, node.shape) if total.shape != node.shape else total
-
-
-def masked(xp: Any, array: Any, mask: Any) -> Any:
-    """Return ``array`` where ``mask`` holds, and 0 elsewhere.
-
-    On bits: numpy.where takes 20 times as long where the mask cannot be predicted.
-    """
-    if xp is not np:
-        return xp.where(mask, array, 0)
-    whole = f"i{array.dtype.itemsize}"
-    return (array.view(whole) & -mask.astype(whole)).view(array.dtype)
+        On bits: numpy.where takes 20 times as long where the mask cannot be predicted.
+        """
+        mask = self.rules[i](xp, *values, **params)
+        if mask.dtype != bool:
+            raise GradientError(f"{self}: a mask of dtype {mask.dtype}: return booleans")
+        if xp is not np or vector.dtype.itemsize > 8:
+            return xp.where(mask, vector, 0)
+        whole = f"i{vector.dtype.itemsize}"
+        return (vector.view(whole) & -mask.astype(whole)).view(vector.dtype)
 
 
 class Reduction(Primitive):

@@ -1,7 +1,7 @@
 """The hot path: operations of one or two operands without params, written out.
 
-Small work is all overhead: a recorded multiplication of eight numbers takes under a
-microsecond, of which NumPy's own call is a fifth.  These functions do what ``Primitive``
+Small work is all overhead: of a recorded multiplication of eight numbers, NumPy's own call
+is a fifth.  These functions do what ``Primitive``
 and ``Pointwise`` do in general, for the calls that make up most of a computation, without
 a loop or a dictionary.  What they do not handle, errors included, goes the general way.
 """
@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import backend
-from .families import Contraction, Pointwise, unbroadcast
-from .primitive import FAILURES, Primitive, revive
+from .families import Contraction, Masked, Pointwise, unbroadcast
+from .primitive import FAILURES, Primitive, saved
 from .record import Node, scope_now
 from .tensor import Tensor
 
@@ -58,8 +58,14 @@ class Unary(Pointwise):
         if type(rule) is int:
             return (cotangent if rule == 1 else cotangent * rule,)
         kind = type(cotangent)
-        out, x = node.saved if kind is not Tensor else revive(node)
+        out, x = saved(node, cotangent)
         return (cotangent * rule(backend.modules[kind], out, x),)
+
+
+class Gate(Masked, Unary):
+    """A masked primitive of one operand, such as relu."""
+
+    vjp = Pointwise.vjp
 
 
 def of_two(self: Primitive) -> Callable[..., Tensor]:
@@ -110,7 +116,7 @@ class Binary(Pointwise):
     def vjp(self, node: Node, cotangent: Any, wanted: Sequence[int]) -> Sequence[Any]:
         """Return cotangent * partial for each operand, as ``Pointwise`` does."""
         kind = type(cotangent)
-        out, x, y = node.saved if kind is not Tensor else revive(node)
+        out, x, y = saved(node, cotangent)
         xp = backend.modules[kind]
         found = []
         for i in wanted:

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import numpy as np
+
 from .errors import ConversionError, DtypeError, GradientError, ShapeError
 from .record import Leaf, scope_now
 
@@ -179,6 +181,9 @@ class Operators:
     def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]:
         return self // other, self % other
 
+    def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return other // self, other % self
+
     def __index__(self) -> int:
         return operator.index(self.item())
 
@@ -254,7 +259,7 @@ def _in_place(f: Method, sign: str) -> Method:
                 f"write y = x {sign} ..."
             )
         if values.dtype != self.dtype:
-            if values.dtype.kind == "f" != self.dtype.kind:
+            if not np.can_cast(values.dtype, self.dtype, "same_kind"):
                 raise DtypeError(
                     f"{sign}=: a tensor of {self.dtype} cannot take {values.dtype}: "
                     f"write y = x {sign} ..."

@@ -64,7 +64,7 @@ ROOT = Scope("")
 
 
 _scope: ContextVar[Scope | None] = ContextVar("scope", default=ROOT)
-_open: ContextVar[tuple[_Block, ...]] = ContextVar("open", default=())
+_open: ContextVar[tuple[tuple[_Block, Scope | None], ...]] = ContextVar("open", default=())
 
 scope_now = _scope.get
 
@@ -141,19 +141,19 @@ class _Block(ContextDecorator):
 
     def __init__(self, name: str, choose: Callable[[Scope | None], Scope | None]) -> None:
         self._name, self._choose = name, choose
-        self._inside: Scope | None = None
 
     def __enter__(self) -> None:
-        self._inside = self._choose(scope_now())
-        _open.set((*_open.get(), self))
-        _scope.set(self._inside)
+        inside = self._choose(scope_now())
+        _open.set((*_open.get(), (self, inside)))
+        _scope.set(inside)
 
     def __exit__(self, *_: object) -> None:
-        left = list(_open.get())[::-1]
-        if self in left:  # not where a generator ends in another thread or task
-            left.remove(self)
-        _open.set(tuple(left[::-1]))
-        _scope.set(left[0]._inside if left else ROOT)
+        left = list(_open.get())
+        own = [k for k, (block, _) in enumerate(left) if block is self]
+        if own:  # not where a generator ends in another thread or task
+            del left[own[-1]]
+        _open.set(tuple(left))
+        _scope.set(left[-1][1] if left else ROOT)
 
     def __call__(self, function: Any) -> Any:
         paused = (
@@ -167,9 +167,6 @@ class _Block(ContextDecorator):
                 f"write `with tg.{self._name}(...):` inside of it"
             )
         return super().__call__(function)
-
-    def _recreate_cm(self) -> _Block:
-        return _Block(self._name, self._choose)
 
 
 def no_grad(function: Any = None) -> Any:

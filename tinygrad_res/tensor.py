@@ -101,6 +101,8 @@ class Tensor(Operators, Protocols):
             )
         _carries_gradient("requires_grad", self.dtype, wanted)
         if wanted != self.requires_grad:
+            if node is not None and node.hooks:
+                raise UsageError("requires_grad: this tensor has hooks: remove them first")
             self._node = Leaf(self, self._array, bool(wanted), isinstance(self, Parameter))
             self._node.name = None if node is None else node.name
 

@@ -26,6 +26,9 @@ edges of a domain      sqrt, log and fractional powers at 0 have the infinite de
                        the formula gives
 steps                  sign, floor, ceil, round, trunc, comparisons and all that returns
                        integers or booleans carry no gradient, and say so when asked
+dead edges             of where, relu, relu6, hardtanh: nothing passes, not even infinity.
+                       Elsewhere 0 times infinity is NaN: mask first, as in
+                       ``where(ok, sqrt(where(ok, x, 1)), 0)``
 masked logits          -inf in softmax, log_softmax and logsumexp has derivative 0
 python numbers         take the dtype of the other operand; float32 stays float32
 =====================  ===============================================================

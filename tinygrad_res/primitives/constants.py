@@ -14,7 +14,8 @@ import numpy as np
 
 from .. import backend
 from ..custom import constant, end_record
-from ..errors import DtypeError, ShapeError
+from ..errors import DtypeError, ShapeError, UsageError
+from ..record import scope_now
 from ..tensor import Tensor, raw, real_dtype, shape_of, tensor
 from .arguments import flag, number, shown
 
@@ -143,6 +144,11 @@ def ones_like(x: Any, dtype: Any = None) -> Tensor:
 
 
 def _filled(name: str, x: Any, value: Any, dtype: Any) -> Tensor:
+    if isinstance(value, Tensor) and value.requires_grad and scope_now() is not None:
+        raise UsageError(
+            f"{name}: the fill_value carries a gradient, which would be lost: use "
+            "tg.broadcast_to(value, x.shape)"
+        )
     like = raw(x) if backend.is_array(x) else tensor(x)._array
     wanted = like.dtype if dtype is None else real_dtype(name, dtype)
     fill = raw(value) if backend.is_array(value) else number(name, "fill_value", value)

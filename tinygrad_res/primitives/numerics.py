@@ -12,7 +12,7 @@ from ..custom import axes
 from ..errors import ShapeError, UsageError
 from ..tensor import Tensor, raw, shape_of
 from .arguments import beside, flag, number
-from .constants import stop_gradient
+from .constants import isnan, stop_gradient
 from .contractions import matmul
 from .cumulative import along
 from .indexing import take
@@ -215,6 +215,7 @@ def quantile(x: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Tensor
     xp = backend.namespace(raw(x))
     low, high = take(rows, below, 0), take(rows, above, 0)
     out = add(low, multiply(subtract(high, low), xp.asarray(weight)))
+    out = where(isnan(rows[-1:]), float("nan"), out)  # which is sorted last
     shape = tuple(1 if i in over else k for i, k in enumerate(x.shape))
     return reshape(out, levels.shape + (shape if keepdims else tuple(x.shape[i] for i in kept)))
 
@@ -232,7 +233,7 @@ def percentile(x: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Tens
     return quantile(x, levels / 100, axis, keepdims)
 
 
-def cov(m: Any, rowvar: bool = True, ddof: float = 1) -> Tensor:
+def cov(m: Any, *, rowvar: bool = True, ddof: float = 1) -> Tensor:
     """Return the covariance of variables (K, N), one row each with N observations: (K, K).
 
     ``rowvar=False`` takes columns as variables.  The sums are divided by N - ``ddof``.
@@ -249,7 +250,8 @@ def cov(m: Any, rowvar: bool = True, ddof: float = 1) -> Tensor:
     shape = m.shape
     if len(shape) not in (1, 2):
         raise ShapeError(f"cov: shape {shape}: expected (K, N)")
-    rows = expand_dims(m, 0) if len(shape) == 1 else m if flag("cov", "rowvar", rowvar) else m.T
+    by_rows = flag("cov", "rowvar", rowvar)
+    rows = expand_dims(m, 0) if len(shape) == 1 else m if by_rows else m.T
     n = rows.shape[1]
     if not n > number("cov", "ddof", ddof):
         raise ShapeError(f"cov: {n} observations, ddof {ddof}: there must be more of them")

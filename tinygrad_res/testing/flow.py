@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import GradientError
+from ..errors import GradientError, UsageError
 from ..graph import GraphEdge
 from ..paths import Paths, paths
 from ..tensor import Tensor, tensor
@@ -61,6 +61,8 @@ def check_paths(
     >>> check_paths((h + h * h).sum(), x, through=[h])
     """
     leaves = [wrt] if isinstance(wrt, Tensor) else wrt
+    if not leaves:
+        raise UsageError("check_paths: wrt is empty: pass a leaf of the loss, or several")
     for x in leaves:
         _Check(loss, x, cotangent, rtol).everything(through)
 
@@ -78,7 +80,8 @@ class _Check:
                 f"check_paths: {nodes[self.paths.target].label} was computed, and backward keeps "
                 "gradients of leaves alone: pass a leaf as wrt, and this tensor in through="
             )
-        self.rtol = rtol or (1e-9 if x.dtype == np.float64 else 1e-4)
+        usual = 1e-9 if x.dtype == np.float64 else 1e-4
+        self.rtol = usual if rtol is None else rtol
         self.expected = self._backward(loss, cotangent)
 
     def everything(self, through: Sequence[Tensor]) -> None:
