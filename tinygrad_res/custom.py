@@ -208,7 +208,7 @@ def general(run: Any, vjp: Rule, name: str = "", doc: str = "") -> Operation:
 def _published(primitive: Primitive, function: Any, doc: str) -> Operation:
     """Make the function that users call speak for its primitive."""
     function.__name__ = function.__qualname__ = primitive.name
-    function.__module__ = sys._getframe(2).f_globals["__name__"]  # where it is defined
+    function.__module__ = sys._getframe(2).f_globals.get("__name__", "__main__")
     function.__doc__ = doc
     if not hasattr(function, "__signature__") and function.__code__.co_flags & inspect.CO_VARARGS:
         function.__signature__ = _signature(primitive)
