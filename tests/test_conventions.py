@@ -370,3 +370,15 @@ def test_functions_of_numpys_linear_algebra_record():
     g = tg.grad(lambda x: np.linalg.det(x))(x)
 
     check_same(np.round(g, 12), [[3, -0.5], [-1, 2]])
+
+
+@pytest.mark.cpu
+def test_functions_of_numpy_with_any_number_of_operands_record():
+    x = tracked(np.array([[1.0, 2.0], [3.0, 4.0]]))
+
+    y = np.einsum("ij,kj->ik", x, np.ones((1, 2)))
+
+    check_same(y, [[3], [7]])
+    assert y.requires_grad
+    with pytest.raises(ConversionError, match=r"would write a tensor into an array: write x\.data"):
+        np.ones((2, 2)).__isub__(x)

@@ -149,6 +149,8 @@ def test_rounding_and_division_with_remainder_agree_with_python():
 
     check_same(round(x), [7, -2])
     check_same(round(x, 1), [7.2, -2.5])
+    for found, expected in zip(divmod(5.0, x), np.divmod(5.0, [7.25, -2.5]), strict=True):
+        check_same(found, expected)
     for found, expected in zip(divmod(x, 2), np.divmod([7.25, -2.5], 2), strict=True):
         check_same(found, expected)
     check_same(tg.tensor([1, 2]) << 2, [4, 8])

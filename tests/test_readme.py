@@ -28,6 +28,4 @@ def test_the_code_runs_and_the_wrong_formula_is_told_as_printed(tmp_path, monkey
     assert names["p"].count() == 16
     assert names["p"].count_by("weight") == {0: 2, 1: 6, 2: 6, 3: 2}
     assert set(names["p"].gradient_by("weight")) == {0, 1, 2, 3}
-    head = "formula for argument 0 (w): 3 of 3 entries differ"
-    assert str(caught.value).splitlines()[0] == FAILURE[1].splitlines()[0] == head
-    assert str(caught.value).splitlines()[-2:] == FAILURE[1].splitlines()[-2:]
+    assert str(caught.value).split() == FAILURE[1].split()

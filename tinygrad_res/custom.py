@@ -39,6 +39,10 @@ from .primitive import Primitive
 from .record import Leaf, scope_now
 from .tensor import Tensor, shape_of
 
+__all__ = [
+    "Operation", "activation", "constant", "contraction", "general", "pointwise", "reduction", "structural",
+]  # fmt: skip
+
 Rule = Callable[..., Any]
 
 

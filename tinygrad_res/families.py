@@ -214,10 +214,11 @@ class Structural(Primitive):
         """Return the cotangent moved back to where each operand's elements were."""
         xp = backend.namespace(cotangent)
         transpose = self.rules[0]
-        return [
+        found = [
             transpose(xp, cotangent, i, node.parents[i].shape, **node.params)  # type: ignore[union-attr]
             for i in wanted
         ]
+        return _fitting(node, wanted, found)
 
     def jvp(self, node: Node, tangents: Sequence[Any]) -> Any:
         """Return the tangents moved as the operands were."""
@@ -254,7 +255,7 @@ class Contraction(Primitive):
         for i in wanted:
             rule, other, shape = self.rules[i], values[2 - i], parents[i].shape  # type: ignore[union-attr]
             found.append(rule(xp, cotangent, other, shape, **params))
-        return found
+        return _fitting(node, wanted, found)
 
     def jvp(self, node: Node, tangents: Sequence[Any]) -> Any:
         """Return run(da, b) + run(a, db)."""
@@ -286,16 +287,7 @@ class General(Primitive):
         values = saved(node, cotangent)
         xp = backend.namespace(cotangent)
         found = self.rules[0](xp, cotangent, tuple(wanted), *values, **node.params)
-        shapes = [node.parents[i].shape for i in wanted]  # type: ignore[union-attr]
-        if (
-            not isinstance(found, (list, tuple))
-            or [getattr(g, "shape", None) for g in found] != shapes
-        ):
-            raise GradientError(
-                f"{self}: its vjp was asked for cotangents of shapes {shapes} and returned "
-                f"{_described(found)}: return a list with one for each number in `wanted`"
-            )
-        return found
+        return _fitting(node, wanted, found)
 
     def jvp(self, node: Node, tangents: Sequence[Any]) -> Any:
         """Return the tangents pushed forward by the transpose of the written product."""
@@ -311,7 +303,14 @@ class General(Primitive):
         )
 
 
-def _described(found: Any) -> str:
-    if isinstance(found, (list, tuple)):
-        return f"shapes {[getattr(g, 'shape', type(g).__name__) for g in found]}"
-    return f"a {type(found).__name__}"
+def _fitting(node: Node, wanted: Sequence[int], found: Any) -> Sequence[Any]:
+    """Return the cotangents that a formula gave, if they have the shapes of the operands."""
+    shapes = [node.parents[i].shape for i in wanted]  # type: ignore[union-attr]
+    listed = isinstance(found, (list, tuple))
+    given = [getattr(g, "shape", type(g).__name__) for g in found] if listed else type(found)
+    if given != shapes:
+        raise GradientError(
+            f"{node.primitive}: its formula was asked for cotangents of shapes {shapes} and "
+            f"returned {given}: give each operand one of its shape"
+        )
+    return found  # type: ignore[no-any-return]

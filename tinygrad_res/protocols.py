@@ -35,6 +35,11 @@ class Protocols:
         ours = _ours(ufunc)
         if method != "__call__":
             _refuse(f"np.{ufunc.__name__}.{method}", kwargs)
+        if "out" in kwargs:
+            raise ConversionError(
+                f"np.{ufunc.__name__} would write a tensor into an array: write x.data = values to "
+                "change a leaf, or x -= ... inside tg.no_grad(); for an array use tensor.numpy()"
+            )
         if ours is None or kwargs:
             _refuse(f"np.{ufunc.__name__}", kwargs)
         return ours(*inputs)

@@ -16,6 +16,8 @@ import numpy as np
 from .. import trees
 from ..errors import UsageError
 
+__tracebackhide__ = True  # pytest shows the test's own line
+
 
 def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield each leaf of nested tuples, lists and dicts with its path, in order.

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+__tracebackhide__ = True  # pytest shows the test's own line
+
 TOLERANCE = 1e-5
 
 

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+__tracebackhide__ = True  # pytest shows the test's own line
+
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 CURVATURE_STEPS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
 COMPLEX_STEP = 1e-40

@@ -16,6 +16,8 @@ import numpy as np
 from ..errors import UsageError
 from .arguments import leaves
 
+__tracebackhide__ = True  # pytest shows the test's own line
+
 
 @dataclass(frozen=True)
 class Engine:

@@ -16,6 +16,8 @@ from .arguments import leaves
 from .diagnosis import close, diagnose, factor, ratio, shapes, swapped
 from .table import differing
 
+__tracebackhide__ = True  # pytest shows the test's own line
+
 Terms = Mapping[str, Callable[..., Any]]
 
 

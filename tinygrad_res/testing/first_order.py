@@ -9,6 +9,8 @@ import numpy as np
 from .diagnosis import Pulled, diagnose
 from .probe import Probe, entry, equal
 
+__tracebackhide__ = True  # pytest shows the test's own line
+
 ENTRIES = 256  # of a larger argument, as many entries are drawn, and a direction is added
 
 

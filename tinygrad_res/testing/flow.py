@@ -21,6 +21,8 @@ from ..paths import Paths, paths
 from ..tensor import Tensor, tensor
 from .table import GradientCheckError, assert_close
 
+__tracebackhide__ = True  # pytest shows the test's own line
+
 CUTS = 24
 LISTED = 256
 GRADINGS = ("weight", "scale", "block", "activation", "length")

@@ -21,6 +21,8 @@ from .explanation import Context, Sample, Terms, explain, explain_shape
 from .function import FlatFunction
 from .table import GradientCheckError, assert_close, differing
 
+__tracebackhide__ = True  # pytest shows the test's own line
+
 
 def check_formula(
     f: Callable[..., Any],

@@ -16,6 +16,8 @@ from ..errors import UsageError
 from .arguments import Arguments, arguments, is_floating, leaves
 from .engines import Engine
 
+__tracebackhide__ = True  # pytest shows the test's own line
+
 
 class FlatFunction:
     """``f`` at one point: its values near it, and its derivatives there.

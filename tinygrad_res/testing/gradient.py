@@ -21,6 +21,8 @@ from .invariants import check_kept_as_given, check_runs, check_zeros
 from .probe import Probe
 from .second_order import check_second_order
 
+__tracebackhide__ = True  # pytest shows the test's own line
+
 MODES = ("reverse", "forward")
 
 

@@ -13,6 +13,8 @@ from .diagnosis import shapes
 from .probe import Probe, equal
 from .table import GradientCheckError, assert_close
 
+__tracebackhide__ = True  # pytest shows the test's own line
+
 WRITES = "the function, or its rule, writes to what it is given"
 REPEAT = "it depends on something besides its arguments: randomness, or state that a run changes"
 LINEAR = "the rule is not linear in what it is given, or divides by zero"

@@ -16,6 +16,8 @@ from .differences import Slope, slope
 from .function import FlatFunction, split
 from .table import assert_close, label
 
+__tracebackhide__ = True  # pytest shows the test's own line
+
 
 class Probe:
     """A function, a point, and what to differentiate along.

@@ -19,6 +19,8 @@ from .differences import Slope, curvature, slope
 from .function import split
 from .probe import Probe, entry, equal, refuse_kinks
 
+__tracebackhide__ = True  # pytest shows the test's own line
+
 SECOND = 1e-4  # relative tolerance of second differences of the function
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+__tracebackhide__ = True  # pytest shows the test's own line
+
 ROWS = 10
 
 
