@@ -111,3 +111,22 @@ def test_functions_of_jax_are_checked_with_its_own_transforms():
     check_gradient(lambda x: jax.numpy.tanh(x), X, vjp=jax.vjp, jvp=jax.jvp)
     with pytest.raises(GradientCheckError, match="reverse mode, argument 0"):
         check_gradient(lambda x: jax.lax.stop_gradient(x) * x, x)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")
+def test_functions_that_pytorchs_transforms_do_not_take_are_told_with_the_mend():
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+
+    class Old(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+    with pytest.raises(UsageError, match="give it a setup_context"):
+        check_gradient(Old.apply, torch.tensor(X), order=1, modes=("reverse",))
+    with pytest.raises(UsageError, match=r"make it float64 too, as module\.double\(\) does"):
+        check_gradient(torch.nn.Linear(X.shape[1], 2), torch.tensor(X, dtype=torch.float32))

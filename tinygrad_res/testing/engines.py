@@ -121,9 +121,27 @@ def _torch(vjp: Any, jvp: Any) -> Engine:
     own = vjp is None
     return Engine(
         "PyTorch", array, alike, host, pack,
-        torch.func.vjp if own else vjp, torch.func.jvp if own else jvp,
+        _told(torch.func.vjp) if own else vjp, _told(torch.func.jvp) if own else jvp,
         own or _library(vjp) == "torch",
     )  # fmt: skip
+
+
+def _told(transform: Callable[..., Any]) -> Callable[..., Any]:
+    """Say what a user can do where a transform of PyTorch does not take a function."""
+
+    def run(*args: Any) -> Any:
+        try:
+            return transform(*args)
+        except (RuntimeError, NotImplementedError) as error:
+            if "setup_context" in str(error) or "jvp function" in str(error):
+                raise UsageError(
+                    "torch.func does not take this autograd.Function: give it a setup_context, "
+                    'leave forward mode out with modes=("reverse",) where it has no jvp, or pass '
+                    "vjp=, built on torch.autograd.grad"
+                ) from error
+            raise
+
+    return run
 
 
 def _jax(vjp: Any, jvp: Any) -> Engine:

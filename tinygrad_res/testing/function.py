@@ -46,7 +46,15 @@ class FlatFunction:
 
     def __call__(self, *arrays: Any) -> Any:
         """Run on flat arrays of the engine; return its outputs as the engine packs them."""
-        outputs = self.f(*self.arguments.filled(arrays))
+        try:
+            outputs = self.f(*self.arguments.filled(arrays))
+        except RuntimeError as error:
+            if "dtype" in str(error):
+                raise UsageError(
+                    "arguments are checked in float64, and what the function holds besides is of "
+                    f"another dtype ({error}): make it float64 too, as module.double() does"
+                ) from error
+            raise
         return self.engine.pack([out for _, out in leaves(outputs) if is_floating(out)])
 
     def arrays(self, values: Sequence[Any]) -> list[Any]:
@@ -130,7 +138,15 @@ class FlatFunction:
         return trees.transform(wide, arg)
 
     def _outputs(self, arrays: Sequence[Any]) -> list[Any]:
-        outputs = self.f(*self.arguments.filled(arrays))
+        try:
+            outputs = self.f(*self.arguments.filled(arrays))
+        except RuntimeError as error:
+            if "dtype" in str(error):
+                raise UsageError(
+                    "arguments are checked in float64, and what the function holds besides is of "
+                    f"another dtype ({error}): make it float64 too, as module.double() does"
+                ) from error
+            raise
         found = [
             out for _, out in leaves(outputs)
             if is_floating(out) or "complex" in str(getattr(out, "dtype", ""))
