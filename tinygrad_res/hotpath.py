@@ -13,7 +13,7 @@ from typing import Any
 
 from . import backend
 from .families import Contraction, Masked, Pointwise, unbroadcast
-from .primitive import FAILURES, Primitive, saved
+from .primitive import FAILURES, Primitive, revive
 from .record import Node, scope_now
 from .tensor import Tensor
 
@@ -58,7 +58,7 @@ class Unary(Pointwise):
         if type(rule) is int:
             return (cotangent if rule == 1 else cotangent * rule,)
         kind = type(cotangent)
-        out, x = saved(node, cotangent)
+        out, x = node.saved if kind is not Tensor else revive(node)
         return (cotangent * rule(backend.modules[kind], out, x),)
 
 
@@ -116,7 +116,7 @@ class Binary(Pointwise):
     def vjp(self, node: Node, cotangent: Any, wanted: Sequence[int]) -> Sequence[Any]:
         """Return cotangent * partial for each operand, as ``Pointwise`` does."""
         kind = type(cotangent)
-        out, x, y = saved(node, cotangent)
+        out, x, y = node.saved if kind is not Tensor else revive(node)
         xp = backend.modules[kind]
         found = []
         for i in wanted:
