@@ -87,6 +87,7 @@ class Call:
 
 
 def expect_function(name: str, f: Any) -> None:
+    """Refuse what is no function; a computed tensor is told of ``backward``."""
     if not callable(f):
         raise UsageError(
             f"{name}: expected a function, got {type(f).__name__}: for the gradient of a tensor "
@@ -95,10 +96,12 @@ def expect_function(name: str, f: Any) -> None:
 
 
 def shown(structure: Any) -> str:
+    """Return a structure as text, with a star for each value."""
     return repr(structure).replace("Ellipsis", "*")
 
 
 def zeros_for(like: Tensor, as_tensor: bool) -> Any:
+    """Return zeros of the shape, dtype and device of ``like``: a tensor, or an array."""
     zeros = backend.namespace(like._array).zeros(like.shape, dtype=like.dtype)
     return Tensor(zeros, None) if as_tensor else zeros
 
@@ -112,6 +115,19 @@ def record_call(
     has_aux: bool,
     given: Any = (),
 ) -> Call:
+    """Run ``f`` on inputs of our own in place of the arguments ``argnums``, and record it.
+
+    Args:
+        name: the transform to name in messages.
+        f: the function; with ``has_aux`` it returns ``(output, aux)``.
+        args, kwargs: what to call it with.
+        argnums: which of ``args`` to differentiate by; each may be a tree.
+        given: tangents, which may carry a record of their own.
+
+    Raises:
+        GradientError: ``f`` returned something else than tensors.
+        DtypeError: an argument carries no gradient.
+    """
     outside = scope_now() is not None
     arguments = list(args)
     values, entry = trees.flatten(pick(name, args, argnums))

@@ -131,6 +131,7 @@ class _Geometry:
 
 
 def forward(xp: Any, x: Any, w: Any, **geometry: Any) -> Any:
+    """Return the convolution (N, O, OH, OW) of images (N, C, H, W) with filters (O, C / groups, kh, kw)."""
     shape = _Geometry(xp, x.shape, w.shape, **geometry)
     flat = shape.grouped(xp.empty((w.shape[0], shape.length), dtype=xp.result_type(x, w)))
     total = flat[..., : shape.wide]
@@ -145,6 +146,7 @@ def forward(xp: Any, x: Any, w: Any, **geometry: Any) -> Any:
 
 
 def weight(xp: Any, x: Any, g: Any, w_shape: Any, **geometry: Any) -> Any:
+    """Return the filters' cotangent for a cotangent ``g`` of the convolution."""
     shape = _Geometry(xp, x.shape, w_shape, **geometry)
     o, c, kh, _ = w_shape
     rows = shape.outputs(g)
@@ -153,6 +155,7 @@ def weight(xp: Any, x: Any, g: Any, w_shape: Any, **geometry: Any) -> Any:
 
 
 def transposed(xp: Any, g: Any, w: Any, x_shape: Any, **geometry: Any) -> Any:
+    """Return the images' cotangent for a cotangent ``g`` of the convolution: its transpose."""
     shape = _Geometry(xp, x_shape, w.shape, **geometry)
     mirrored = _mirrored(g, w, x_shape, **geometry)
     if mirrored is not None:

@@ -46,15 +46,7 @@ class FlatFunction:
 
     def __call__(self, *arrays: Any) -> Any:
         """Run on flat arrays of the engine; return its outputs as the engine packs them."""
-        try:
-            outputs = self.f(*self.arguments.filled(arrays))
-        except RuntimeError as error:
-            if "dtype" in str(error):
-                raise UsageError(
-                    "arguments are checked in float64, and what the function holds besides is of "
-                    f"another dtype ({error}): make it float64 too, as module.double() does"
-                ) from error
-            raise
+        outputs = self._run(arrays)
         return self.engine.pack([out for _, out in leaves(outputs) if is_floating(out)])
 
     def arrays(self, values: Sequence[Any]) -> list[Any]:
@@ -137,9 +129,9 @@ class FlatFunction:
 
         return trees.transform(wide, arg)
 
-    def _outputs(self, arrays: Sequence[Any]) -> list[Any]:
+    def _run(self, arrays: Sequence[Any]) -> Any:
         try:
-            outputs = self.f(*self.arguments.filled(arrays))
+            return self.f(*self.arguments.filled(arrays))
         except RuntimeError as error:
             if "dtype" in str(error):
                 raise UsageError(
@@ -147,6 +139,9 @@ class FlatFunction:
                     f"another dtype ({error}): make it float64 too, as module.double() does"
                 ) from error
             raise
+
+    def _outputs(self, arrays: Sequence[Any]) -> list[Any]:
+        outputs = self._run(arrays)
         found = [
             out for _, out in leaves(outputs)
             if is_floating(out) or "complex" in str(getattr(out, "dtype", ""))
