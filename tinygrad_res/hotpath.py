@@ -18,6 +18,7 @@ from .record import Node, scope_now
 from .tensor import Tensor
 
 _NO_PARAMS: dict[str, Any] = {}
+_NOTHING = (None, None, None)
 _UNUSUAL = (*FAILURES, KeyError)  # a failure to explain, or the first array of its type
 
 
@@ -95,7 +96,10 @@ def of_two(self: Primitive) -> Callable[..., Tensor]:
         if type(out) is not kind:
             out = modules[kind].asarray(out)
         keep_out, keep_a, keep_b, wanted = plan
-        kept = (out if keep_out else None, a if keep_a else None, b if keep_b else None)
+        if keep_a or keep_b or keep_out:
+            kept = (out if keep_out else None, a if keep_a else None, b if keep_b else None)
+        else:  # one tuple for all, since each is work for the garbage collector
+            kept = _NOTHING
         return Tensor(
             out, Node(self, (p, q), kept, _NO_PARAMS, out.shape, out.dtype, scope, wanted, True)
         )
