@@ -145,9 +145,9 @@ def test_examining_a_network_leaves_it_as_it_was():
 
 
 def test_parts_that_do_not_sum_are_reported_and_end_in_status_1(tmp_path, capsys, monkeypatch):
-    right = tg.Paths.gradient_by
+    right = TensorPaths.gradient_by
     monkeypatch.setattr(
-        tg.Paths,
+        TensorPaths,
         "gradient_by",
         lambda *args, **options: {k: 1.01 * g for k, g in right(*args, **options).items()},
     )

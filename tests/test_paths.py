@@ -411,7 +411,7 @@ def test_bad_questions_are_refused_before_any_work():
     with pytest.raises(GraphError, match="expected a tensor to lead to, got ndarray"):
         tg.paths(loss, np.ones(3))
     p = tg.paths(loss, x)
-    with pytest.raises(UsageError, match="must be an int of at least 0, not -1"):
+    with pytest.raises(UsageError, match="degree=-1: pass an int of at least 0"):
         p.with_degree("weight", -1)
     with pytest.raises(UsageError, match="numbered by an int, not by str"):
         p["first"]

@@ -14,14 +14,16 @@ import importlib
 from typing import Any
 
 from .tensor import Parameter, Tensor, parameter, tensor  # isort: skip
-from . import custom, primitives
+from . import custom, primitives, semirings
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from .graph import Graph, GraphEdge, GraphNode, graph
-from .paths import Path, Paths, paths
+from .graph import Graph, GraphEdge, GraphNode
+from .path_sets import Path, Paths
+from .paths import paths
 from .primitives import *  # noqa: F403
 from .primitives import aliases, linalg
 from .primitives.aliases import *  # noqa: F403
 from .record import no_grad, scope
+from .snapshot import graph
 
 from . import data, nets, nn, optim  # isort: skip
 
@@ -29,7 +31,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Graph", "GraphEdge", "GraphNode", "Parameter", "Path", "Paths", "Tensor", "custom", "data", "grad", "graph",
-    "hessian", "hvp", "jacobian", "jvp", "linalg", "nets", "nn", "no_grad", "optim", "parameter", "paths", "scope", "tensor",
+    "hessian", "hvp", "jacobian", "jvp", "linalg", "nets", "nn", "no_grad", "optim", "parameter", "paths", "scope", "semirings", "tensor",
     "value_and_grad", "vjp",
 ]  # fmt: skip
 __all__ += primitives.__all__

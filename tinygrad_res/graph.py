@@ -1,41 +1,42 @@
-"""Graph: an immutable snapshot of what was recorded, to look at and to compute on.
+"""Graph: an immutable picture of a computation, to look at and to compute on.
 
-The graph is a directed multigraph.  A node is a recorded value; an edge leads from an
-operation's output back to one of its operands, the way a gradient travels, and keeps
-the operand's position, so ``x * x`` has two edges.
+The graph is a directed multigraph.  A node is a value; an edge leads from an operation's
+output back to one of its operands, the way a gradient travels, and keeps the operand's
+position, so ``x * x`` has two edges.
 
-Every edge is graded when the snapshot is taken.  Its ``weight`` is 1 when it leads
-through a weight layer: from the output of a contraction to the operand that depends
-on data, while the other operand is weight-valued.  A value is weight-valued when it
-is computed from parameters and from nothing that depends on data, so a transposed or
-normalised weight counts.  A plain array or a constant tensor in a contraction is data,
-and so is an array of indices; in a pointwise operation (a mask, a constant factor) it is
-not.  The edge to the parameter itself
-crosses no layer.
+The same computation is seen at three levels.  At ``"tensor"`` level, which ``tg.graph``
+takes from a record, a node is a whole array.  At ``"scalar"`` level (``Graph.scalar``)
+every array element is a node and every edge carries one number, its derivative.  At
+``"scope"`` level (``Graph.scopes``) what happens within a scope is one step.  Nodes are
+numbered so that edges lead from larger numbers to smaller ones, at every level.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .backend import is_array
+import numpy as np
+
+from . import dag
 from .errors import GraphError, UsageError
-from .families import Contraction, General, Pointwise, Structural
 from .record import Leaf, Node
 from .tensor import Tensor, raw
 
 if TYPE_CHECKING:
     import networkx
 
+Array = np.ndarray[Any, Any]
 Grading = str | Callable[["GraphEdge"], int]
+Place = tuple[int, ...] | int
+GRADINGS = ("weight", "scale", "block", "activation", "length")
 
 
 @dataclass(frozen=True, slots=True)
 class GraphNode:
-    """A recorded value.
+    """A value.
 
     Attributes:
         index: its place in ``Graph.nodes``; operands come before outputs.
@@ -46,6 +47,7 @@ class GraphNode:
         shape, dtype: those of its value.
         weight_valued: whether it is computed from parameters and no data.
         requires_grad: whether derivatives by it are recorded.
+        element: which element of an array it is, at scalar level.
     """
 
     index: int
@@ -57,7 +59,8 @@ class GraphNode:
     dtype: str
     weight_valued: bool
     requires_grad: bool
-    record: Node = field(repr=False, compare=False)
+    element: tuple[int, ...] | None = None
+    record: Node | None = field(default=None, repr=False, compare=False)
 
     @property
     def tensor(self) -> Tensor | None:
@@ -66,8 +69,9 @@ class GraphNode:
 
     @property
     def label(self) -> str:
-        """The name, or the operation where there is none."""
-        return self.name or self.op or self.kind
+        """The name, or the operation where there is none; with the element's indices."""
+        name = self.name or self.op or self.kind
+        return f"{name}[{','.join(map(str, self.element))}]" if self.element else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ class GraphEdge:
         block: the number of residual branches it enters.
         is_identity: whether the derivative on it is 1: a sum's operand, or a copy such as
             a reshape, a slice or zero padding.
+        derivative: the number on it, at scalar level.
     """
 
     index: int
@@ -101,37 +106,47 @@ class GraphEdge:
     activation: int
     block: int
     is_identity: bool
-
-
-GRADINGS = ("weight", "scale", "block", "activation", "length")
+    derivative: float | None = None
 
 
 class Graph:
-    """What was recorded above one tensor.  Make one with ``tg.graph(tensor)``.
+    """A computation as a directed multigraph.  Make one with ``tg.graph(tensor)``.
 
     Attributes:
-        nodes: every recorded value, operands before outputs; the last is the output.
-        edges: every dependency, parallel ones kept, grouped by source.
+        level: ``"tensor"``, ``"scalar"`` or ``"scope"``.
+        nodes: every value, operands before outputs; the last is the output.
+        edges: every dependency, parallel ones kept, sorted by source.
+        sources, targets: the two nodes of every edge, integer arrays.
+        derivatives: the number on every edge, float64, at scalar level; else ``None``.
+        layers: ascending node numbers from 0 to their count; nodes from one of them up to
+            the next have no edge among them.
     """
 
-    def __init__(self, output: Tensor) -> None:
-        records = _records(output)
-        self._number = {record: i for i, record in enumerate(records)}
-        weight, data = _provenance(records)
-        self.nodes: tuple[GraphNode, ...] = tuple(
-            _describe(i, record, record in weight and record not in data)
-            for i, record in enumerate(records)
-        )
-        edges: list[GraphEdge] = []
-        for node in self.nodes:
-            edges.extend(self._edges_of(node, len(edges), data))
-        self.edges: tuple[GraphEdge, ...] = tuple(edges)
-        self._output = output
+    level = "tensor"
+
+    def __init__(
+        self, nodes: Sequence[GraphNode], edges: Sequence[GraphEdge],
+        derivatives: Array | None = None, taken_from: Tensor | None = None,
+    ) -> None:  # fmt: skip
+        self.nodes = nodes
+        self.edges = edges
+        self.sources = np.array([edge.source for edge in edges], dtype=np.int64)
+        self.targets = np.array([edge.target for edge in edges], dtype=np.int64)
+        self.derivatives = derivatives
+        self.layers = np.arange(len(nodes) + 1)
+        self.taken_from = taken_from
+        if derivatives is not None:
+            self.level = "scalar"
 
     @property
     def output(self) -> GraphNode:
-        """The node of the tensor that the graph was taken from."""
+        """The node of the value that the graph was taken from."""
         return self.nodes[-1]
+
+    @property
+    def outputs(self) -> Sequence[int]:
+        """The numbers of the nodes that the graph was taken from."""
+        return (len(self.nodes) - 1,)
 
     @cached_property
     def outgoing(self) -> tuple[tuple[GraphEdge, ...], ...]:
@@ -141,43 +156,73 @@ class Graph:
             found[edge.source].append(edge)
         return tuple(map(tuple, found))
 
-    def find(self, tensor: Tensor) -> GraphNode:
-        """Return the node of ``tensor``.
+    # Which node
+
+    def find(self, what: Tensor | GraphNode | str) -> GraphNode:
+        """Return the node of a tensor, or the node with a name.
 
         Raises:
-            GraphError: the tensor is not in this graph.
+            GraphError: there is none in this graph, or several have the name.
         """
-        index = None if not isinstance(tensor, Tensor) else self._number.get(tensor._node)
+        if isinstance(what, GraphNode):
+            known = what.index < len(self.nodes) and self.nodes[what.index] == what
+            index = what.index if known else None
+        elif isinstance(what, str):
+            index = self._named(what)
+        else:
+            index = self._recorded.get(what._node) if isinstance(what, Tensor) else None  # type: ignore[arg-type]
         if index is None:
+            origin = title(self.taken_from) if self.taken_from is not None else "its output"
             raise GraphError(
-                f"{_title(tensor)} is not in this graph: ask about a tensor that "
-                f"{_title(self._output)} was computed from, while recording was on"
+                f"{title(what)} is not in this graph: ask about a tensor that "
+                f"{origin} was computed from, while recording was on"
             )
         return self.nodes[index]
 
-    def reached(self, start: int, alive: Collection[int] | None = None) -> set[int]:
-        """Return the nodes that edges lead to from node ``start``, and itself.
+    def numbers(self, what: Tensor | GraphNode | str, at: Place | None = None) -> Sequence[int]:
+        """Return the numbers of a tensor's nodes: one here, one per element at scalar level.
 
-        ``alive`` are the indices of the edges to follow; all where left out.
+        Args:
+            what: a tensor, a node, or a name.
+            at: the index of one element, at scalar level.
         """
-        found = {start}
-        for edges in reversed(self.outgoing):
-            for edge in edges:
-                if edge.source in found and (alive is None or edge.index in alive):
-                    found.add(edge.target)
-        return found
+        if at is not None:
+            raise UsageError(
+                f"at={at!r}: a tensor is one node at {self.level} level: ask for level='scalar'"
+            )
+        return (self.find(what).index,)
 
-    def reaching(self, end: int, alive: Collection[int] | None = None) -> set[int]:
-        """Return the nodes from which edges lead to node ``end``, and itself; see ``reached``."""
-        found = {end}
-        for edges in self.outgoing:
-            for edge in edges:
-                if edge.target in found and (alive is None or edge.index in alive):
-                    found.add(edge.source)
-        return found
+    def holds(self, tensor: Tensor) -> bool:
+        """Say whether a tensor is in this graph."""
+        return tensor._node in self._recorded
 
-    def grades(self, by: Grading) -> list[int]:
-        """Return the grade of every edge.
+    @cached_property
+    def _recorded(self) -> dict[Node, int]:
+        return {node.record: i for i, node in enumerate(self.nodes) if node.record is not None}
+
+    def _named(self, name: str) -> int | None:
+        found = [node for node in self.nodes if node.name == name]
+        if len(found) > 1:
+            raise GraphError(
+                f"{len(found)} nodes have the name {name!r}: pass the tensor itself, or one of "
+                f"graph.nodes: numbers {', '.join(str(node.index) for node in found[:5])}"
+            )
+        return found[0].index if found else None
+
+    # Which way
+
+    def reached(self, starts: Sequence[int]) -> Array:
+        """Say of each node whether edges lead to it from one of ``starts``, or it is one."""
+        return dag.reached(len(self.nodes), starts, self.sources, self.targets)
+
+    def reaching(self, ends: Sequence[int]) -> Array:
+        """Say of each node whether edges lead from it to one of ``ends``, or it is one."""
+        return dag.reaching(len(self.nodes), ends, self.sources, self.targets)
+
+    # Grades
+
+    def grades(self, by: Grading) -> Array:
+        """Return the grade of every edge, an integer array.
 
         Args:
             by: ``"weight"``, ``"scale"``, ``"block"``, ``"activation"``, ``"length"``
@@ -186,26 +231,55 @@ class Graph:
         Raises:
             UsageError: the grading is unknown, or the function gives something else.
         """
-        if by == "length":
-            return [1] * len(self.edges)
         if isinstance(by, str):
             if by not in GRADINGS:
                 raise UsageError(
                     f"unknown grading {by!r}: use one of {', '.join(GRADINGS)}, "
                     "or a function from an edge to an int"
                 )
-            return [getattr(edge, by) for edge in self.edges]
-        grades = []
-        for edge in self.edges:
-            grade = by(edge)
-            if type(grade) not in (int, bool) or grade < 0:
-                raise UsageError(
-                    f"the grading function returned {grade!r} for edge {edge.index} "
-                    f"({self.nodes[edge.source].label} -> {self.nodes[edge.target].label}): "
-                    "it must return an int of at least 0"
-                )
-            grades.append(int(grade))
-        return grades
+            return self._grades(by)
+        if not callable(by):
+            raise UsageError(
+                f"a grading is a name or a function from an edge to an int, not {by!r}: "
+                f"use one of {', '.join(GRADINGS)}"
+            )
+        return np.array([self._grade(by, edge) for edge in self.edges], dtype=np.int64)
+
+    def _grades(self, by: str) -> Array:
+        if by == "length":
+            return np.ones(len(self.edges), dtype=np.int64)
+        return np.array([getattr(edge, by) for edge in self.edges], dtype=np.int64)
+
+    def _grade(self, by: Callable[[GraphEdge], int], edge: GraphEdge) -> int:
+        grade = by(edge)
+        if not isinstance(grade, (int, np.integer, np.bool_)) or grade < 0:
+            raise UsageError(
+                f"the grading function returned {grade!r} for edge {edge.index} "
+                f"({self.nodes[edge.source].label} -> {self.nodes[edge.target].label}): "
+                "it must return an int of at least 0"
+            )
+        return int(grade)
+
+    # Other levels
+
+    def scalar(self, limit: int = 5_000_000) -> Graph:
+        """Return the same computation with a node for every array element.
+
+        Args:
+            limit: how many edges there may be at most.
+
+        Raises:
+            GraphError: there would be more; nothing is expanded.
+
+        >>> import numpy as np, tinygrad_res as tg
+        >>> x = tg.tensor(np.array([3.0, -1.0]), requires_grad=True, name="x")
+        >>> g = tg.graph(tg.relu(x)).scalar()
+        >>> [(g.nodes[e.source].label, g.nodes[e.target].label, e.derivative) for e in g.edges]
+        [('relu[0]', 'x[0]', 1.0), ('relu[1]', 'x[1]', 0.0)]
+        """
+        from .scalar import ScalarGraph
+
+        return ScalarGraph(self, None, limit)
 
     def to_networkx(self) -> networkx.MultiDiGraph:
         """Return the graph as a ``networkx.MultiDiGraph``.
@@ -213,188 +287,24 @@ class Graph:
         Nodes are numbered as in ``nodes``; an edge leads from output to operand and its
         key is the operand's position.  Attributes are those of the nodes and edges here.
         """
-        import networkx
+        from .exchange import to_networkx
 
-        graph = networkx.MultiDiGraph()
-        for node in self.nodes:
-            graph.add_node(
-                node.index, label=node.label, op=node.op, name=node.name, kind=node.kind,
-                scope=node.scope, shape=node.shape, dtype=node.dtype,
-                weight_valued=node.weight_valued, requires_grad=node.requires_grad,
-            )  # fmt: skip
-        for edge in self.edges:
-            graph.add_edge(
-                edge.source, edge.target, key=edge.position, family=edge.family, label=edge.label,
-                weight=edge.weight, scale=edge.scale, activation=edge.activation, block=edge.block,
-                is_identity=edge.is_identity,
-            )  # fmt: skip
-        return graph
+        return to_networkx(self)
 
     def __repr__(self) -> str:
-        return f"Graph({len(self.nodes)} nodes, {len(self.edges)} edges, from {self.output.label})"
-
-    def _edges_of(self, node: GraphNode, first: int, data: set[Node]) -> list[GraphEdge]:
-        """Grade the edges of one operation."""
-        record = node.record
-        edges: list[GraphEdge] = []
-        if record.primitive is None:
-            return edges
-        product = isinstance(record.primitive, Contraction)
-        scaling = isinstance(record.primitive, General) or node.op in ("multiply", "divide")
-        inside = record.scope.branches()
-        for position, parent in enumerate(record.parents):
-            if parent not in self._number:
-                continue
-            target = self.nodes[self._number[parent]]
-            weighted = parent in data and any(
-                self.nodes[self._number[other]].weight_valued
-                for k, other in enumerate(record.parents)
-                if k != position and other in self._number
-            )
-            entered = [s for s in parent.scope.branches() if s not in inside]
-            edges.append(
-                GraphEdge(
-                    index=first + len(edges),
-                    source=node.index,
-                    target=target.index,
-                    position=position,
-                    family=record.primitive.family,
-                    label=self._label(record, position),
-                    weight=int(product and weighted),
-                    scale=int(scaling and weighted),
-                    activation=int(record.primitive.grading == "activation"),
-                    block=len(entered) if parent in data and target.op else 0,
-                    is_identity=_copies(record, position),
-                )
-            )
-        return edges
-
-    def _label(self, record: Node, position: int) -> str:
-        """Say in a word what stands on the edge to the operand at ``position``."""
-        primitive = record.primitive
-        assert primitive is not None
-        if _copies(record, position):
-            return "1"
-        rule = primitive.rules[position if len(primitive.rules) > 1 else 0]
-        if isinstance(primitive, Pointwise) and isinstance(rule, int):
-            return str(rule)
-        if isinstance(primitive, Contraction) or primitive.name == "multiply":
-            return self._origin(record.parents[1 - position], record.saved[2 - position])
-        return "1/n" if primitive.name == "mean" else f"{primitive.name}'"
-
-    def _origin(self, record: Node | None, value: Any) -> str:
-        """Name an operand: its own name, or the parameter that it is a reshaping of."""
-        while record is not None:
-            if record.name:
-                return record.name
-            if isinstance(record, Leaf):
-                return "W" if record.is_parameter else "x"
-            if not isinstance(record.primitive, Structural) or len(record.parents) != 1:
-                return f"{record.primitive}(·)"
-            record = record.parents[0]
-        return f"{value:g}" if isinstance(value, (int, float)) else "·"
-
-
-def graph(output: Tensor) -> Graph:
-    """Return the graph of everything recorded above ``output``.
-
-    Raises:
-        GraphError: nothing was recorded for it.
-
-    >>> import tinygrad_res as tg
-    >>> x = tg.tensor(3.0, requires_grad=True, name="x")
-    >>> g = tg.graph(x * x)
-    >>> len(g.nodes), len(g.edges)
-    (2, 2)
-    """
-    if not isinstance(output, Tensor):
-        raise GraphError(
-            f"graph: expected a tensor, got {type(output).__name__}: pass what a computation "
-            "on tensors returned, such as the loss"
+        level = "" if self.level == "tensor" else f"{self.level} level, "
+        return (
+            f"Graph({level}{len(self.nodes)} nodes, {len(self.edges)} edges, "
+            f"from {self.output.label})"
         )
-    if output._node is None:
-        raise GraphError(
-            f"graph: nothing was recorded for {_title(output)}: make its inputs with "
-            "requires_grad=True or tg.parameter, and compute it outside tg.no_grad"
-        )
-    return Graph(output)
 
 
-def _title(value: Any) -> str:
+def title(value: Any) -> str:
+    """Name a tensor, or what was given in its place, in a message."""
+    if isinstance(value, GraphNode):
+        return f"node {value.index} ({value.label})"
+    if isinstance(value, str):
+        return f"{value!r}"
     if not isinstance(value, Tensor):
         return f"a {type(value).__name__}"
     return f"tensor {value.name!r}" if value.name else f"the tensor of shape {raw(value).shape}"
-
-
-def _records(output: Tensor) -> list[Node]:
-    """Return every node that ``output`` was computed from, in the order of recording.
-
-    Constants without a name are left out: they are plain arrays.
-    """
-    start = output._node
-    assert start is not None
-    found, stack = {start}, [start]
-    while stack:
-        for parent in stack.pop().parents:
-            if parent is None or parent in found:
-                continue
-            if isinstance(parent, Leaf) and parent.is_constant and parent.name is None:
-                continue
-            found.add(parent)
-            stack.append(parent)
-    return sorted(found, key=lambda record: record.index)
-
-
-def _copies(record: Node, position: int) -> bool:
-    """Say whether the derivative by an operand is 1, moved about at most."""
-    primitive = record.primitive
-    assert primitive is not None
-    rule = primitive.rules[position if len(primitive.rules) > 1 else 0]
-    return isinstance(primitive, Structural) or (isinstance(rule, int) and rule == 1)
-
-
-def _provenance(records: Iterable[Node]) -> tuple[set[Node], set[Node]]:
-    """Return the nodes with a parameter above them, and those that depend on data.
-
-    A constant tensor is a plain array, whether it has a name or not.
-    """
-    weight: set[Node] = set()
-    data: set[Node] = set()
-    for record in records:
-        if isinstance(record, Leaf):
-            if record.is_parameter:
-                weight.add(record)
-            elif record.requires_grad:
-                data.add(record)
-            continue
-        if any(parent in weight for parent in record.parents):
-            weight.add(record)
-        if any(parent in data for parent in record.parents) or _meets_data(record):
-            data.add(record)
-    return weight, data
-
-
-def _meets_data(record: Node) -> bool:
-    """Say whether a plain array enters an operation as data: in a product, or as an index."""
-    if isinstance(record.primitive, (Contraction, General)):
-        return any(p is None or (isinstance(p, Leaf) and p.is_constant) for p in record.parents)
-    index = record.params.get("index", ())
-    return any(map(is_array, index if isinstance(index, tuple) else (index,)))
-
-
-def _describe(index: int, record: Node, weight_valued: bool) -> GraphNode:
-    kind = "operation"
-    if isinstance(record, Leaf):
-        kind = "parameter" if record.is_parameter else "input"
-    return GraphNode(
-        index=index,
-        op="" if record.primitive is None else record.primitive.name,
-        name=record.name,
-        kind=kind,
-        scope=record.scope.path,
-        shape=record.shape,
-        dtype=str(record.dtype),
-        weight_valued=weight_valued,
-        requires_grad=record.requires_grad,
-        record=record,
-    )

@@ -19,7 +19,7 @@ from math import prod
 from typing import Literal
 
 from tinygrad_res.graph import Graph, GraphEdge, GraphNode
-from tinygrad_res.paths import Path, Paths
+from tinygrad_res.path_sets import Path, Paths
 
 Kind = Literal["weight", "activation", "other"]
 
@@ -191,7 +191,7 @@ class _Reading:
     """What lanes are read from: the graph, where weights count, which edges are used."""
 
     graph: Graph
-    window: list[int]
+    window: Sequence[int]
     used: set[int] | None
 
 
@@ -204,7 +204,7 @@ def read_chain(paths: Paths, chosen: Path | None = None) -> Chain:
     graph = paths.graph
     segments = paths.segments()[::-1]
     used = _used_edges(paths, segments) if chosen is None else {e.index for e in chosen.edges}
-    read = _Reading(graph, paths.window("weight"), used)
+    read = _Reading(graph, paths.window("weight").tolist(), used)
     parts: list[Block | Link] = []
     numbers = itertools.count(1)
     for single, group in itertools.groupby(segments, key=lambda segment: segment.count() == 1):
@@ -218,7 +218,7 @@ def read_chain(paths: Paths, chosen: Path | None = None) -> Chain:
             continue
         parts += [_block(read, segment, next(numbers)) for segment in group]
     parts = _with_symbols(_without_identities(parts))
-    ends = graph.nodes[paths.target], graph.nodes[paths.source]
+    ends = paths.inputs[0], paths.output
     return Chain(paths, tuple(parts), *ends, chosen)
 
 
@@ -239,7 +239,7 @@ def _link(read: _Reading, segments: list[Paths]) -> Link:
         read.graph.nodes[edge.source].op for edge in reversed(edges)
         if not (edge.is_identity and not _moves(read.graph, (edge,)))
     )  # fmt: skip
-    return Link(lane, ops, ends=(segments[0].target, segments[-1].source))
+    return Link(lane, ops, ends=(segments[0].inputs[0].index, segments[-1].output.index))
 
 
 def _leading_activations(read: _Reading, segments: list[Paths]) -> int:
@@ -261,8 +261,8 @@ def _block(read: _Reading, segment: Paths, number: int) -> Block:
         lanes=tuple(lanes) if len(lanes) <= MOST_LANES else (),
         count=segment.count(),
         by_weight=segment.count_by("weight"),
-        merge=read.graph.nodes[segment.source].op,
-        ends=(segment.target, segment.source),
+        merge=segment.output.op,
+        ends=(segment.inputs[0].index, segment.output.index),
     )
 
 

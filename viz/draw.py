@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tinygrad_res.errors import FigureError
-from tinygrad_res.graph import Graph, graph
-from tinygrad_res.paths import Path, Paths
+from tinygrad_res.graph import Graph
+from tinygrad_res.snapshot import graph
+from tinygrad_res.path_sets import Path, Paths
 from tinygrad_res.tensor import Tensor
 
 from . import text

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from tinygrad_res.errors import GradientError
 from tinygrad_res.grading import norm
-from tinygrad_res.paths import Path, Paths
+from tinygrad_res.path_sets import Path, Paths
 
 from . import text
 from .chain import Chain, Lane, Link

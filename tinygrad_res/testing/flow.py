@@ -17,7 +17,8 @@ import numpy as np
 
 from ..errors import GradientError, UsageError
 from ..graph import GraphEdge
-from ..paths import Paths, paths
+from ..path_sets import Paths
+from ..paths import paths
 from ..tensor import Tensor, tensor
 from .table import GradientCheckError, assert_close
 
@@ -76,10 +77,9 @@ class _Check:
         self.loss, self.x, self.cotangent = loss, x, cotangent
         self.paths = paths(loss, x, cotangent=cotangent)
         self.title = x.name or "x"
-        nodes = self.paths.graph.nodes
-        if self.paths.target >= 0 and nodes[self.paths.target].kind == "operation":
+        if any(node.kind == "operation" for node in self.paths.inputs):
             raise GradientError(
-                f"check_paths: {nodes[self.paths.target].label} was computed, and backward keeps "
+                f"check_paths: {self.paths.inputs[0].label} was computed, and backward keeps "
                 "gradients of leaves alone: pass a leaf as wrt, and this tensor in through="
             )
         usual = 1e-9 if x.dtype == np.float64 else 1e-4
@@ -111,10 +111,7 @@ class _Check:
 
     def _levels(self) -> list[int]:
         """Return the nodes below which to cut; operands come before outputs, so each is a cut."""
-        p = self.paths
-        if p.target < 0:
-            return []
-        every = sorted(p.graph.reached(p.source) & p.graph.reaching(p.target))[:-1]
+        every = [node.index for node in self.paths.nodes[:-1]]
         step = -(-len(every) // CUTS)
         return every[::step] if every else []
 
@@ -134,12 +131,7 @@ class _Check:
 
     def _crossing(self, level: int) -> dict[int, int]:
         """Number the edges from above a level to it or below, on some path, from 1."""
-        p = self.paths
-        alive = p.graph.reached(p.source) & p.graph.reaching(p.target)
-        found = [
-            e.index for e in p.graph.edges
-            if e.target <= level < e.source and {e.source, e.target} <= alive
-        ]  # fmt: skip
+        found = [e.index for e in self.paths.edges if e.target <= level < e.source]
         return {edge: number for number, edge in enumerate(found, 1)}
 
     def _through(self, t: Tensor) -> None:

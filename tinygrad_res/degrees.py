@@ -1,0 +1,115 @@
+"""Degrees: how many weight layers, blocks or anything else a path crosses, counted for all paths.
+
+A polynomial in z counts paths by degree: the coefficient of z^k is the number of paths whose
+grades sum to k.  For one grading, one big integer holds the polynomial, its value at a power
+of two above every coefficient (Kronecker substitution): adding and shifting whole integers
+adds polynomials and multiplies them by z^a, so counts of hundreds of digits for hundreds of
+degrees take one integer addition for each edge.  Of several gradings most combinations never
+occur, so their polynomials are kept as dicts.  Several degrees are one number in mixed radix.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import semirings
+from .dag import Dag
+from .semirings import Semiring
+
+Array = np.ndarray[Any, Any]
+
+
+def longest(dag: Dag, grades: Array) -> int:
+    """Return the largest degree of a path; -1 where there is no path."""
+    found = dag.beta(semirings.longest(), grades.tolist())[dag.root] if dag.root >= 0 else -1
+    return int(found)
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Several gradings as one: degrees are the digits of one number, the first the lowest.
+
+    Attributes:
+        labels: the joint grade of each edge.
+        strides: what each digit is multiplied with, and the number of all combinations.
+    """
+
+    labels: list[int]
+    strides: tuple[int, ...]
+
+    @staticmethod
+    def of(dag: Dag, gradings: Sequence[Array], at_least: Sequence[int] = ()) -> Joint:
+        """Return the joint of gradings; digits have room for ``at_least`` these degrees."""
+        room = itertools.zip_longest(gradings, at_least, fillvalue=0)
+        sizes = [max(longest(dag, grades), wanted, 0) + 1 for grades, wanted in room]
+        strides = tuple(itertools.accumulate(sizes, operator.mul, initial=1))
+        labels = [0] * len(dag.edges)
+        for grades, stride in zip(gradings, strides):
+            labels = [k + stride * grade for k, grade in zip(labels, grades.tolist(), strict=True)]
+        return Joint(labels, strides)
+
+    def join(self, degrees: Sequence[int]) -> int:
+        """Return degrees as one number."""
+        return sum(map(operator.mul, degrees, self.strides))
+
+    def split(self, joint: int) -> tuple[int, ...]:
+        """Return the degrees that one number stands for."""
+        return tuple(joint % above // below for below, above in itertools.pairwise(self.strides))
+
+
+class Table:
+    """For each node, the number of its paths to the ends, by degree.
+
+    Args:
+        dag: holds the paths.
+        labels: the grade of each edge.
+        top: the largest degree to count.
+        total: a bound for every count, such as the number of all paths.
+        dense: whether most degrees up to ``top`` occur.
+    """
+
+    def __init__(
+        self, dag: Dag, labels: Sequence[int], top: int, total: int, dense: bool
+    ) -> None:  # fmt: skip
+        self._width = 8 * (total.bit_length() // 8 + 1) if dense else 0
+        if dense:
+            labels = [self._width * grade for grade in labels]
+        self._found = dag.beta(
+            packed(self._width * (top + 1)) if dense else semirings.polynomial(top=top), labels
+        )
+
+    def ways(self, node: int, degree: int) -> int:
+        """Return the number of paths of one degree from a node to the ends."""
+        if degree < 0:
+            return 0
+        if not self._width:
+            return self._found[node].get(degree, 0)  # type: ignore[no-any-return]
+        return self._found[node] >> (self._width * degree) & ((1 << self._width) - 1)  # type: ignore[no-any-return]
+
+    def counts(self, node: int) -> dict[int, int]:
+        """Return the number of paths from a node to the ends for each degree that occurs."""
+        value = self._found[node]
+        if not self._width:
+            return {k: value[k] for k in sorted(value)}
+        size = self._width // 8
+        data = value.to_bytes((value.bit_length() + 7) // 8, "little")
+        counts = [int.from_bytes(data[i : i + size], "little") for i in range(0, len(data), size)]
+        return {k: n for k, n in enumerate(counts) if n}
+
+
+def packed(bits: int) -> Semiring:
+    """Return the semiring of polynomials in one integer of ``bits`` bits; labels are shifts."""
+    mask = (1 << bits) - 1
+    return Semiring(
+        operator.add,
+        lambda value, shift: (value << shift) & mask if shift else value,
+        0,
+        1,
+        lambda edges: [0] * len(edges),
+    )

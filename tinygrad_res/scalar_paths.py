@@ -1,0 +1,138 @@
+"""Paths between single numbers: every path has a product, and every semiring its sum.
+
+An edge carries one number, so all of ``tinygrad_res.semirings`` is defined, and exact: it sees
+every neuron inside a matrix product, a convolution, a pooling or a normalisation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from . import ranking, semirings
+from .errors import GraphError
+from .graph import Grading
+from .path_sets import Array, Gradings, Path, Paths, Used, at_least
+
+
+class ScalarPaths(Paths):
+    """A set of paths between the elements of arrays."""
+
+    def active(self) -> ScalarPaths:
+        """Return the paths whose product is not zero: no dead unit and no zero weight on them."""
+        return self._with(edges=self._dag.edges[self.frame.derivatives[self._dag.edges] != 0])
+
+    def gradient(self) -> Any:
+        """Return the sum of all paths' products: an array of x's shape, or a float for one element."""
+        return self._shaped(self.evaluate(semirings.GRADIENT, each=True))
+
+    def gradient_by(
+        self, by: Gradings = "weight", max_degree: int | None = None, progress: str = ""
+    ) -> dict[Any, Any]:
+        """Return the exact part of the gradient that comes through the paths of each degree."""
+        if isinstance(by, tuple):
+            return {key: self._narrowed(by, key).gradient() for key in self.count_by(by)}
+        counts = self.count_by(by)
+        top = max(counts, default=-1)
+        if max_degree is not None:
+            top = min(top, at_least(0, "gradient_by", "max_degree", max_degree))
+        if top < 0:
+            return {}
+        parts = self.evaluate(semirings.graded_gradient(by, top), each=True)
+        return {k: self._shaped([part[k] for part in parts]) for k in counts if k <= top}
+
+    def expected(self, by: Grading = "weight") -> tuple[float, float]:
+        """Return mean and variance of the degree, each path weighted by its share of the gradient.
+
+        The gradient is that of the sum of x's elements, the sum of all products; under
+        abs(product) it is ``evaluate(tg.semirings.expectation(by))``.
+        """
+        mass, first, second = self.evaluate(semirings.moments(by))
+        if not mass:
+            raise GraphError(f"expected: the products of {self!r} sum to zero: no path has a share")
+        return float(first / mass), float(second / mass - (first / mass) ** 2)
+
+    def absolute_mass(self, by: Gradings = "weight") -> float:
+        """Return the sum of abs(product) over all paths."""
+        return float(self.evaluate(semirings.ABSOLUTE))
+
+    def cancellation(self, by: Gradings = "weight") -> float:
+        """Return the sum of abs(product) over the sum of abs(gradient), element by element of x."""
+        size = float(np.abs(self.gradient()).sum())
+        if not size:
+            raise GraphError("cancellation: the gradient is zero, so all of it cancels")
+        return self.absolute_mass() / size
+
+    def entropy(self, by: Gradings = "weight") -> float:
+        """Return the entropy, in nats, of abs(product) / absolute_mass over all paths."""
+        if not self.active():
+            raise GraphError(f"entropy: no path of {self!r} has a product other than zero")
+        return float(self.evaluate(semirings.ENTROPY))
+
+    def top(self, k: int = 1) -> list[Path]:
+        """Return the ``k`` paths of largest abs(product), the largest first; dead ones come last."""
+        wanted = self._at_most("top", k)
+        dag, labels = self._unrolled, self._logarithms
+        found = [self._from_places(path) for path in ranking.largest(dag, labels, wanted)]
+        if len(found) < wanted:
+            known = {path._numbers for path in found}
+            dead = (path for path in self if path._numbers not in known)
+            found += [next(dead) for _ in range(wanted - len(found))]
+        return found
+
+    def sample(self, n: int = 1, seed: int = 0) -> list[Path]:
+        """Return ``n`` paths, each drawn with probability abs(product) / absolute_mass."""
+        size = at_least(1, "sample", "n", n)
+        if not self.active():
+            raise GraphError(f"sample: no path of {self!r} has a product other than zero")
+        rng = np.random.default_rng(seed)
+        drawn = ranking.drawn(self._unrolled, self._logarithms, size, rng)
+        return [self._from_places(path) for path in drawn]
+
+    def product(self, numbers: Sequence[int]) -> float:
+        """Return the product of the numbers on edges; 0.0 or infinite only where it leaves the range."""
+        mantissa, exponent = self.scaled(numbers)
+        try:
+            return math.ldexp(mantissa, exponent)
+        except OverflowError:
+            return math.copysign(math.inf, mantissa)
+
+    def scaled(self, numbers: Sequence[int]) -> tuple[float, int]:
+        """Return the product as (mantissa, exponent), the mantissa's size from 1/2 to 1, or zero."""
+        mantissa, exponent = 1.0, 0
+        for derivative in self.frame.derivatives[list(numbers)].tolist():
+            mantissa, shift = math.frexp(mantissa * derivative)
+            exponent += shift
+        return (mantissa, exponent) if mantissa else (mantissa, 0)
+
+    def operator_norm(self, numbers: Sequence[int]) -> float:
+        """Return abs(product), the cotangent left aside."""
+        own = [e for e in numbers if e < len(self.graph.edges)]
+        return abs(self.product(own))
+
+    # How they are found
+
+    @cached_property
+    def _logarithms(self) -> Array:
+        return semirings.logarithms(Used(self.frame, self._unrolled.edges))
+
+    def _from_places(self, places: list[int]) -> Path:
+        return Path(self, tuple(self._unrolled.edges[places].tolist()))
+
+    def _narrowed(self, by: tuple[Grading, ...], degrees: tuple[int, ...]) -> ScalarPaths:
+        found = self
+        for grading, degree in zip(by, degrees, strict=True):
+            found = found.with_degree(grading, degree)
+        return found
+
+    def _shaped(self, values: Sequence[Any]) -> Any:
+        """Return one value per end as an array of x's shape."""
+        x, at = self.frame.x, self.frame.at
+        if x is None or at is not None:
+            return float(values[0]) if values else 0.0
+        numbers = np.asarray(values, dtype=float) if values else np.zeros(x.shape)
+        return numbers.reshape(x.shape)

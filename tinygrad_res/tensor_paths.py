@@ -1,0 +1,275 @@
+"""Paths between whole arrays: a path's product is a composition of vector-Jacobian products.
+
+Nothing here multiplies Jacobians.  A product starts from the output's cotangent, and every
+edge pulls it back; a gradient by degree keeps one cotangent per degree and node.  What
+needs the size of every single product (their sum, their entropy) has no such shortcut,
+because the norm of a product is not the product of norms.  Such questions are answered here
+for the classes of paths of equal degree, and for every path at scalar level.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from . import backend, grading
+from .degrees import Joint
+from .errors import GraphError, UsageError
+from .graph import GraphEdge, Grading
+from .path_sets import Array, Gradings, Path, Paths, at_least
+
+MOST_RANKED = 1 << 16
+"""Up to this many paths are ranked, by computing each one's product."""
+MOST_DENSE = 64
+"""Up to this many elements on the smaller side, a product of Jacobians is written out."""
+
+
+class TensorPaths(Paths):
+    """A set of paths between arrays."""
+
+    def gradient(self) -> Any:
+        """Return the sum of all paths' products, an array of x's shape."""
+        found = self._graded(self._joint, self._goal).get(self._goal)
+        return self._zeros() if found is None else found.copy()
+
+    def gradient_by(
+        self, by: Gradings = "weight", max_degree: int | None = None, progress: str = ""
+    ) -> dict[Any, Any]:
+        """Return the exact part of the gradient that comes through the paths of each degree."""
+        joint, top = self._plan(by, max_degree)
+        asked = len(by) if isinstance(by, tuple) else 1
+        found = self._demanded(joint, self._graded(joint, top, progress), asked)
+        parts = {key: g.copy() for key, g in found.items()}
+        return parts if isinstance(by, tuple) else {key[0]: g for key, g in parts.items()}
+
+    def cost(self, by: Gradings = "weight", max_degree: int | None = None) -> grading.Cost:
+        """Return what ``gradient_by`` will take, before any array is touched."""
+        joint, top = self._plan(by, max_degree)
+        return grading.estimate(
+            self.graph, self._outgoing, self._dag.root, self._target, self._by_edge(joint), top
+        )
+
+    def expected(self, by: Grading = "weight") -> tuple[float, float]:
+        """Return mean and variance of the degree under the shares <g_k, g> / ||g||^2.
+
+        Two sweeps' worth of cotangents, however many degrees there are: the first and second
+        derivative of sum_k z^k g_k at z = 1 (the second-order expectation semiring of Li &
+        Eisner 2009).  Shares may be negative, and then so may the variance.
+
+        Raises:
+            GraphError: the gradient is zero or not finite.
+        """
+        if self._degrees:
+            shares = self.shares(by)
+            mean = math.fsum(k * s for k, s in shares.items())
+            return mean, math.fsum((k - mean) ** 2 * s for k, s in shares.items())
+        grades = self._by_edge(Joint.of(self._dag, [self._grades(by)]))
+        parts = grading.moments(
+            self.graph, self._outgoing, self._dag.root, self._target, self._start(), grades
+        )
+        if not grading.shares({0: parts[0]} if parts else {}):
+            raise GraphError(f"expected: {self!r} is empty, so nothing has a mean degree")
+        scale = 1 / float(abs(parts[0]).max())
+        whole = parts[0].astype("float64") * scale
+        square, first, second = (
+            float((part.astype("float64") * scale * whole).sum()) for part in parts
+        )
+        mean = first / square
+        return mean, second / square - mean * mean
+
+    def absolute_mass(self, by: Gradings = "weight") -> float:
+        """Return the sum of the norms of the gradient's parts by degree."""
+        return math.fsum(map(grading.norm, self.gradient_by(by).values()))
+
+    def cancellation(self, by: Gradings = "weight") -> float:
+        """Return ``absolute_mass`` over the gradient's norm: 1 where the parts are aligned."""
+        parts = self.gradient_by(by)
+        grading.shares(parts)
+        whole = grading.norm(sum(g.astype("float64") for g in parts.values()))
+        return math.fsum(map(grading.norm, parts.values())) / whole
+
+    def entropy(self, by: Gradings = "weight") -> float:
+        """Return the entropy, in nats, of the sizes of the shares by degree."""
+        sizes = np.abs(list(self.shares(by).values()))
+        shares = sizes[sizes > 0] / sizes.sum()
+        return float(-(shares * np.log(shares)).sum())
+
+    def top(self, k: int = 1) -> list[Path]:
+        """Return the ``k`` paths whose products have the largest norms, the largest first.
+
+        Every product is computed, sharing what their paths share, so sets of more than
+        2^16 paths are refused: the bounds that would spare products, norms of products by
+        products of norms, are loose.
+
+        Raises:
+            UsageError: there are fewer than ``k`` paths, or more than 2^16.
+        """
+        wanted = self._at_most("top", k)
+        n = self.count()
+        if n > MOST_RANKED:
+            raise UsageError(
+                f"top: {n} paths between arrays, and at most {MOST_RANKED} products are computed: "
+                "narrow the set with with_degree, through or avoiding, or ask at level='scalar', "
+                "where the largest of any number of paths are found"
+            )
+        heap: list[tuple[float, int, Path]] = []
+        for rank, (path, product) in enumerate(self._products()):
+            entry = (grading.norm(product), -rank, path)
+            (heapq.heappush if len(heap) < wanted else heapq.heappushpop)(heap, entry)
+        return [path for _, _, path in sorted(heap, reverse=True)]
+
+    def sample(self, n: int = 1, seed: int = 0) -> list[Path]:
+        """Return ``n`` paths drawn uniformly; see ``random``.
+
+        Draws proportional to the size of the product are made at scalar level.
+        """
+        return self.random(n, seed)
+
+    def scaled(self, numbers: Sequence[int]) -> tuple[Any, int]:
+        """Return the product along edges as (mantissa, exponent) with product m * 2^e."""
+        cotangent = self._start()
+        xp = backend.namespace(cotangent)
+        exponent = 0
+        for edge in self._edges(numbers):
+            size = abs(cotangent).max() if cotangent.size else cotangent.sum()
+            shift = xp.frexp(size)[1]
+            cotangent, exponent = xp.ldexp(cotangent, -shift), exponent + shift
+            cotangent = grading.pull(self.graph.nodes[edge.source], cotangent, [edge])[0]
+        return cotangent.copy(), int(exponent)
+
+    def product(self, numbers: Sequence[int]) -> Any:
+        """Return the product along edges, an array of x's shape.
+
+        Numbers are rounded once, at the end: what leaves the range of the dtype on the way
+        (0.1^50 in float32) does no harm.
+        """
+        mantissa, exponent = self.scaled(numbers)
+        with np.errstate(over="ignore", under="ignore"):
+            return backend.namespace(mantissa).ldexp(mantissa, exponent)
+
+    def operator_norm(self, numbers: Sequence[int]) -> float:
+        """Return the largest singular value of the product of Jacobians along edges."""
+        edges = self._edges(numbers)
+        nodes = self.graph.nodes
+        rows = math.prod(nodes[self._dag.root].shape)
+        columns = math.prod(nodes[edges[-1].target].shape) if edges else rows
+        if not rows * columns:
+            return 0.0
+        pulled, pushed = partial(self._pulled, edges), partial(self._pushed, edges)
+        if min(rows, columns) <= MOST_DENSE:
+            move, units = (pulled, rows) if rows <= columns else (pushed, columns)
+            return float(np.linalg.norm([move(unit) for unit in np.eye(units)], 2))
+        from scipy.sparse.linalg import LinearOperator, svds
+
+        operator = LinearOperator((rows, columns), matvec=pushed, rmatvec=pulled, dtype=np.float64)
+        start = np.random.default_rng(0).standard_normal(min(rows, columns))
+        return float(svds(operator, k=1, v0=start, return_singular_vectors=False)[0])
+
+    def _pulled(self, edges: Sequence[GraphEdge], v: Array) -> Array:
+        """Pull a flat cotangent of the output back along edges."""
+        moving = self._as_at(self._dag.root, v)
+        for edge in edges:
+            moving = grading.pull(self.graph.nodes[edge.source], moving, [edge])[0]
+        return backend.to_host(moving).astype(float).ravel()
+
+    def _pushed(self, edges: Sequence[GraphEdge], v: Array) -> Array:
+        """Push a flat tangent of the input forward along edges."""
+        moving = self._as_at(edges[-1].target if edges else self._dag.root, v)
+        for edge in reversed(edges):
+            record = self.graph.nodes[edge.source].record
+            assert record is not None
+            assert record.primitive is not None
+            given = [moving if i == edge.position else None for i in range(len(record.parents))]
+            moving = record.primitive.jvp(record, given)
+        return backend.to_host(moving).astype(float).ravel()
+
+    def _as_at(self, node: int, v: Array) -> Any:
+        """Return a flat vector as an array like the value of a node."""
+        record = self.graph.nodes[node].record
+        assert record is not None
+        xp = backend.namespace(self.frame.output())
+        return xp.asarray(v.reshape(record.shape).astype(record.dtype))
+
+    # How they are found
+
+    def _products(self) -> Iterator[tuple[Path, Any]]:
+        """Yield every path with its product, in lexicographic order, each edge pulled once."""
+        if not self.count():
+            return
+        offsets, targets, numbers = self._dag.lists
+        edges, nodes, grades = self.graph.edges, self.graph.nodes, self._joint.labels
+        todo: list[tuple[int, int, tuple[int, ...], Any]] = [
+            (self._dag.root, self._goal, (), self._start())
+        ]
+        while todo:
+            node, left, taken, cotangent = todo.pop()
+            onward = [
+                k for k in range(offsets[node], offsets[node + 1])
+                if self._remaining(targets[k], left - grades[k])
+            ]  # fmt: skip
+            if not onward:
+                yield Path(self, taken), cotangent
+                continue
+            pulled = grading.pull(nodes[node], cotangent, [edges[numbers[k]] for k in onward])
+            todo.extend(
+                (targets[k], left - grades[k], (*taken, numbers[k]), g)
+                for k, g in zip(reversed(onward), reversed(pulled), strict=True)
+            )
+
+    @property
+    def _target(self) -> int:
+        return self.frame.ends[0] if self.frame.ends else -1
+
+    @property
+    def _outgoing(self) -> dict[int, list[GraphEdge]]:
+        """For each node on a path, its edges in use."""
+        found: dict[int, list[GraphEdge]] = {}
+        for edge in self._edges(self._dag.lists[2]):
+            found.setdefault(edge.source, []).append(edge)
+        return found
+
+    def _edges(self, numbers: Sequence[int]) -> list[GraphEdge]:
+        edges = self.graph.edges
+        return [edges[e] for e in numbers]
+
+    def _by_edge(self, joint: Joint) -> list[int]:
+        """Return the joint grade of every edge of the graph; zero for those not in use."""
+        grades = [0] * len(self.graph.edges)
+        for e, grade in zip(self._dag.lists[2], joint.labels, strict=True):
+            grades[e] = grade
+        return grades
+
+    def _plan(self, by: Gradings, max_degree: int | None) -> tuple[Joint, int]:
+        """Return the joint of asked and demanded degrees, and the largest to keep."""
+        gradings = by if isinstance(by, tuple) else (by,)
+        if max_degree is not None and isinstance(by, tuple):
+            raise UsageError("max_degree: it caps one degree: give a single grading")
+        joint = self._joint_of(gradings)
+        most = joint.strides[len(gradings)] - 1
+        if max_degree is not None:
+            most = min(most, at_least(0, "gradient_by", "max_degree", max_degree))
+        return joint, most + self._offset(joint, len(gradings))
+
+    def _graded(self, joint: Joint, top: int, progress: str = "") -> dict[int, Any]:
+        if self._dag.root < 0:
+            return {}
+        return grading.graded_gradient(
+            self.graph, self._outgoing, self._dag.root, self._target, self._start(),
+            self._by_edge(joint), top, progress,
+        )  # fmt: skip
+
+    def _start(self) -> Any:
+        """Return the cotangent of the node where paths start."""
+        return self.frame.seed()
+
+    def _zeros(self) -> Any:
+        xp, x = backend.namespace(self.frame.output()), self.frame.x
+        if x is not None:
+            return xp.zeros(x.shape, dtype=x.dtype)
+        node = self.graph.nodes[self._target]
+        return xp.zeros(node.shape, dtype=node.dtype)
