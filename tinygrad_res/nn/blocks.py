@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from .. import primitives as ops
-from ..errors import UsageError
+from ..errors import ShapeError, UsageError
 from ..record import scope
 from ..tensor import Tensor
 from .layers import AvgPool2d, BatchNorm, Conv2d, ReLU, he_normal
@@ -128,10 +128,23 @@ class DenseBlock(Sequential):
 
 
 class Transition(Sequential):
-    """Between dense blocks: fewer channels by a 1x1 convolution, half the size by averaging."""
+    """Between dense blocks: fewer channels by a 1x1 convolution, half the size by averaging.
+
+    Raises:
+        ShapeError: an image is less than two pixels high or wide.
+    """
 
     def __init__(self, inputs: int, outputs: int, rng: np.random.Generator | None = None) -> None:
         super().__init__(
             BatchNorm(inputs), ReLU(),
             Conv2d(inputs, outputs, 1, bias=False, rng=rng, draw=he_normal), AvgPool2d(2),
         )  # fmt: skip
+
+    def forward(self, x: Any) -> Tensor:
+        """Return (N, out, H / 2, W / 2) for ``x`` (N, in, H, W)."""
+        if min(x.shape[2:], default=0) < 2:
+            raise ShapeError(
+                f"Transition: shape {x.shape}: it halves height and width, which must be at least "
+                "2 here (for a DenseNet, 29 in the images)"
+            )
+        return super().forward(x)
