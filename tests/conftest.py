@@ -22,8 +22,8 @@ import standin
 from tinygrad_res import backend
 
 ENGINE = {
-    "test_activations", "test_constants", "test_contractions", "test_conventions", "test_convolution",
-    "test_cumulative", "test_custom", "test_errors", "test_general", "test_hooks", "test_indexing", "test_linalg",
+    "test_activations", "test_batches", "test_constants", "test_contractions", "test_conventions", "test_convolution",
+    "test_cumulative", "test_custom", "test_errors", "test_general", "test_grading", "test_hooks", "test_indexing", "test_linalg",
     "test_mutation", "test_operators", "test_pointwise", "test_primitives", "test_recording",
     "test_reductions", "test_softmaxes", "test_structural", "test_sweeps", "test_transforms",
     "test_trees",

@@ -1,6 +1,4 @@
-"""Networks: published sizes and path polynomials, modules, optimisers, against PyTorch."""
-
-import math
+"""Networks by name, modules and optimisers; ``test_zoo`` has what is published of networks."""
 
 import numpy as np
 import pytest
@@ -14,40 +12,12 @@ RNG = np.random.default_rng(3)
 TORCH_REASON = "PyTorch is the oracle here; install it to compare with it"
 
 
-def polynomial(network, image):
-    """Count the paths from the logits to the image by weight layers crossed."""
-    x = tg.tensor(RNG.standard_normal((2, *image)), requires_grad=True)
-    return tg.paths(network(x).sum(), x).count_by("weight")
-
-
-@pytest.mark.parametrize(
-    ("depth", "size"),
-    [(20, 269_722), (32, 464_154), (44, 658_586), (56, 853_018), (110, 1_727_962)],
-)
-def test_cifar_resnets_have_the_published_number_of_parameters(depth, size):
-    assert nets.resnet(depth).size() == size
-
-
-@pytest.mark.parametrize("depth", [20, 56])
-def test_cifar_resnet_of_depth_6n_plus_2_has_the_polynomial_z2_times_1_plus_z2_to_3n(depth):
-    blocks = (depth - 2) // 2
-    expected = {2 + 2 * k: math.comb(blocks, k) for k in range(blocks + 1)}
-    assert polynomial(nets.resnet(depth), (3, 8, 8)) == expected
-    assert max(expected) == depth
-
-
-def test_resnet_110_has_2_to_54_paths_of_mean_degree_56():
-    counts = polynomial(nets.resnet(110), (3, 8, 8))
-    assert sum(counts.values()) == 2**54
-    assert (min(counts), max(counts)) == (2, 110)
-    assert sum(k * n for k, n in counts.items()) == 56 * 2**54
-
-
 @pytest.mark.parametrize("name", ["plain-mlp", "plain20"])
 def test_plain_network_has_one_path_through_every_weight_layer(name):
     network = nets.build(name, (1, 8, 8), 10)
+    x = tg.tensor(RNG.standard_normal((2, 1, 8, 8)), requires_grad=True)
     depth = len(network.weight_layers())
-    assert polynomial(network, (1, 8, 8)) == {depth: 1}
+    assert tg.paths(network(x).sum(), x).count_by("weight") == {depth: 1}
 
 
 def test_weight_layers_are_named_from_input_to_output():

@@ -4,28 +4,38 @@ A plain backward pass adds whatever arrives at a node.  Here what arrives is kep
 the degree of the paths it came along: pulling a cotangent of degree k back along an edge
 of grade a gives one of degree k + a.  The parts that reach the input are exact, and their
 sum is the gradient.
+
+The cotangents of a node, one for each degree that is live there, are one array: a stack,
+which ``batches`` pulls as a whole.  Which degrees are live is known before any array is
+touched.  A set of degrees is one integer, with bit k for degree k, so an edge shifts it by
+its grade; live is what paths from the source reach and paths to the target still need.
+The sum of their numbers is the cost of the sweep.
+
+Where only moments of the degree are asked for, three cotangents at a node are enough,
+however many degrees there are: the sums of g_k, k g_k and k^2 g_k, which an edge of grade a
+mixes as the binomial theorem expands (k + a)^j.  They are the derivatives of the sum of
+g_k z^k at z = 1: the first- and second-order expectation semirings (Li & Eisner 2009,
+sections 3 and 4) with vector-Jacobian products for weights.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
+from . import backend, batches
 from .counting import Outgoing
-from .errors import GraphError
+from .errors import GraphError, UsageError
 from .graph import Graph, GraphEdge, GraphNode
 
 
 def pull(node: GraphNode, cotangent: Any, edges: Sequence[GraphEdge]) -> list[Any]:
     """Pull a cotangent of ``node`` back along some of its edges, in their order."""
-    record = node.record
-    wanted = tuple(edge.position for edge in edges)
-    found = record.primitive.vjp(record, cotangent, wanted)  # type: ignore[union-attr]
-    dtypes = [record.parents[i].dtype for i in wanted]  # type: ignore[union-attr]
-    return [
-        g if g.dtype == dtype else g.astype(dtype) for g, dtype in zip(found, dtypes, strict=True)
-    ]
+    positions = [edge.position for edge in edges]
+    return [g[0, ...] for g in batches.pull(node.record, cotangent[None], positions)]
 
 
 def norm(array: Any) -> float:
@@ -65,9 +75,136 @@ def shares(parts: dict[int, Any]) -> dict[int, float]:
     }
 
 
+# Which degrees are live, and what they cost
+
+
+def live(
+    outgoing: Outgoing, source: int, target: int, grades: Sequence[int], top: int, bottom: int = 0
+) -> dict[int, int]:
+    """Return, for each node, the degrees with which a path from the source can be there.
+
+    Only those that some way on to the target completes to one from ``bottom`` to ``top``.
+
+    Args:
+        outgoing: the edges of each node on a path from ``source`` to ``target``.
+        source, target: where paths start and end.
+        grades: the grade of every edge, by its index.
+        top, bottom: the largest and the smallest degree asked for.
+
+    Returns:
+        A set of degrees for each node, as an integer with bit k set for degree k.
+
+    >>> import tinygrad_res as tg
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> g = tg.graph(tg.tanh(x) + tg.tanh(tg.tanh(x)))
+    >>> outgoing = {n.index: [e for e in g.edges if e.source == n.index] for n in g.nodes[1:]}
+    >>> found = live(outgoing, g.output.index, 0, [e.activation for e in g.edges], top=2)
+    >>> bin(found[0])
+    '0b110'
+    """
+    order = sorted(outgoing)
+    left = {target: (2 << top) - (1 << bottom)} if 0 <= bottom <= top else {target: 0}
+    for node in order:
+        left[node] = 0
+        for edge in outgoing[node]:
+            left[node] |= left[edge.target] >> grades[edge.index]
+    found = dict.fromkeys(left, 0)
+    found[source] = left.get(source, 0) & 1
+    for node in reversed(order):
+        for edge in outgoing[node]:
+            found[edge.target] |= found[node] << grades[edge.index] & left[edge.target]
+    return found
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a graded gradient costs, told from counts alone.
+
+    Attributes:
+        cotangents: how many are pulled, each along one edge.
+        passes: how many backward passes along the same edges that equals: the live degrees
+            of an edge, on average.
+        peak_bytes: the most memory that cotangents take at a time, at most.
+    """
+
+    cotangents: int
+    passes: float
+    peak_bytes: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.cotangents:,} cotangents to pull, as in {self.passes:.1f} backward passes, "
+            f"and at most {_amount(self.peak_bytes)} of them at a time"
+        )
+
+
+def _amount(size: float) -> str:
+    """Return a number of bytes in words."""
+    if size < 1000:
+        return f"{size:.0f} bytes"
+    for unit in ("kB", "MB"):
+        size /= 1000
+        if size < 1000:
+            return f"{size:.1f} {unit}"
+    return f"{size / 1000:,.1f} GB"
+
+
+def estimate(
+    graph: Graph, outgoing: Outgoing, source: int, target: int, grades: Sequence[int], top: int,
+    bottom: int = 0,
+) -> Cost:  # fmt: skip
+    """Return what ``graded_gradient`` of the same arguments will cost.
+
+    >>> import tinygrad_res as tg
+    >>> x = h = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> for _ in range(3):
+    ...     h = h + tg.tanh(h)
+    >>> g = tg.graph(h)
+    >>> outgoing = {n.index: [e for e in g.edges if e.source == n.index] for n in g.nodes[1:]}
+    >>> grades = [e.activation for e in g.edges]
+    >>> print(estimate(g, outgoing, g.output.index, 0, grades, top=3))
+    18 cotangents to pull, as in 2.0 backward passes, and at most 224 bytes of them at a time
+    """
+    degrees = live(outgoing, source, target, grades, top, bottom)
+
+    def size(node: int, cotangents: int) -> int:
+        record = graph.nodes[node].record
+        return cotangents * math.prod(record.shape) * int(record.dtype.itemsize)
+
+    held = {source: size(source, degrees[source].bit_count())}
+    cotangents = peak = 0
+    for node in sorted(outgoing, reverse=True):
+        edges, k = _carrying(outgoing[node], degrees, grades), degrees[node].bit_count()
+        cotangents += k * len(edges)
+        now = sum(held.values()) + sum(size(edge.target, k) for edge in edges)
+        if any(
+            edge.family == "pointwise" and size(edge.target, 1) < size(node, 1) for edge in edges
+        ):
+            now += size(node, k)  # before it is summed over what an operand was stretched along
+        held.pop(node, None)
+        for edge in edges:
+            whole = size(edge.target, degrees[edge.target].bit_count())
+            if edge.target in held or whole != size(edge.target, k):
+                now += whole  # where what arrives is added up
+            held[edge.target] = whole
+        peak = max(peak, now)
+    plain = sum(map(len, outgoing.values()))
+    return Cost(cotangents, cotangents / max(1, plain), peak)
+
+
+def _carrying(
+    edges: Sequence[GraphEdge], degrees: dict[int, int], grades: Sequence[int]
+) -> list[GraphEdge]:
+    """Return the edges of a node along which a live degree stays live."""
+    return [e for e in edges if degrees[e.source] << grades[e.index] & degrees[e.target]]
+
+
+# The sweeps
+
+
 def graded_gradient(
     graph: Graph, outgoing: Outgoing, source: int, target: int, cotangent: Any,
-    grades: Sequence[int], top: int, progress: str = "",
+    grades: Sequence[int], top: int, progress: str = "", bottom: int = 0,
 ) -> dict[int, Any]:  # fmt: skip
     """Return the part of the gradient that comes along the paths of each degree.
 
@@ -77,24 +214,153 @@ def graded_gradient(
         source, target: where paths start and end.
         cotangent: of the source; ``None`` where there is no path.
         grades: the grade of every edge, by its index.
-        top: leave out degrees above it.
-        progress: what to write beside a progress bar; no bar where empty.
+        top, bottom: leave out degrees above and below, and what leads to none between.
+        progress: what to write beside a bar that counts cotangents; no bar where empty.
+
+    Returns:
+        By degree, in order, arrays of the target's shape, which may share memory.
     """
     if cotangent is None:
         return {}
-    nodes: Iterable[int] = sorted(outgoing, reverse=True)
-    if progress:
-        from tqdm import tqdm
+    degrees = live(outgoing, source, target, grades, top, bottom)
+    arriving, own = {source: cotangent[None]} if degrees[source] else {}, set[int]()
+    for node, stack, edges in _down(outgoing, arriving, degrees, grades, progress):
+        for edge, g in _arrivals(graph, node, stack, edges):
+            grade, there = grades[edge.index], degrees[edge.target]
+            passed = degrees[node] << grade & there
+            if passed.bit_count() < len(g):
+                g = g[_rows(passed >> grade, degrees[node])]
+            _add(arriving, own, edge.target, g, passed, there)
+        del stack, g  # before the next node's are made
+    return {k: arriving[target][i, ...] for i, k in enumerate(_listed(degrees[target]))}
 
-        nodes = tqdm(nodes, desc=progress, unit="node", leave=False)
-    arriving: dict[int, dict[int, Any]] = {source: {0: cotangent}}
-    for node in nodes:
-        edges = outgoing[node]
-        for degree, whole in arriving.pop(node, {}).items():
-            pulled = pull(graph.nodes[node], whole, edges)
-            for edge, g in zip(edges, pulled, strict=True):
-                reached = degree + grades[edge.index]
-                if reached <= top:
-                    sums = arriving.setdefault(edge.target, {})
-                    sums[reached] = sums[reached] + g if reached in sums else g
-    return arriving.get(target, {})
+
+def moments(
+    graph: Graph, outgoing: Outgoing, source: int, target: int, cotangent: Any,
+    grades: Sequence[int], order: int = 2,
+) -> tuple[Any, ...]:  # fmt: skip
+    """Return the sums over all degrees of g_k, k g_k, ..., k^order g_k, in ``order`` + 1 passes.
+
+    With their inner products with the gradient, the first of them, they are the moments of
+    the degree under the shares <g_k, g> / ||g||^2.
+
+    Args:
+        graph, outgoing, source, target, cotangent, grades: as for ``graded_gradient``.
+        order: the largest power of k.
+
+    Returns:
+        ``order`` + 1 arrays of the target's shape; nothing where there is no path.
+
+    Raises:
+        UsageError: the order is no int of at least 0.
+
+    Source: Li & Eisner 2009, First- and Second-Order Expectation Semirings, sections 3 and 4.
+
+    >>> import numpy as np, tinygrad_res as tg
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> g = tg.graph(3 * x + tg.relu(tg.relu(x)))
+    >>> outgoing = {n.index: [e for e in g.edges if e.source == n.index] for n in g.nodes[1:]}
+    >>> moments(g, outgoing, g.output.index, 0, np.ones(2), [e.activation for e in g.edges])
+    (array([4., 4.]), array([2., 2.]), array([4., 4.]))
+    """
+    if type(order) is not int or order < 0:
+        raise UsageError(f"moments: order {order!r}: give the largest power of k, an int >= 0")
+    if cotangent is None:
+        return ()
+    start = backend.namespace(cotangent).zeros((order + 1, *cotangent.shape), dtype=cotangent.dtype)
+    start[0] = cotangent
+    arriving, own, every = {source: start}, set[int](), (2 << order) - 1
+    for node in sorted(outgoing, reverse=True):
+        for edge, g in _arrivals(graph, node, arriving.pop(node), outgoing[node]):
+            sums = _raised(g, grades[edge.index])
+            _add(arriving, own, edge.target, sums, every, every)
+        del g, sums  # before the next node's are made
+    return tuple(arriving[target][j, ...] for j in range(order + 1))
+
+
+def _arrivals(
+    graph: Graph, node: int, stack: Any, edges: Sequence[GraphEdge]
+) -> Iterator[tuple[GraphEdge, Any]]:
+    """Return the edges of a node, each with the stack that arrives at its end."""
+    positions = [edge.position for edge in edges]
+    return zip(edges, batches.pull(graph.nodes[node].record, stack, positions), strict=True)
+
+
+def _raised(sums: Any, grade: int) -> Any:
+    """Turn sums of k^j g_k into sums of (k + grade)^j g_k, by the binomial theorem."""
+    if not grade:
+        return sums
+    raised = sums.copy()
+    for j in range(1, len(sums)):
+        for i in range(j):
+            raised[j] += float(math.comb(j, i) * grade ** (j - i)) * sums[i]
+    return raised
+
+
+def _down(
+    outgoing: Outgoing, arriving: dict[int, Any], degrees: dict[int, int], grades: Sequence[int],
+    progress: str,
+) -> Iterator[tuple[int, Any, list[GraphEdge]]]:  # fmt: skip
+    """Yield each live node from the source down, with its stack, complete, and its live edges."""
+    todo = [(node, _carrying(outgoing[node], degrees, grades)) for node in sorted(outgoing)]
+    total = sum(degrees[node].bit_count() * len(edges) for node, edges in todo)
+    with _bar(progress, total) as bar:
+        while todo:
+            node, edges = todo.pop()
+            if edges:
+                yield node, arriving.pop(node), edges
+                if bar is not None:
+                    bar.update(degrees[node].bit_count() * len(edges))
+
+
+def _bar(progress: str, total: int) -> AbstractContextManager[Any]:
+    """Return a progress bar, or nothing where it has no text."""
+    if not progress:
+        return nullcontext()
+    from tqdm import tqdm
+
+    bar: AbstractContextManager[Any] = tqdm(
+        desc=progress, total=total, unit="cotangent", unit_scale=True, leave=False
+    )
+    return bar
+
+
+def _add(
+    arriving: dict[int, Any], own: set[int], target: int, g: Any, some: int, degrees: int
+) -> None:
+    """Add what arrives along one edge, a stack of some of the degrees that a node has.
+
+    What arrives first is kept as it is, and may share its memory: only a stack that was
+    made here, and is in ``own``, is written to.
+    """
+    there = arriving.get(target)
+    if there is None and some == degrees:
+        arriving[target] = g
+        return
+    rows = _rows(some, degrees)
+    if there is None:
+        shape = (degrees.bit_count(), *g.shape[1:])
+        there = backend.namespace(g).zeros(shape, dtype=g.dtype)
+        there[rows] = g
+    elif target in own:
+        there[rows] += g
+    else:
+        there = there.copy()
+        there[rows] += g
+    arriving[target] = there
+    own.add(target)
+
+
+def _rows(some: int, degrees: int) -> slice | list[int]:
+    """Return the places of some of the degrees of a stack, which stand there in order."""
+    lowest = some & -some
+    first, n = (degrees & (lowest - 1)).bit_count(), some.bit_count()
+    if degrees & ((1 << some.bit_length()) - lowest) == some:
+        return slice(first, first + n)
+    place = {degree: row for row, degree in enumerate(_listed(degrees))}
+    return [place[degree] for degree in _listed(some)]
+
+
+def _listed(degrees: int) -> list[int]:
+    """Return the degrees of a set in order."""
+    return [k for k, bit in enumerate(reversed(bin(degrees)[2:])) if bit == "1"]

@@ -1,13 +1,25 @@
-"""The networks: plain and residual MLPs, and the ResNets of He et al. 2015 for small images.
+"""The networks: MLPs, the ResNets of He et al. 2015 and the DenseNets of Huang et al. 2017.
 
 Each is a ``Network`` of three parts, stem, body and head, because every gradient path
 crosses the stem's and the head's weights: paths differ in the body alone, and there
-they are counted.
+they are counted.  The paths from the logits back to the image, z standing for one weight
+layer crossed, are counted by the product of one factor for each block:
+
+====================  ===========================
+resnet, 6n + 2        z^2 (1 + z^2)^(3n)
+imagenet_resnet, 18   z^2 (1 + z^2)^5 (z + z^2)^3
+imagenet_resnet, 50   z^2 (1 + z^3)^12 (z + z^3)^4
+densenet, 121         z^5 (1 + z^2)^58
+====================  ===========================
+
+The degree of such a polynomial is the depth that the network is called by.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,14 +28,18 @@ from .errors import UsageError
 from .nn import (
     BatchNorm,
     Conv2d,
+    DenseBlock,
     Flatten,
     GlobalAvgPool,
     Linear,
+    MaxPool2d,
     Module,
     PadShortcut,
+    ProjectionShortcut,
     ReLU,
     Residual,
     Sequential,
+    Transition,
     he_normal,
 )
 from .tensor import Tensor
@@ -89,10 +105,21 @@ def plain_mlp(
     return _mlp("plain-mlp", False, blocks, inputs, classes, width, rng)
 
 
-def _conv(inputs: int, outputs: int, stride: int, rng: np.random.Generator) -> Conv2d:
-    layer = Conv2d(inputs, outputs, 3, stride, padding=1, bias=False, rng=rng)
-    layer.weight.data = he_normal(rng, layer.weight.shape)
-    return layer
+def _convolutions(
+    inputs: int, *layers: tuple[int, int, int], rng: np.random.Generator
+) -> Sequential:
+    """Return convolutions, each normalised, with a ReLU between them.
+
+    ``layers`` are (channels, kernel size, stride); the padding keeps the size at stride 1.
+    """
+    parts: list[Module] = []
+    for outputs, kernel, stride in layers:
+        convolution = Conv2d(
+            inputs, outputs, kernel, stride, kernel // 2, bias=False, rng=rng, draw=he_normal
+        )
+        parts += [convolution, BatchNorm(outputs), ReLU()]
+        inputs = outputs
+    return Sequential(*parts[:-1])
 
 
 def resnet(
@@ -106,7 +133,7 @@ def resnet(
     option A, without weights; ``shortcuts=False`` gives the plain network.
 
     Args:
-        depth: the number of weight layers on the longest path: 8, 14, 20, 32, 44, 56, 110.
+        depth: the number of weight layers on the longest path: 8, 14, 20, 32, 44, 56, 110, 1202.
         channels: the images' channels.
         classes: the number of logits.
         shortcuts: whether blocks are residual.
@@ -117,30 +144,135 @@ def resnet(
     """
     rng = rng or np.random.default_rng()
     if depth < 8 or (depth - 2) % 6:
-        raise UsageError(f"resnet: depth {depth} is not 6n + 2; use 8, 14, 20, 32, 44, 56, 110")
+        raise UsageError(
+            f"resnet: depth {depth} is not 6n + 2; use 8, 14, 20, 32, 44, 56, 110, 1202"
+        )
     blocks: list[Module] = []
     width = 16
     for stage in (16, 32, 64):
         for i in range((depth - 2) // 6):
             stride = 2 if stage > 16 and i == 0 else 1
-            layers = (
-                _conv(width, stage, stride, rng), BatchNorm(stage), ReLU(),
-                _conv(stage, stage, 1, rng), BatchNorm(stage),
-            )  # fmt: skip
+            branch = _convolutions(width, (stage, 3, stride), (stage, 3, 1), rng=rng)
             if shortcuts:
                 skip = PadShortcut(stride, stage - width) if stride > 1 else None
-                blocks.append(Residual(Sequential(*layers), skip, ReLU()))
+                blocks.append(Residual(branch, skip, ReLU()))
             else:
-                blocks.append(Sequential(*layers, ReLU()))
+                blocks.append(Sequential(*branch, ReLU()))
             width = stage
-    stem = Sequential(_conv(channels, 16, 1, rng), BatchNorm(16), ReLU())
+    stem = Sequential(*_convolutions(channels, (16, 3, 1), rng=rng), ReLU())
     head = Sequential(GlobalAvgPool(), Linear(64, classes, rng=rng))
     return Network(f"{'resnet' if shortcuts else 'plain'}{depth}", stem, Sequential(*blocks), head)
 
 
+def _imagenet_stem(channels: int, rng: np.random.Generator) -> Sequential:
+    """Return 64 channels at a quarter of the size."""
+    return Sequential(*_convolutions(channels, (64, 7, 2), rng=rng), ReLU(), MaxPool2d(3, 2, 1))
+
+
+IMAGENET_RESNETS = {
+    18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3),
+}  # fmt: skip
+
+
+def imagenet_resnet(
+    depth: int = 50, channels: int = 3, classes: int = 1000,
+    rng: np.random.Generator | None = None,
+) -> Network:  # fmt: skip
+    """Return the ImageNet network of He et al. 2015, table 1.
+
+    A 7x7 convolution and max pooling, then four stages of residual blocks with 64, 128,
+    256 and 512 channels, then global average pooling and a linear layer.  Up to depth 34 a
+    branch is two 3x3 convolutions; from 50 on it is a bottleneck: 1x1, 3x3 (which takes the
+    stride, as in PyTorch's networks), and 1x1 to four times the channels.  Where the shape
+    changes, the shortcut is a projection, a weight layer itself.
+
+    Args:
+        depth: the number of weight layers on the longest path: 18, 34, 50, 101, 152.
+        channels: the images' channels.
+        classes: the number of logits.
+        rng: draws the initial weights.
+
+    Raises:
+        UsageError: the depth is another one.
+
+    >>> imagenet_resnet(18).size()
+    11689512
+    """
+    if depth not in IMAGENET_RESNETS:
+        depths = ", ".join(map(str, IMAGENET_RESNETS))
+        raise UsageError(f"imagenet_resnet: there is no depth {depth}; use {depths}")
+    rng = rng or np.random.default_rng()
+    blocks: list[Module] = []
+    inputs = 64
+    for stage, repetitions in enumerate(IMAGENET_RESNETS[depth]):
+        width = 64 * 2**stage
+        for i in range(repetitions):
+            stride = 2 if stage and not i else 1
+            layers = [(width, 3, stride), (width, 3, 1)]
+            if depth >= 50:
+                layers = [(width, 1, 1), (width, 3, stride), (4 * width, 1, 1)]
+            outputs = layers[-1][0]
+            branch = _convolutions(inputs, *layers, rng=rng)
+            same = stride == 1 and inputs == outputs
+            skip = None if same else ProjectionShortcut(inputs, outputs, stride, rng)
+            blocks.append(Residual(branch, skip, ReLU()))
+            inputs = outputs
+    stem = _imagenet_stem(channels, rng)
+    head = Sequential(GlobalAvgPool(), Linear(inputs, classes, rng=rng))
+    return Network(f"imagenet-resnet{depth}", stem, Sequential(*blocks), head)
+
+
+DENSENETS = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
+
+
+def densenet(
+    depth: int = 121, channels: int = 3, classes: int = 1000,
+    rng: np.random.Generator | None = None,
+) -> Network:  # fmt: skip
+    """Return the ImageNet network of Huang et al. 2017, table 1, of growth rate 32.
+
+    A 7x7 convolution and max pooling, then four dense blocks with transitions between
+    them that halve channels and size, then global average pooling and a linear layer.
+
+    Args:
+        depth: the number of weight layers on the longest path: 121, 169, 201.
+        channels: the images' channels; their height and width are at least 29.
+        classes: the number of logits.
+        rng: draws the initial weights.
+
+    Raises:
+        UsageError: the depth is another one.
+
+    >>> densenet(121).size()
+    7978856
+    """
+    if depth not in DENSENETS:
+        depths = ", ".join(map(str, DENSENETS))
+        raise UsageError(f"densenet: there is no depth {depth}; use {depths}")
+    rng = rng or np.random.default_rng()
+    body: list[Module] = []
+    width = 64
+    for layers in DENSENETS[depth]:
+        if body:
+            body.append(Transition(width, width // 2, rng))
+            width //= 2
+        block = DenseBlock(layers, width, rng=rng)
+        body.append(block)
+        width = block.outputs
+    head = Sequential(BatchNorm(width), ReLU(), GlobalAvgPool(), Linear(width, classes, rng=rng))
+    return Network(f"densenet{depth}", _imagenet_stem(channels, rng), Sequential(*body), head)
+
+
+_BY_DEPTH: dict[str, tuple[Callable[..., Network], tuple[int, ...]]] = {
+    "resnet": (resnet, (20, 32, 44, 56, 110, 1202)),
+    "plain": (partial(resnet, shortcuts=False), (20, 32, 44, 56, 110)),
+    "imagenet-resnet": (imagenet_resnet, tuple(IMAGENET_RESNETS)),
+    "densenet": (densenet, tuple(DENSENETS)),
+}
+
 MODELS = (
-    "residual-mlp", "plain-mlp", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110",
-    "plain20", "plain32", "plain44", "plain56", "plain110",
+    "residual-mlp", "plain-mlp",
+    *(f"{name}{depth}" for name, (_, depths) in _BY_DEPTH.items() for depth in depths),
 )  # fmt: skip
 
 
@@ -154,7 +286,8 @@ def build(
         model: one of ``MODELS``.
         image: the shape of one image.
         classes: the number of classes.
-        blocks: the number of blocks of an MLP, 3 where left out; a ResNet's name says it.
+        blocks: the number of blocks of an MLP, 3 where left out; any other network's name
+            says it.
         rng: draws the initial weights.
 
     Raises:
@@ -164,13 +297,16 @@ def build(
     if model in ("residual-mlp", "plain-mlp"):
         make = residual_mlp if model == "residual-mlp" else plain_mlp
         return make(3 if blocks is None else blocks, channels * height * width, classes, rng=rng)
-    named = re.fullmatch(r"(resnet|plain)(\d+)", model)
-    if named is None:
+    named = re.fullmatch(r"(.*?)(\d+)", model)
+    if named is None or named[1] not in _BY_DEPTH:
         raise UsageError(f"unknown model {model!r}: use one of {', '.join(MODELS)}")
-    depth = int(named[2])
-    if blocks is not None and 2 * blocks + 2 != depth:
+    family, depth = named[1], int(named[2])
+    cifar = family in ("resnet", "plain")
+    if blocks is not None and not (cifar and 2 * blocks + 2 == depth):
         raise UsageError(
             f"{model} has {(depth - 2) // 2} blocks, not {blocks}: its name says its depth, "
-            f"2 x blocks + 2; ask for {named[1]}{2 * blocks + 2} instead"
+            f"2 x blocks + 2; ask for {family}{2 * blocks + 2} instead"
+            if cifar
+            else f"{model}: its name says its blocks: leave their number out"
         )
-    return resnet(depth, channels, classes, shortcuts=named[1] == "resnet", rng=rng)
+    return _BY_DEPTH[family][0](depth, channels, classes, rng=rng)
