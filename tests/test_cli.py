@@ -14,6 +14,7 @@ import tinygrad_res as tg
 from tinygrad_res import backend, data, nets, report
 from tinygrad_res.cli import main
 from tinygrad_res.errors import DeviceError
+from tinygrad_res.tensor_paths import TensorPaths
 
 ROOT = Path(__file__).resolve().parents[1]
 
