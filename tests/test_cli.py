@@ -14,7 +14,6 @@ import tinygrad_res as tg
 from tinygrad_res import backend, data, nets, report
 from tinygrad_res.cli import main
 from tinygrad_res.errors import DeviceError
-from tinygrad_res.tensor_paths import TensorPaths
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -146,9 +145,9 @@ def test_examining_a_network_leaves_it_as_it_was():
 
 
 def test_parts_that_do_not_sum_are_reported_and_end_in_status_1(tmp_path, capsys, monkeypatch):
-    right = TensorPaths.gradient_by
+    right = tg.Paths.gradient_by
     monkeypatch.setattr(
-        TensorPaths,
+        tg.Paths,
         "gradient_by",
         lambda *args, **options: {k: 1.01 * g for k, g in right(*args, **options).items()},
     )

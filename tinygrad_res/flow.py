@@ -34,7 +34,8 @@ import numpy as np
 
 from . import backend, grading
 from .errors import GradientError, GraphError, UsageError
-from .graph import Graph, GraphEdge, graph
+from .graph import Graph, GraphEdge
+from .snapshot import graph
 from .sweeps import seed
 from .tensor import Tensor, fitted, raw
 

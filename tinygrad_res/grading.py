@@ -21,17 +21,15 @@ sections 3 and 4) with vector-Jacobian products for weights.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from . import backend, batches
-
+from .counting import Outgoing
 from .errors import GraphError, UsageError
 from .graph import Graph, GraphEdge, GraphNode
-
-Outgoing = Mapping[int, Sequence[GraphEdge]]
 
 
 def pull(node: GraphNode, cotangent: Any, edges: Sequence[GraphEdge]) -> list[Any]:
