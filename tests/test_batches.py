@@ -100,6 +100,14 @@ def test_single_precision_stays_single(case, put, monkeypatch):
     check(f(*leaves(*shapes, dtype=np.float32)), put)
 
 
+@pytest.mark.parametrize("k", [1, 4])
+def test_each_operand_gets_cotangents_of_its_own_precision(k, put):
+    (single,), (double,) = leaves((3,), dtype=np.float32), leaves((2, 3))
+    (node,) = operations(single * double)
+    found = batches.pull(node, put(np.ones((k, 2, 3))), [0, 1])
+    assert [g.dtype for g in found] == [np.float32, np.float64]
+
+
 def test_convolutions_of_many_slices_are_those_of_one(put, monkeypatch):
     x, w = leaves((2, 3, 5, 5), (4, 3, 3, 3))
     out = tg.conv2d(x, w)

@@ -378,3 +378,11 @@ def test_a_part_of_one_path_is_its_product():
     assert math.comb(3, 1) == sum(
         1 for path in q.routes(q.source, q.target) if sum(grades[e.index] for e in path) == 2
     )
+
+
+@pytest.mark.cpu
+@pytest.mark.parametrize("size", [1e-300, 1.0, 1e300])
+def test_norms_leave_the_range_of_squares(size):
+    assert grading.norm(np.array([[2.0, -3.0], [6.0, 0.0]]) * size) == pytest.approx(7 * size)
+    assert grading.norm(np.zeros((0, 2))) == 0.0
+    assert grading.norm(np.array([1.0, -np.inf])) == np.inf

@@ -3,9 +3,9 @@
 An edge carries one local derivative, however many cotangents are pulled along it.  So the
 partial derivative of a pointwise operation or the coefficient of a reduction is computed
 once and broadcast over the stack, a move moves the stack as a whole, and a product with a
-matrix takes all rows of all cotangents as one matrix.  That is what a batching
-transformation derives from each rule (``vmap``: Bradbury et al. 2018, JAX; "par-for" of
-Agarwal 2019); here the family of a primitive says it, in a line or two.
+matrix takes all rows of all cotangents as one matrix.  A batching transformation derives
+that from the operations of each rule (Agarwal & Ganichev 2019, Auto-Vectorizing TensorFlow
+Graphs; JAX's ``vmap``); here the family of a primitive says it, in a line or two.
 
 A stack of K cotangents of a node has the shape (K, *node.shape).  Formulas know nothing of
 the axis in front.  Where axes are counted from the last one, as broadcasting counts them,

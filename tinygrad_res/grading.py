@@ -21,15 +21,17 @@ sections 3 and 4) with vector-Jacobian products for weights.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from . import backend, batches
-from .counting import Outgoing
+
 from .errors import GraphError, UsageError
 from .graph import Graph, GraphEdge, GraphNode
+
+Outgoing = Mapping[int, Sequence[GraphEdge]]
 
 
 def pull(node: GraphNode, cotangent: Any, edges: Sequence[GraphEdge]) -> list[Any]:
@@ -231,7 +233,6 @@ def graded_gradient(
             if passed.bit_count() < len(g):
                 g = g[_rows(passed >> grade, degrees[node])]
             _add(arriving, own, edge.target, g, passed, there)
-        del stack, g  # before the next node's are made
     return {k: arriving[target][i, ...] for i, k in enumerate(_listed(degrees[target]))}
 
 
@@ -274,7 +275,6 @@ def moments(
         for edge, g in _arrivals(graph, node, arriving.pop(node), outgoing[node]):
             sums = _raised(g, grades[edge.index])
             _add(arriving, own, edge.target, sums, every, every)
-        del g, sums  # before the next node's are made
     return tuple(arriving[target][j, ...] for j in range(order + 1))
 
 
