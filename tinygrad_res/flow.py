@@ -35,6 +35,7 @@ import numpy as np
 from . import backend, grading
 from .errors import GradientError, GraphError, UsageError
 from .graph import Graph, GraphEdge
+from .record import Node
 from .snapshot import graph
 from .sweeps import seed
 from .tensor import Tensor, fitted, raw
@@ -249,10 +250,20 @@ def edge_flow(loss: Tensor, x: Tensor, direction: Any = None, cotangent: Any = N
 
 def on_the_way(whole: Graph, source: int, target: int) -> Outgoing:
     """Return, for every node on a path from ``source`` to ``target``, its edges on such a path."""
-    on = whole.reached(source) & whole.reaching(target)
+    on = whole.reached([source]) & whole.reaching([target])
     return {
-        node: [e for e in whole.outgoing[node] if e.target in on] for node in sorted(on - {target})
+        node: [e for e in whole.outgoing[node] if on[e.target]]
+        for node in map(int, on.nonzero()[0])
+        if node != target
     }
+
+
+def pull(record: Node, cotangent: Any, edges: Sequence[GraphEdge]) -> list[Any]:
+    """Pull a cotangent of an operation back along some of its edges, in their order."""
+    wanted = tuple(edge.position for edge in edges)
+    found = record.primitive.vjp(record, cotangent, wanted)  # type: ignore[union-attr]
+    dtypes = [record.parents[i].dtype for i in wanted]  # type: ignore[union-attr]
+    return [g.astype(dtype, copy=False) for g, dtype in zip(found, dtypes, strict=True)]
 
 
 def inner(a: Any, b: Any) -> Any:
@@ -296,7 +307,7 @@ def _backward(
     arriving, pulled = {source: start}, {}
     for node in sorted(outgoing, reverse=True):
         edges = outgoing[node]
-        found = grading.pull(whole.nodes[node], arriving.pop(node), edges)
+        found = pull(whole.nodes[node].record, arriving.pop(node), edges)
         for edge, g in zip(edges, found, strict=True):
             pulled[edge.index] = g
             arriving[edge.target] = arriving[edge.target] + g if edge.target in arriving else g
