@@ -174,11 +174,13 @@ KINKED = {
     "dividing by a parameter": lambda h: tg.relu(h / SLOPE) / 7,
     "bias of a product of parameters": lambda h: tg.relu(h + SLOPE * BOUND),
     "bias through an activation": lambda h: tg.relu(h - tg.exp(BOUND) + tg.relu(BOUND)),
+    "frozen bias through an activation": lambda h: h + tg.relu(FROZEN) - tg.abs(FROZEN),
     "a layer of a constant": lambda h: h + np.ones((1, 4)) @ SQUARE.T,
     "joining": lambda h: tg.concat([h, BOUND.reshape(1, 1)], 1)[:, 1:],
 }
 LOW = tg.parameter(-0.3, name="low")
 BOUND = tg.parameter(0.4, name="bound")
+FROZEN = tg.parameter(0.7, name="frozen", requires_grad=False)
 SLOPE = tg.parameter(0.3, name="slope")
 SQUARE = tg.parameter(RNG.standard_normal((4, 4)), name="square")
 
@@ -407,6 +409,15 @@ def test_path_norm_of_convolution_pooling_and_batch_norm_is_that_of_the_dense_ma
         assert path_norm(out, x, q) == pytest.approx(expected, rel=1e-12)
 
 
+def test_scales_of_the_path_norm_are_parameters_and_constants():
+    x = leaf(1, 3)
+    divisor = tg.parameter([2.0, -4.0, 0.5])
+    constant = tg.tensor([1.0, 3.0, 1.0], name="c")
+    expected = math.hypot(1 / 2, 3 / 4, 2.0)
+    assert path_norm(x / divisor * constant, x) == pytest.approx(expected, rel=1e-14)
+    assert path_norm(x / divisor * constant.data, x) == pytest.approx(expected, rel=1e-14)
+
+
 def test_path_norm_stays_where_a_unit_is_rescaled_and_the_function_stays():
     x = leaf(1, 3)
     w, v = RNG.standard_normal((3, 4)), RNG.standard_normal((4, 2))
@@ -447,6 +458,9 @@ def test_path_norm_refuses_what_is_no_network():
     ):
         with pytest.raises(GraphError, match=f"path_norm: {op}: not a weight layer"):
             path_norm(y.sum(), x)
+    gate = tg.sigmoid(leaf(2, 3))
+    with pytest.raises(GraphError, match="path_norm: multiply: not a weight layer"):
+        path_norm(x * gate, x)
     for q in (0, -1, math.inf, "2"):
         with pytest.raises(UsageError, match="give a positive number"):
             path_norm(x.sum(), x, q)

@@ -34,7 +34,7 @@ import numpy as np
 
 from . import backend, grading
 from .errors import GradientError, GraphError, UsageError
-from .graph import Graph, GraphEdge
+from .graph import Graph, GraphEdge, GraphNode
 from .record import Node
 from .snapshot import graph
 from .sweeps import seed
@@ -81,15 +81,18 @@ class Flow:
             )
         return {index: flow / self.total for index, flow in self.edges.items()}
 
-    def through(self, tensor: Tensor) -> float:
+    def through(self, tensor: Tensor | GraphNode | str) -> float:
         """Return the flow through ``tensor``: 0 where no path from the loss to the input visits it.
+
+        Args:
+            tensor: a tensor, or a node of the graph, or its name.
 
         Raises:
             GraphError: the tensor is not in the graph.
         """
         return self.nodes.get(self.graph.find(tensor).index, 0.0)
 
-    def cut(self, *tensors: Tensor) -> float:
+    def cut(self, *tensors: Tensor | GraphNode | str) -> float:
         """Return the flow through tensors that part the loss from the input, which is the total.
 
         Raises:

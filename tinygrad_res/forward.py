@@ -64,7 +64,7 @@ class ForwardPaths:
     terms: dict[str, float]
     constants: float
     unplaced: float
-    _plan: _Plan = field(repr=False)
+    _plan: _Plan = field(repr=False, compare=False)
 
     def of(self, leaf: Tensor) -> float:
         """Return what the paths from ``leaf`` contribute.

@@ -105,9 +105,9 @@ def _allowed(whole: Graph, node: int, edges: Sequence[GraphEdge]) -> bool:
     record, carried = whole.nodes[node].record, {e.position for e in edges}
     primitive = record.primitive
     if isinstance(primitive, Contraction) or is_any(primitive, SCALING):
-        others = [e for e in whole.outgoing[node] if e.position not in carried]
+        others = [whole.nodes[e.target] for e in whole.outgoing[node] if e.position not in carried]
         divisor = is_any(primitive, {pointwise.divide.apply}) and 1 in carried
-        weighted = all(whole.nodes[e.target].weight_valued for e in others)
+        weighted = all(other.weight_valued or not other.requires_grad for other in others)
         return len(edges) == 1 and weighted and not divisor
     if isinstance(primitive, Reduction):
         return is_any(primitive, ADDING | {reductions.mean.apply})
