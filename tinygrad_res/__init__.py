@@ -17,7 +17,8 @@ from .tensor import Parameter, Tensor, parameter, tensor  # isort: skip
 from . import custom, primitives, semirings
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .graph import Graph, GraphEdge, GraphNode
-from .path_sets import Path, Paths
+from .measures import Paths
+from .numbered import Path
 from .paths import paths
 from .primitives import *  # noqa: F403
 from .primitives import aliases, linalg

@@ -93,7 +93,7 @@ class Dag:
             Layer(-layer.nodes, layer.first, layer.edges, -layer.onto) for layer in turned
         ]
 
-    def beta(self, semiring: Semiring, labels: Sequence[Any]) -> Any:
+    def beta(self, semiring: Semiring | ArraySemiring, labels: Any) -> Any:
         """Return, for each node, the sum over its paths to the ends: a list or an array.
 
         Args:
@@ -114,7 +114,7 @@ class Dag:
             found[node] = total
         return found
 
-    def alpha(self, semiring: Semiring, labels: Sequence[Any]) -> Any:
+    def alpha(self, semiring: Semiring | ArraySemiring, labels: Any) -> Any:
         """Return, for each node, the sum over the paths from the root to it."""
         roots = [self.root] if self.root >= 0 else []
         if isinstance(semiring, ArraySemiring):

@@ -44,9 +44,9 @@ class Joint:
     strides: tuple[int, ...]
 
     @staticmethod
-    def of(dag: Dag, gradings: Sequence[Array], at_least: Sequence[int] = ()) -> Joint:
+    def of(dag: Dag, gradings: Sequence[Array], at_least: Sequence[int]) -> Joint:
         """Return the joint of gradings; digits have room for ``at_least`` these degrees."""
-        room = itertools.zip_longest(gradings, at_least, fillvalue=0)
+        room = zip(gradings, at_least, strict=True)
         sizes = [max(longest(dag, grades), wanted, 0) + 1 for grades, wanted in room]
         strides = tuple(itertools.accumulate(sizes, operator.mul, initial=1))
         labels = [0] * len(dag.edges)

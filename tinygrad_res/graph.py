@@ -13,7 +13,7 @@ numbered so that edges lead from larger numbers to smaller ones, at every level.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -60,12 +60,26 @@ class GraphNode:
     weight_valued: bool
     requires_grad: bool
     element: tuple[int, ...] | None = None
-    record: Node | None = field(default=None, repr=False, compare=False)
+    recorded: Node | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def record(self) -> Node:
+        """The operation, with the arrays that its derivative needs.
+
+        Raises:
+            GraphError: the graph was not taken from tensors.
+        """
+        if self.recorded is None:
+            raise GraphError(
+                f"node {self.index} ({self.label}) holds no arrays: this graph was not taken from "
+                "a tensor; it can be counted, and differentiated where edges carry numbers"
+            )
+        return self.recorded
 
     @property
     def tensor(self) -> Tensor | None:
         """The leaf tensor itself; ``None`` for an operation, and where the leaf is gone."""
-        return self.record.owner() if isinstance(self.record, Leaf) else None
+        return self.recorded.owner() if isinstance(self.recorded, Leaf) else None
 
     @property
     def label(self) -> str:
@@ -170,7 +184,7 @@ class Graph:
         elif isinstance(what, str):
             index = self._named(what)
         else:
-            index = self._recorded.get(what._node) if isinstance(what, Tensor) else None  # type: ignore[arg-type]
+            index = self._recorded.get(what._node) if isinstance(what, Tensor) else None
         if index is None:
             origin = title(self.taken_from) if self.taken_from is not None else "its output"
             raise GraphError(
@@ -198,7 +212,7 @@ class Graph:
 
     @cached_property
     def _recorded(self) -> dict[Node, int]:
-        return {node.record: i for i, node in enumerate(self.nodes) if node.record is not None}
+        return {n.recorded: i for i, n in enumerate(self.nodes) if n.recorded is not None}
 
     def _named(self, name: str) -> int | None:
         found = [node for node in self.nodes if node.name == name]

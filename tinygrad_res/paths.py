@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from .errors import GradientError, GraphError, UsageError
+from .frames import Frame
 from .graph import Graph, GraphNode, Place
-from .path_sets import Frame, Paths
+from .measures import Paths
 from .scalar import ScalarGraph
 from .scalar_paths import ScalarPaths
 from .snapshot import graph

@@ -17,9 +17,10 @@ from . import backend, primitives
 from .data import Images
 from .errors import GradientError, UsageError
 from .grading import norm, shares
+from .measures import Paths
 from .nets import Network
 from .optim import Adam
-from .paths import Paths, paths
+from .paths import paths
 from .record import no_grad
 from .tensor import Tensor, tensor
 

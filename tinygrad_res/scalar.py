@@ -118,8 +118,6 @@ class ScalarGraph(Graph):
 
     def _entries(self, edge: GraphEdge) -> tuple[Array, Array, Array, Array]:
         record = self.parent.nodes[edge.source].record
-        if record is None:
-            raise GraphError("scalar: this graph holds no arrays: take it with tg.graph(tensor)")
         rows, columns, derivatives = expansion.entries(record, edge.position)
         sources = (rows + self.first[edge.source]).astype(np.int32)
         targets = (columns + self.first[edge.target]).astype(np.int32)
@@ -134,7 +132,7 @@ class ScalarGraph(Graph):
     def _edge(self, number: int) -> GraphEdge:
         assert self.derivatives is not None
         return replace(
-            self.parent.edges[self._via[number]],
+            self.parent.edges[int(self._via[number])],
             index=number,
             source=int(self.sources[number]),
             target=int(self.targets[number]),
@@ -149,11 +147,7 @@ def _by_source(columns: list[Array]) -> tuple[Array, ...]:
 
 
 def _refuse_too_many(parent: Graph, edges: Sequence[GraphEdge], limit: int) -> None:
-    sizes = [
-        expansion.count(record, edge.position)
-        for edge in edges
-        if (record := parent.nodes[edge.source].record) is not None
-    ]
+    sizes = [expansion.count(parent.nodes[e.source].record, e.position) for e in edges]
     if sum(sizes) <= limit:
         return
     largest = edges[int(np.argmax(sizes))]

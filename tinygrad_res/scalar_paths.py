@@ -15,8 +15,12 @@ import numpy as np
 
 from . import ranking, semirings
 from .errors import GraphError
+from .frames import Used
 from .graph import Grading
-from .path_sets import Array, Gradings, Path, Paths, Used, at_least
+from .measures import Paths
+from .numbered import Path
+from .path_sets import Array, Gradings
+from .whole_numbers import at_least
 
 
 class ScalarPaths(Paths):

@@ -37,14 +37,14 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from .graph import GraphEdge, Grading
+    from .graph import Grading, GraphEdge
 
 Array = np.ndarray[Any, Any]
 
@@ -64,7 +64,7 @@ class Edges(Protocol):
     def __iter__(self) -> Iterator[GraphEdge]: ...
 
 
-Labels = Callable[[Edges], Sequence[Any]]
+Labels = Callable[[Edges], Any]
 
 
 def as_it_is(value: Any) -> Any:
@@ -253,7 +253,7 @@ def _mixture(values: Array, first: Array) -> Array:
 
 
 def _further(values: Array, labels: Array) -> Array:
-    return values + np.pad(labels, ((0, 0), (0, 1)))
+    return values + np.pad(labels, ((0, 0), (0, 1)))  # type: ignore[no-any-return]
 
 
 def expectation(by: Grading) -> ArraySemiring:
@@ -285,7 +285,8 @@ def moments(by: Grading) -> ArraySemiring:
     def times(values: Array, labels: Array) -> Array:
         p, r, s = values.T
         derivative, a = labels.T
-        return np.stack([p, r + a * p, s + 2 * a * r + a * a * p], axis=1) * derivative[:, None]
+        raised = np.stack([p, r + a * p, s + 2 * a * r + a * a * p], axis=1)
+        return raised * derivative[:, None]  # type: ignore[no-any-return]
 
     return ArraySemiring(
         lambda values, first: np.add.reduceat(values, first, axis=0),

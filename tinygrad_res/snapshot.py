@@ -66,7 +66,6 @@ def _edges_of(
 ) -> list[GraphEdge]:
     """Grade the edges of one operation."""
     record = node.record
-    assert record is not None
     edges: list[GraphEdge] = []
     if record.primitive is None:
         return edges
@@ -198,5 +197,5 @@ def _describe(index: int, record: Node, weight_valued: bool) -> GraphNode:
         dtype=str(record.dtype),
         weight_valued=weight_valued,
         requires_grad=record.requires_grad,
-        record=record,
+        recorded=record,
     )

@@ -20,8 +20,11 @@ import numpy as np
 from . import backend, grading
 from .degrees import Joint
 from .errors import GraphError, UsageError
-from .graph import GraphEdge, Grading
-from .path_sets import Array, Gradings, Path, Paths, at_least
+from .graph import Grading, GraphEdge
+from .measures import Paths
+from .numbered import Path
+from .path_sets import Array, Gradings
+from .whole_numbers import at_least
 
 MOST_RANKED = 1 << 16
 """Up to this many paths are ranked, by computing each one's product."""
@@ -68,7 +71,7 @@ class TensorPaths(Paths):
             shares = self.shares(by)
             mean = math.fsum(k * s for k, s in shares.items())
             return mean, math.fsum((k - mean) ** 2 * s for k, s in shares.items())
-        grades = self._by_edge(Joint.of(self._dag, [self._grades(by)]))
+        grades = self._by_edge(Joint.of(self._dag, [self._grades(by)], [0]))
         parts = grading.moments(
             self.graph, self._outgoing, self._dag.root, self._target, self._start(), grades
         )
@@ -182,7 +185,6 @@ class TensorPaths(Paths):
         moving = self._as_at(edges[-1].target if edges else self._dag.root, v)
         for edge in reversed(edges):
             record = self.graph.nodes[edge.source].record
-            assert record is not None
             assert record.primitive is not None
             given = [moving if i == edge.position else None for i in range(len(record.parents))]
             moving = record.primitive.jvp(record, given)
@@ -191,7 +193,6 @@ class TensorPaths(Paths):
     def _as_at(self, node: int, v: Array) -> Any:
         """Return a flat vector as an array like the value of a node."""
         record = self.graph.nodes[node].record
-        assert record is not None
         xp = backend.namespace(self.frame.output())
         return xp.asarray(v.reshape(record.shape).astype(record.dtype))
 

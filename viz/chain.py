@@ -19,7 +19,8 @@ from math import prod
 from typing import Literal
 
 from tinygrad_res.graph import Graph, GraphEdge, GraphNode
-from tinygrad_res.path_sets import Path, Paths
+from tinygrad_res.measures import Paths
+from tinygrad_res.numbered import Path
 
 Kind = Literal["weight", "activation", "other"]
 
@@ -191,7 +192,7 @@ class _Reading:
     """What lanes are read from: the graph, where weights count, which edges are used."""
 
     graph: Graph
-    window: Sequence[int]
+    window: list[int]
     used: set[int] | None
 
 

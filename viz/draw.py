@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tinygrad_res.errors import FigureError
 from tinygrad_res.graph import Graph
+from tinygrad_res.measures import Paths
+from tinygrad_res.numbered import Path
 from tinygrad_res.snapshot import graph
-from tinygrad_res.path_sets import Path, Paths
 from tinygrad_res.tensor import Tensor
 
 from . import text

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tinygrad_res.grading import norm
 from tinygrad_res.graph import Grading
-from tinygrad_res.path_sets import Paths
+from tinygrad_res.measures import Paths
 
 EDGE_VISITS = 250_000
 FEWEST_DEGREES = 10

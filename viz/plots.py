@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tinygrad_res.errors import FigureError, GradientError
 from tinygrad_res.graph import Grading
-from tinygrad_res.path_sets import Paths
+from tinygrad_res.measures import Paths
 
 from . import text
 from .figure import write

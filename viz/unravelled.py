@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from tinygrad_res.errors import GradientError
 from tinygrad_res.grading import norm
-from tinygrad_res.path_sets import Path, Paths
+from tinygrad_res.measures import Paths
+from tinygrad_res.numbered import Path
 
 from . import text
 from .chain import Chain, Lane, Link

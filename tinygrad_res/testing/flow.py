@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import GradientError, UsageError
 from ..graph import GraphEdge
-from ..path_sets import Paths
+from ..measures import Paths
 from ..paths import paths
 from ..tensor import Tensor, tensor
 from .table import GradientCheckError, assert_close

@@ -1,0 +1,166 @@
+"""Frames: between which ends paths run, and what stands on the edges there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from . import backend
+from .dag import reached, reaching
+from .errors import GraphError
+from .graph import Grading, Graph, GraphEdge, Place
+from .sweeps import seed
+from .tensor import Tensor, raw
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """What all sets of paths between two ends have in common.
+
+    Attributes:
+        graph: where they lie.
+        root: the node where every path starts.
+        ends: the nodes where paths end; none where the output does not depend on the input.
+        between: the nodes between which degrees are counted, the output's side first;
+            ``None`` for all of the graph.
+        x: the tensor that paths lead to, where there is one.
+        at: the index of the element of ``x`` that they lead to, if it is one.
+        cotangent: of the output, as it was given.
+        firsts: at scalar level, the elements of an output that has several or comes with a
+            cotangent: the root is then a node of its own, with an edge to each of them.
+    """
+
+    graph: Graph
+    root: int
+    ends: Sequence[int]
+    between: tuple[Sequence[int], Sequence[int]] | None = None
+    x: Tensor | None = None
+    at: Place | None = None
+    cotangent: Any = None
+    firsts: Sequence[int] = ()
+
+    @cached_property
+    def size(self) -> int:
+        """The number of nodes, the root included."""
+        return len(self.graph.nodes) + bool(self.firsts)
+
+    @cached_property
+    def sources(self) -> Array:
+        """The node that each edge leads from; the root's edges come last."""
+        root = np.full(len(self.firsts), self.root, dtype=self.graph.sources.dtype)
+        return np.concatenate([self.graph.sources, root])
+
+    @cached_property
+    def targets(self) -> Array:
+        """The node that each edge leads to."""
+        firsts = np.asarray(self.firsts, dtype=self.graph.targets.dtype)
+        return np.concatenate([self.graph.targets, firsts])
+
+    @cached_property
+    def layers(self) -> Array:
+        """The graph's layers, and one for the root."""
+        own = [self.size] if self.firsts else []
+        return np.concatenate([self.graph.layers, np.asarray(own, dtype=self.graph.layers.dtype)])
+
+    @cached_property
+    def derivatives(self) -> Array:
+        """The derivative on each edge, the cotangent on the root's.
+
+        Raises:
+            GraphError: edges carry whole Jacobians, or a derivative is not finite.
+        """
+        graph = self.graph
+        if graph.derivatives is None:
+            raise GraphError(
+                f"at {self.graph.level} level an edge carries a whole Jacobian and no number: "
+                "ask tg.paths(loss, x, level='scalar')"
+            )
+        finite = np.isfinite(graph.derivatives)
+        if not finite.all():
+            edge = graph.edges[int(np.argmin(finite))]
+            raise GraphError(
+                f"the derivative of {graph.nodes[edge.source].label} by "
+                f"{graph.nodes[edge.target].label} is {edge.derivative}: products along paths "
+                "need finite derivatives, so keep away from the points where there is none"
+            )
+        return (
+            np.concatenate([graph.derivatives, self.cotangents])
+            if self.firsts
+            else graph.derivatives
+        )
+
+    @property
+    def cotangents(self) -> Array:
+        """The cotangent of each element of the output, as numbers."""
+        return backend.to_host(self.seed()).astype(float).ravel()
+
+    def output(self) -> Any:
+        """Return the array of the tensor that the graph was taken from.
+
+        Raises:
+            GraphError: there is none.
+        """
+        if self.graph.taken_from is None:
+            raise GraphError(
+                "this graph was not taken from a tensor, so it holds no arrays to differentiate: "
+                "it can be counted; products need tg.paths(loss, x)"
+            )
+        return self.graph.taken_from._array
+
+    def seed(self) -> Any:
+        """Return the cotangent that every product starts with, an array."""
+        like = self.output()
+        whole = self.graph.level == "scalar"
+        shape = like.shape if whole else self.graph.nodes[self.root].shape
+        return raw(seed("paths", like, self.cotangent, shape, like.dtype))
+
+    def edge(self, number: int) -> GraphEdge:
+        """Return an edge of the graph, or one from the root to an element of the output."""
+        i = number - len(self.graph.edges)
+        if i < 0:
+            return self.graph.edges[number]
+        return GraphEdge(
+            number, self.root, self.firsts[i], i, "cotangent", "cotangent", 0, 0, 0, 0, False,
+            float(self.derivatives[number]),
+        )  # fmt: skip
+
+    def window(self, by: Grading) -> Array:
+        """Return the grade of every edge, zero outside the part where degrees are counted."""
+        grades = self.graph.grades(by)
+        if self.firsts:
+            grades = np.concatenate([grades, np.zeros(len(self.firsts), dtype=np.int64)])
+        if self.between is None:
+            return grades
+        start, end = self.between
+        below = reached(self.size, start, self.sources, self.targets)
+        above = reaching(self.size, end, self.sources, self.targets)
+        return np.where(below[self.sources] & above[self.targets], grades, 0)
+
+
+@dataclass(frozen=True)
+class Used:
+    """The edges that a set of paths uses, for semirings to label."""
+
+    frame: Frame
+    numbers: Array
+
+    @cached_property
+    def derivatives(self) -> Array:
+        """The derivative on each edge."""
+        return self.frame.derivatives[self.numbers]
+
+    def grades(self, by: Grading) -> Array:
+        """Return the grade of each edge."""
+        return self.frame.window(by)[self.numbers]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __iter__(self) -> Iterator[GraphEdge]:
+        return map(self.frame.edge, self.numbers.tolist())
