@@ -7,8 +7,7 @@ sum is the gradient.
 
 The cotangents of a node, one for each degree that is live there, are one array: a stack,
 which ``batches`` pulls as a whole.  Which degrees are live is known before any array is
-touched.  A set of degrees is one integer, with bit k for degree k, so an edge shifts it by
-its grade; live is what paths from the source reach and paths to the target still need.
+touched: those that paths from the source reach and that paths to the target still need.
 The sum of their numbers is the cost of the sweep.
 
 Where only moments of the degree are asked for, three cotangents at a node are enough,
@@ -21,23 +20,25 @@ sections 3 and 4) with vector-Jacobian products for weights.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from . import backend, batches
-
 from .errors import GraphError, UsageError
 from .graph import Graph, GraphEdge, GraphNode
+from .record import Node
 
 Outgoing = Mapping[int, Sequence[GraphEdge]]
+Degrees = Mapping[int, tuple[int, ...]]
+Rows = slice | list[int]
 
 
 def pull(node: GraphNode, cotangent: Any, edges: Sequence[GraphEdge]) -> list[Any]:
     """Pull a cotangent of ``node`` back along some of its edges, in their order."""
-    positions = [edge.position for edge in edges]
-    return [g[0, ...] for g in batches.pull(node.record, cotangent[None], positions)]
+    return [g[0, ...] for g in _pulled(node, cotangent[None], edges)]
 
 
 def norm(array: Any) -> float:
@@ -82,7 +83,7 @@ def shares(parts: dict[int, Any]) -> dict[int, float]:
 
 def live(
     outgoing: Outgoing, source: int, target: int, grades: Sequence[int], top: int, bottom: int = 0
-) -> dict[int, int]:
+) -> dict[int, tuple[int, ...]]:
     """Return, for each node, the degrees with which a path from the source can be there.
 
     Only those that some way on to the target completes to one from ``bottom`` to ``top``.
@@ -94,28 +95,32 @@ def live(
         top, bottom: the largest and the smallest degree asked for.
 
     Returns:
-        A set of degrees for each node, as an integer with bit k set for degree k.
+        The degrees of each node, ascending; nodes with the same ones may share a tuple.
 
     >>> import tinygrad_res as tg
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
     >>> g = tg.graph(tg.tanh(x) + tg.tanh(tg.tanh(x)))
     >>> outgoing = {n.index: [e for e in g.edges if e.source == n.index] for n in g.nodes[1:]}
-    >>> found = live(outgoing, g.output.index, 0, [e.activation for e in g.edges], top=2)
-    >>> bin(found[0])
-    '0b110'
+    >>> live(outgoing, g.output.index, 0, [e.activation for e in g.edges], top=2)[0]
+    (1, 2)
     """
-    order = sorted(outgoing)
-    left = {target: (2 << top) - (1 << bottom)} if 0 <= bottom <= top else {target: 0}
-    for node in order:
-        left[node] = 0
-        for edge in outgoing[node]:
-            left[node] |= left[edge.target] >> grades[edge.index]
-    found = dict.fromkeys(left, 0)
-    found[source] = left.get(source, 0) & 1
+    order, nothing = sorted(outgoing), frozenset[int]()
+    found = dict.fromkeys((*order, target, source), nothing)
+    found[source], cut = frozenset((0,) if top >= 0 else ()), bottom > 0
     for node in reversed(order):
+        here = found[node]
         for edge in outgoing[node]:
-            found[edge.target] |= found[node] << grades[edge.index] & left[edge.target]
-    return found
+            grade, there = grades[edge.index], found[edge.target]
+            moved = frozenset([k + grade for k in here if k + grade <= top]) if grade else here
+            cut = cut or len(moved) < len(here)
+            found[edge.target] = there | moved if there and there is not moved else moved
+    if cut:
+        found[target] = frozenset(k for k in found[target] if k >= bottom)
+        for node in order:
+            needed = ({k - grades[e.index] for k in found[e.target]} for e in outgoing[node])
+            found[node] &= nothing.union(*needed)
+    ascending = {here: tuple(sorted(here)) for here in found.values()}
+    return {node: ascending[here] for node, here in found.items()}
 
 
 @dataclass(frozen=True)
@@ -170,13 +175,14 @@ def estimate(
     degrees = live(outgoing, source, target, grades, top, bottom)
 
     def size(node: int, cotangents: int) -> int:
-        record = graph.nodes[node].record
+        record = _recorded(graph.nodes[node])
         return cotangents * math.prod(record.shape) * int(record.dtype.itemsize)
 
-    held = {source: size(source, degrees[source].bit_count())}
+    held = {source: size(source, len(degrees[source]))}
     cotangents = peak = 0
     for node in sorted(outgoing, reverse=True):
-        edges, k = _carrying(outgoing[node], degrees, grades), degrees[node].bit_count()
+        edges = [edge for edge, _, _ in _crossings(outgoing[node], degrees, grades)]
+        k = len(degrees[node])
         cotangents += k * len(edges)
         now = sum(held.values()) + sum(size(edge.target, k) for edge in edges)
         if any(
@@ -185,7 +191,7 @@ def estimate(
             now += size(node, k)  # before it is summed over what an operand was stretched along
         held.pop(node, None)
         for edge in edges:
-            whole = size(edge.target, degrees[edge.target].bit_count())
+            whole = size(edge.target, len(degrees[edge.target]))
             if edge.target in held or whole != size(edge.target, k):
                 now += whole  # where what arrives is added up
             held[edge.target] = whole
@@ -194,11 +200,29 @@ def estimate(
     return Cost(cotangents, cotangents / max(1, plain), peak)
 
 
-def _carrying(
-    edges: Sequence[GraphEdge], degrees: dict[int, int], grades: Sequence[int]
-) -> list[GraphEdge]:
-    """Return the edges of a node along which a live degree stays live."""
-    return [e for e in edges if degrees[e.source] << grades[e.index] & degrees[e.target]]
+def _crossings(
+    edges: Sequence[GraphEdge], degrees: Degrees, grades: Sequence[int]
+) -> list[tuple[GraphEdge, Rows, Rows]]:
+    """Return the edges of a node along which a live degree stays live.
+
+    Beside each, the rows of its source's stack that cross it, and those of its target's that
+    they add to.
+    """
+    found: list[tuple[GraphEdge, Rows, Rows]] = []
+    for edge in edges:
+        grade, here, there = grades[edge.index], degrees[edge.source], degrees[edge.target]
+        moved = tuple([k + grade for k in here]) if grade else here
+        first = bisect_left(there, moved[0]) if moved else 0
+        if there[first : first + len(moved)] == moved:
+            crossing: Rows = slice(len(moved))
+            onto: Rows = slice(first, first + len(moved))
+        else:
+            row = {k: i for i, k in enumerate(there)}
+            crossing = [i for i, k in enumerate(moved) if k in row]
+            onto = [row[moved[i]] for i in crossing]
+        if moved and crossing:
+            found.append((edge, crossing, onto))
+    return found
 
 
 # The sweeps
@@ -226,14 +250,12 @@ def graded_gradient(
         return {}
     degrees = live(outgoing, source, target, grades, top, bottom)
     arriving, own = {source: cotangent[None]} if degrees[source] else {}, set[int]()
-    for node, stack, edges in _down(outgoing, arriving, degrees, grades, progress):
-        for edge, g in _arrivals(graph, node, stack, edges):
-            grade, there = grades[edge.index], degrees[edge.target]
-            passed = degrees[node] << grade & there
-            if passed.bit_count() < len(g):
-                g = g[_rows(passed >> grade, degrees[node])]
-            _add(arriving, own, edge.target, g, passed, there)
-    return {k: arriving[target][i, ...] for i, k in enumerate(_listed(degrees[target]))}
+    for node, crossings in _down(outgoing, degrees, grades, progress):
+        edges = [edge for edge, _, _ in crossings]
+        pulled = _pulled(graph.nodes[node], arriving.pop(node), edges)
+        for (edge, crossing, onto), g in zip(crossings, pulled, strict=True):
+            _add(arriving, own, edge.target, g[crossing], onto, len(degrees[edge.target]))
+    return {k: arriving[target][i, ...] for i, k in enumerate(degrees[target])}
 
 
 def moments(
@@ -270,20 +292,28 @@ def moments(
         return ()
     start = backend.namespace(cotangent).zeros((order + 1, *cotangent.shape), dtype=cotangent.dtype)
     start[0] = cotangent
-    arriving, own, every = {source: start}, set[int](), (2 << order) - 1
+    arriving, own, every = {source: start}, set[int](), slice(order + 1)
     for node in sorted(outgoing, reverse=True):
-        for edge, g in _arrivals(graph, node, arriving.pop(node), outgoing[node]):
+        pulled = _pulled(graph.nodes[node], arriving.pop(node), outgoing[node])
+        for edge, g in zip(outgoing[node], pulled, strict=True):
             sums = _raised(g, grades[edge.index])
-            _add(arriving, own, edge.target, sums, every, every)
+            _add(arriving, own, edge.target, sums, every, order + 1)
     return tuple(arriving[target][j, ...] for j in range(order + 1))
 
 
-def _arrivals(
-    graph: Graph, node: int, stack: Any, edges: Sequence[GraphEdge]
-) -> Iterator[tuple[GraphEdge, Any]]:
-    """Return the edges of a node, each with the stack that arrives at its end."""
-    positions = [edge.position for edge in edges]
-    return zip(edges, batches.pull(graph.nodes[node].record, stack, positions), strict=True)
+def _pulled(node: GraphNode, stack: Any, edges: Sequence[GraphEdge]) -> list[Any]:
+    """Pull a stack of cotangents of ``node`` back along some of its edges, in their order."""
+    return batches.pull(_recorded(node), stack, [edge.position for edge in edges])
+
+
+def _recorded(node: GraphNode) -> Node:
+    """Return the operation that made a value: an array, neither a scope nor a single number."""
+    if node.record is None or node.element is not None:
+        raise GraphError(
+            f"{node.label} (node {node.index}) is no recorded array, and cotangents are pulled "
+            "through those: ask about paths at level='tensor'"
+        )
+    return node.record
 
 
 def _raised(sums: Any, grade: int) -> Any:
@@ -298,19 +328,21 @@ def _raised(sums: Any, grade: int) -> Any:
 
 
 def _down(
-    outgoing: Outgoing, arriving: dict[int, Any], degrees: dict[int, int], grades: Sequence[int],
-    progress: str,
-) -> Iterator[tuple[int, Any, list[GraphEdge]]]:  # fmt: skip
-    """Yield each live node from the source down, with its stack, complete, and its live edges."""
-    todo = [(node, _carrying(outgoing[node], degrees, grades)) for node in sorted(outgoing)]
-    total = sum(degrees[node].bit_count() * len(edges) for node, edges in todo)
+    outgoing: Outgoing, degrees: Degrees, grades: Sequence[int], progress: str
+) -> Iterator[tuple[int, list[tuple[GraphEdge, Rows, Rows]]]]:
+    """Yield each live node from the source down, with the edges that something crosses."""
+    order = sorted(outgoing, reverse=True)
+    total = 0
+    if progress:
+        crossings = (_crossings(outgoing[node], degrees, grades) for node in order)
+        total = sum(len(degrees[n]) * len(c) for n, c in zip(order, crossings, strict=True))
     with _bar(progress, total) as bar:
-        while todo:
-            node, edges = todo.pop()
-            if edges:
-                yield node, arriving.pop(node), edges
+        for node in order:
+            found = _crossings(outgoing[node], degrees, grades)
+            if found:
+                yield node, found
                 if bar is not None:
-                    bar.update(degrees[node].bit_count() * len(edges))
+                    bar.update(len(degrees[node]) * len(found))
 
 
 def _bar(progress: str, total: int) -> AbstractContextManager[Any]:
@@ -326,41 +358,24 @@ def _bar(progress: str, total: int) -> AbstractContextManager[Any]:
 
 
 def _add(
-    arriving: dict[int, Any], own: set[int], target: int, g: Any, some: int, degrees: int
+    arriving: dict[int, Any], own: set[int], target: int, g: Any, onto: Rows, length: int
 ) -> None:
-    """Add what arrives along one edge, a stack of some of the degrees that a node has.
+    """Add what arrives along one edge to some rows of a node's stack of ``length``.
 
     What arrives first is kept as it is, and may share its memory: only a stack that was
     made here, and is in ``own``, is written to.
     """
     there = arriving.get(target)
-    if there is None and some == degrees:
+    if there is None and len(g) == length:
         arriving[target] = g
         return
-    rows = _rows(some, degrees)
     if there is None:
-        shape = (degrees.bit_count(), *g.shape[1:])
-        there = backend.namespace(g).zeros(shape, dtype=g.dtype)
-        there[rows] = g
+        there = backend.namespace(g).zeros((length, *g.shape[1:]), dtype=g.dtype)
+        there[onto] = g
     elif target in own:
-        there[rows] += g
+        there[onto] += g
     else:
         there = there.copy()
-        there[rows] += g
+        there[onto] += g
     arriving[target] = there
     own.add(target)
-
-
-def _rows(some: int, degrees: int) -> slice | list[int]:
-    """Return the places of some of the degrees of a stack, which stand there in order."""
-    lowest = some & -some
-    first, n = (degrees & (lowest - 1)).bit_count(), some.bit_count()
-    if degrees & ((1 << some.bit_length()) - lowest) == some:
-        return slice(first, first + n)
-    place = {degree: row for row, degree in enumerate(_listed(degrees))}
-    return [place[degree] for degree in _listed(some)]
-
-
-def _listed(degrees: int) -> list[int]:
-    """Return the degrees of a set in order."""
-    return [k for k, bit in enumerate(reversed(bin(degrees)[2:])) if bit == "1"]
