@@ -147,8 +147,9 @@ class PathSet:
             for grading in gradings:
                 self.graph.grades(grading)
             return {}
-        joint, table = self._counted(gradings)
-        found = self._demanded(joint, table.counts(self._dag.root), len(gradings))
+        joint = self._joint_of(gradings)
+        counts = self._table(joint, len(gradings)).counts(self._dag.root)
+        found = self._demanded(joint, counts, len(gradings))
         return found if isinstance(by, tuple) else {key[0]: n for key, n in found.items()}
 
     def __len__(self) -> int:
@@ -236,13 +237,11 @@ class PathSet:
         """Return the demanded degrees as a part of a joint one."""
         return joint.join([0] * asked + [k for _, k in self._degrees])
 
-    def _counted(self, gradings: tuple[Grading, ...]) -> tuple[Joint, Table]:
-        """Return the paths of each node by the degrees asked for and the demanded ones."""
-        joint, asked = self._joint_of(gradings), len(gradings)
+    def _table(self, joint: Joint, asked: int) -> Table:
+        """Return the paths of each node by joint degrees, of which the first are asked for."""
         top = self._offset(joint, asked) + joint.strides[asked] - 1
         total = self._ways[self._dag.root] if self._dag.root >= 0 else 0
-        dense = len(joint.strides) == 2
-        return joint, Table(self._dag, joint.labels, top, total, dense)
+        return Table(self._dag, joint.labels, top, total, dense=len(joint.strides) == 2)
 
     def _demanded(self, joint: Joint, found: dict[int, Any], asked: int) -> dict[Any, Any]:
         """Return what has the demanded degrees, by the ``asked`` first ones."""
@@ -254,13 +253,13 @@ class PathSet:
         }  # fmt: skip
 
     @cached_property
-    def _demands(self) -> tuple[Joint, Table]:
-        return self._counted(())
-
-    @property
     def _joint(self) -> Joint:
         """The demanded degrees as one grading."""
-        return self._demands[0]
+        return self._joint_of(())
+
+    @cached_property
+    def _demands(self) -> Table:
+        return self._table(self._joint, 0)
 
     @cached_property
     def _goal(self) -> int:
@@ -276,7 +275,7 @@ class PathSet:
         """Return how many ways lead from ``node`` to an end with ``degree`` to go."""
         if node < 0:
             return 0
-        return self._demands[1].ways(node, degree) if self._degrees else self._ways[node]
+        return self._demands.ways(node, degree) if self._degrees else self._ways[node]
 
     @cached_property
     def _unrolled(self) -> Dag:
