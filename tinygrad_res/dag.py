@@ -108,8 +108,9 @@ class Dag:
         for end in self.ends:
             found[end] = semiring.one
         for node in self.nodes:
-            total = zero
-            for k in range(offsets[node], offsets[node + 1]):
+            first = offsets[node]
+            total = times(found[targets[first]], labels[first])
+            for k in range(first + 1, offsets[node + 1]):
                 total = plus(total, times(found[targets[k]], labels[k]))
             found[node] = total
         return found

@@ -11,6 +11,7 @@ occur, so their polynomials are kept as dicts.  Several degrees are one number i
 from __future__ import annotations
 
 import itertools
+import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,20 +70,21 @@ class Table:
     Args:
         dag: holds the paths.
         labels: the grade of each edge.
-        top: the largest degree to count.
+        top: the largest degree to count; ``None`` for all.
         total: a bound for every count, such as the number of all paths.
         dense: whether most degrees up to ``top`` occur.
     """
 
     def __init__(
-        self, dag: Dag, labels: Sequence[int], top: int, total: int, dense: bool
+        self, dag: Dag, labels: Sequence[int], top: int | None, total: int, dense: bool
     ) -> None:  # fmt: skip
         self._width = 8 * (total.bit_length() // 8 + 1) if dense else 0
         if dense:
+            algebra = packed(None if top is None else self._width * (top + 1))
             labels = [self._width * grade for grade in labels]
-        self._found = dag.beta(
-            packed(self._width * (top + 1)) if dense else semirings.polynomial(top=top), labels
-        )
+        else:
+            algebra = semirings.polynomial(top=math.inf if top is None else top)
+        self._found = dag.beta(algebra, labels)
 
     def ways(self, node: int, degree: int) -> int:
         """Return the number of paths of one degree from a node to the ends."""
@@ -103,13 +105,18 @@ class Table:
         return {k: n for k, n in enumerate(counts) if n}
 
 
-def packed(bits: int) -> Semiring:
-    """Return the semiring of polynomials in one integer of ``bits`` bits; labels are shifts."""
-    mask = (1 << bits) - 1
-    return Semiring(
-        operator.add,
-        lambda value, shift: (value << shift) & mask if shift else value,
-        0,
-        1,
-        lambda edges: [0] * len(edges),
-    )
+def packed(bits: int | None) -> Semiring:
+    """Return the semiring of polynomials in one integer, of which the lowest bits are kept.
+
+    Labels are shifts.  ``None`` keeps them all.
+    """
+
+    def shifted(value: int, shift: int) -> int:
+        return value << shift if shift else value
+
+    def cut(value: int, shift: int) -> int:
+        return value << shift & mask if shift else value
+
+    mask = (1 << (bits or 0)) - 1
+    times = shifted if bits is None else cut
+    return Semiring(operator.add, times, 0, 1, lambda edges: [0] * len(edges))

@@ -239,7 +239,7 @@ class PathSet:
 
     def _table(self, joint: Joint, asked: int) -> Table:
         """Return the paths of each node by joint degrees, of which the first are asked for."""
-        top = self._offset(joint, asked) + joint.strides[asked] - 1
+        top = self._offset(joint, asked) + joint.strides[asked] - 1 if self._degrees else None
         total = self._ways[self._dag.root] if self._dag.root >= 0 else 0
         return Table(self._dag, joint.labels, top, total, dense=len(joint.strides) == 2)
 

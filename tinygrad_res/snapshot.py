@@ -11,6 +11,7 @@ not.  The edge to the parameter itself crosses no layer.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ from .families import Contraction, General, Pointwise, Structural
 from .graph import Graph, GraphEdge, GraphNode, title
 from .record import Leaf, Node
 from .tensor import Tensor
+
+_name = functools.cache(str)  # of a dtype, which takes its time
 
 
 def graph(output: Tensor) -> Graph:
@@ -194,7 +197,7 @@ def _describe(index: int, record: Node, weight_valued: bool) -> GraphNode:
         kind=kind,
         scope=record.scope.path,
         shape=record.shape,
-        dtype=str(record.dtype),
+        dtype=_name(record.dtype),
         weight_valued=weight_valued,
         requires_grad=record.requires_grad,
         recorded=record,
