@@ -175,8 +175,9 @@ def structural(
 
 
 def contraction(
-    run: Any, first: Rule, second: Rule, name: str = "", doc: str = "", mend: Any = None
-) -> Operation:
+    run: Any, first: Rule, second: Rule, name: str = "", doc: str = "", mend: Any = None,
+    terms: Rule | None = None,
+) -> Operation:  # fmt: skip
     """Define a bilinear operation of two operands, such as a product.
 
     A path that crosses it from data, while the other operand is a weight, crosses a
@@ -188,10 +189,13 @@ def contraction(
         second: the same for ``b``: ``(xp, cotangent, a, shape, **params)``.
         name, doc: as for ``pointwise``.
         mend: given the operands of a call that failed, says what is wrong and the mend.
+        terms: the products of elements that it sums, a list of ``nests.Nest``, from the shapes
+            of ``a``, ``b`` and the output: ``(a_shape, b_shape, out_shape, **params)``.  Only
+            the scalar level asks for it; where it is left out, probes find them, slowly.
     """
     kind = Contraction if _takes_params(run, 2) else Product
     name = name or run.__name__
-    primitive = kind(name, run, [_rule(name, first), _rule(name, second)], mend=mend)
+    primitive = kind(name, run, [_rule(name, first), _rule(name, second)], mend=mend, terms=terms)
     return _published(primitive, primitive.operation(), f"Return {doc}.")
 
 

@@ -237,10 +237,16 @@ class Contraction(Primitive):
 
     ``rules[0]`` and ``rules[1]`` push a cotangent back: formulas ``(xp, cotangent, b,
     shape, **params)`` for the first operand and ``(xp, cotangent, a, shape, **params)``
-    for the second, bilinear again, with ``shape`` the shape wanted.
+    for the second, bilinear again, with ``shape`` the shape wanted.  ``terms`` lists the
+    products of elements that it sums, as ``nests``: a function of the shapes of the first
+    operand, the second and the output, and of the params; ``None`` where nobody wrote it.
     """
 
     family = "contraction"
+
+    def __init__(self, *args: Any, terms: Rule | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.terms = terms
 
     def uses(self, i: int) -> set[int]:
         """Return the other operand."""

@@ -16,6 +16,7 @@ from ..custom import Operation, contraction
 from ..custom import axes as axes_of
 from ..errors import ShapeError
 from ..families import unbroadcast
+from ..nests import Index, Nest, labelled
 from ..tensor import Tensor, shape_of
 from .pointwise import multiply
 from .structural import axis_of, permute_dims, reshape
@@ -24,6 +25,8 @@ from .summation import products
 __all__ = [
     "cross", "dot", "inner", "kron", "matmul", "matvec", "outer", "tensordot", "vdot", "vecdot", "vecmat",
 ]  # fmt: skip
+
+Shape = tuple[int, ...]
 
 
 def _swap(x: Any) -> Any:
@@ -68,6 +71,32 @@ def _product(xp: Any, a: Any, b: Any) -> Any:
     return a @ b
 
 
+def _matrices(a: Shape, b: Shape, out: Shape) -> list[tuple[Any, ...]]:
+    """Return labels for the axes of ``a``, ``b`` and the output of a matrix product."""
+    row, column = ("row",) * (len(a) > 1), ("column",) * (len(b) > 1)
+    cores = (*row, "sum"), ("sum", *column), (*row, *column)
+    return [
+        (*range(len(core) - len(shape), 0), *core)
+        for shape, core in zip((a, b, out), cores, strict=True)
+    ]
+
+
+def _permutations(a: Shape, b: Shape, out: Shape) -> list[Nest]:
+    """Return the six terms of a cross product, each in all vectors."""
+    rest = [(*range(1 - len(shape), 0),) for shape in (a, b, out)]
+    vectors = labelled([shape[:-1] for shape in (a, b, out)], rest)
+    places = [(i, (i + 1) % 3, (i + 2) % 3) for i in range(3)]
+    return [
+        Nest(
+            vectors.lengths,
+            tuple((*axes, Index(start=k)) for axes, k in zip(vectors.axes, at, strict=True)),
+            sign,
+        )
+        for i, j, k in places
+        for sign, at in ((1, (i, j, k)), (-1, (j, i, k)))
+    ]
+
+
 def _mismatch(a: Any, b: Any) -> str | None:
     left, right = np.shape(a), np.shape(b)
     if not left or not right:
@@ -79,10 +108,11 @@ def _mismatch(a: Any, b: Any) -> str | None:
 
 
 # fmt: off
-matmul = contraction(_product, _left, _right, name="matmul", doc="the matrix product of two tensors; leading axes are a batch", mend=_mismatch)
+matmul = contraction(_product, _left, _right, name="matmul", doc="the matrix product of two tensors; leading axes are a batch", mend=_mismatch,
+    terms=lambda *shapes: [labelled(shapes, _matrices(*shapes))])
 _crossed: Operation = contraction(lambda xp, a, b: xp.cross(a, b),
     lambda xp, g, b, shape: unbroadcast(_crossed.apply((b, g), {}), shape),
-    lambda xp, g, a, shape: unbroadcast(_crossed.apply((g, a), {}), shape), name="cross")
+    lambda xp, g, a, shape: unbroadcast(_crossed.apply((g, a), {}), shape), name="cross", terms=lambda *shapes: _permutations(*shapes))
 # fmt: on
 
 

@@ -8,12 +8,14 @@ stay within the three.  What they run stands in ``phases``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..custom import Operation, contraction
 from ..errors import ShapeError, UsageError
+from ..nests import Index, Nest
 from ..tensor import Tensor, shape_of
 from . import phases
 from .arguments import whole, word
@@ -32,15 +34,44 @@ def _forms(n: int, forward: Any, transposed: Any, weight: Any) -> tuple[Operatio
     # fmt: off
     conv: Operation = contraction(forward,
         lambda xp, g, w, shape, **q: conv_x.apply((g, w), {"x_shape": shape, **q}),
-        lambda xp, g, x, shape, **q: conv_w.apply((x, g), {"w_shape": shape, **q}), name=f"conv{n}d")
+        lambda xp, g, x, shape, **q: conv_w.apply((x, g), {"w_shape": shape, **q}), name=f"conv{n}d", terms=_terms(0, 1, 2))
     conv_x: Operation = contraction(transposed,
         lambda xp, u, w, shape, x_shape, **q: conv.apply((u, w), q),
-        lambda xp, u, g, shape, x_shape, **q: conv_w.apply((u, g), {"w_shape": shape, **q}), name=f"conv_transpose{n}d")
+        lambda xp, u, g, shape, x_shape, **q: conv_w.apply((u, g), {"w_shape": shape, **q}), name=f"conv_transpose{n}d", terms=_terms(2, 1, 0))
     conv_w: Operation = contraction(weight,
         lambda xp, u, g, shape, w_shape, **q: conv_x.apply((g, u), {"x_shape": shape, **q}),
-        lambda xp, u, x, shape, w_shape, **q: conv.apply((x, u), q), name=f"conv{n}d_weight")
+        lambda xp, u, x, shape, w_shape, **q: conv.apply((x, u), q), name=f"conv{n}d_weight", terms=_terms(0, 2, 1))
     # fmt: on
     return conv, conv_x
+
+
+def _terms(*order: int) -> Callable[..., list[Nest]]:
+    """Return the terms of T, with the images, the filters and T's outputs in another order.
+
+    ``order`` says where each of them is among the operands and the result, and exchanges two.
+    """
+
+    def terms(
+        *shapes: Any, stride: Any, padding: Any, dilation: Any, groups: int, **_: Any
+    ) -> list[Nest]:
+        x, w, g = (shapes[k] for k in order)
+        along = range(len(stride))
+        lengths: dict[Any, int] = {"n": x[0], "group": groups, "o": w[0] // groups, "c": w[1]}
+        lengths |= {("out", k): g[2 + k] for k in along} | {("w", k): w[2 + k] for k in along}
+        place, image, channel = Index({"n": 1}), Index({"group": w[1], "c": 1}), Index({"c": 1})
+        filters = Index({"group": w[0] // groups, "o": 1})
+        pixels = [
+            Index({("out", k): s, ("w", k): d}, -p)
+            for k, s, p, d in zip(along, stride, padding, dilation, strict=True)
+        ]
+        axes = (
+            (place, image, *pixels),
+            (filters, channel, *(Index({("w", k): 1}) for k in along)),
+            (place, filters, *(Index({("out", k): 1}) for k in along)),
+        )
+        return [Nest(lengths, tuple(axes[k] for k in order))]
+
+    return terms
 
 
 _KERNELS: tuple[Any, ...] = (phases.forward, phases.transposed, phases.weight)

@@ -24,6 +24,7 @@ import numpy as np
 
 from ..custom import Operation, contraction
 from ..errors import ShapeError, UsageError
+from ..nests import labelled
 from ..tensor import Tensor, shape_of
 from .arguments import shown
 from .diagonals import diagonal
@@ -91,7 +92,8 @@ def _sum_of_products(name: str) -> Operation:
     # fmt: off
     return contraction(_run,
         lambda xp, g, b, shape, of: _core.apply((g, b), {"of": (of[2], of[1], of[0])}),
-        lambda xp, g, a, shape, of: _core.apply((a, g), {"of": (of[0], of[2], of[1])}), name=name)
+        lambda xp, g, a, shape, of: _core.apply((a, g), {"of": (of[0], of[2], of[1])}), name=name,
+        terms=lambda *shapes, of: [labelled(shapes, of)])
     # fmt: on
 
 
