@@ -16,9 +16,12 @@ from typing import Any
 from .tensor import Parameter, Tensor, parameter, tensor  # isort: skip
 from . import custom, primitives, semirings
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .flow import Flow, edge_flow
+from .forward import ForwardPaths, forward_paths
 from .graph import Graph, GraphEdge, GraphNode
 from .measures import Paths
 from .numbered import Path
+from .pathnorm import path_norm
 from .paths import paths
 from .primitives import *  # noqa: F403
 from .primitives import aliases, linalg
@@ -31,9 +34,9 @@ from . import data, nets, nn, optim  # isort: skip
 __version__ = "0.1.0"
 
 __all__ = [
-    "Graph", "GraphEdge", "GraphNode", "Parameter", "Path", "Paths", "Tensor", "custom", "data", "grad", "graph",
-    "hessian", "hvp", "jacobian", "jvp", "linalg", "nets", "nn", "no_grad", "optim", "parameter", "paths", "scope", "semirings", "tensor",
-    "value_and_grad", "vjp",
+    "Flow", "ForwardPaths", "Graph", "GraphEdge", "GraphNode", "Parameter", "Path", "Paths", "Tensor", "custom", "data", "edge_flow", "forward_paths", "grad", "graph",
+    "hessian", "hvp", "jacobian", "jvp", "linalg", "nets", "nn", "no_grad", "optim", "parameter", "path_norm", "paths", "scope",
+    "semirings", "tensor", "value_and_grad", "vjp",
 ]  # fmt: skip
 __all__ += primitives.__all__
 __all__ += aliases.__all__

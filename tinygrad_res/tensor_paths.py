@@ -37,25 +37,26 @@ class TensorPaths(Paths):
 
     def gradient(self) -> Any:
         """Return the sum of all paths' products, an array of x's shape."""
-        found = self._graded(self._joint, self._goal).get(self._goal)
+        found = self._graded(self._joint, self._goal, self._goal).get(self._goal)
         return self._zeros() if found is None else found.copy()
 
     def gradient_by(
         self, by: Gradings = "weight", max_degree: int | None = None, progress: str = ""
     ) -> dict[Any, Any]:
         """Return the exact part of the gradient that comes through the paths of each degree."""
-        joint, top = self._plan(by, max_degree)
+        joint, bottom, top = self._plan(by, max_degree)
         asked = len(by) if isinstance(by, tuple) else 1
-        found = self._demanded(joint, self._graded(joint, top, progress), asked)
+        found = self._demanded(joint, self._graded(joint, bottom, top, progress), asked)
         parts = {key: g.copy() for key, g in found.items()}
         return parts if isinstance(by, tuple) else {key[0]: g for key, g in parts.items()}
 
     def cost(self, by: Gradings = "weight", max_degree: int | None = None) -> grading.Cost:
         """Return what ``gradient_by`` will take, before any array is touched."""
-        joint, top = self._plan(by, max_degree)
+        joint, bottom, top = self._plan(by, max_degree)
         return grading.estimate(
-            self.graph, self._outgoing, self._dag.root, self._target, self._by_edge(joint), top
-        )
+            self.graph, self._outgoing, self._dag.root, self._target, self._by_edge(joint), top,
+            bottom,
+        )  # fmt: skip
 
     def expected(self, by: Grading = "weight") -> tuple[float, float]:
         """Return mean and variance of the degree under the shares <g_k, g> / ||g||^2.
@@ -245,8 +246,8 @@ class TensorPaths(Paths):
             grades[e] = grade
         return grades
 
-    def _plan(self, by: Gradings, max_degree: int | None) -> tuple[Joint, int]:
-        """Return the joint of asked and demanded degrees, and the largest to keep."""
+    def _plan(self, by: Gradings, max_degree: int | None) -> tuple[Joint, int, int]:
+        """Return the joint of asked and demanded degrees, and the bounds of what to keep."""
         gradings = by if isinstance(by, tuple) else (by,)
         if max_degree is not None and isinstance(by, tuple):
             raise UsageError("max_degree: it caps one degree: give a single grading")
@@ -254,14 +255,17 @@ class TensorPaths(Paths):
         most = joint.strides[len(gradings)] - 1
         if max_degree is not None:
             most = min(most, at_least(0, "gradient_by", "max_degree", max_degree))
-        return joint, most + self._offset(joint, len(gradings))
+        bottom = self._offset(joint, len(gradings))
+        return joint, bottom, bottom + most
 
-    def _graded(self, joint: Joint, top: int, progress: str = "") -> dict[int, Any]:
+    def _graded(
+        self, joint: Joint, bottom: int, top: int, progress: str = ""
+    ) -> dict[int, Any]:  # fmt: skip
         if self._dag.root < 0:
             return {}
         return grading.graded_gradient(
             self.graph, self._outgoing, self._dag.root, self._target, self._start(),
-            self._by_edge(joint), top, progress,
+            self._by_edge(joint), top, progress, bottom,
         )  # fmt: skip
 
     def _start(self) -> Any:
