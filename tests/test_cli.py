@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import tinygrad_res as tg
 from tinygrad_res import backend, data, nets, report
 from tinygrad_res.cli import main
 from tinygrad_res.errors import DeviceError
+from tinygrad_res.experiments import EXPERIMENTS, effective_paths
+from tinygrad_res.tensor_paths import TensorPaths
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -145,9 +146,9 @@ def test_examining_a_network_leaves_it_as_it_was():
 
 
 def test_parts_that_do_not_sum_are_reported_and_end_in_status_1(tmp_path, capsys, monkeypatch):
-    right = tg.Paths.gradient_by
+    right = TensorPaths.gradient_by
     monkeypatch.setattr(
-        tg.Paths,
+        TensorPaths,
         "gradient_by",
         lambda *args, **options: {k: 1.01 * g for k, g in right(*args, **options).items()},
     )
@@ -175,7 +176,12 @@ def test_long_counts_are_shown_by_their_leading_digits():
 
 
 def test_unknown_command_and_option_end_in_one_line():
-    for arguments in (["dance"], ["paths", "residual-mlp", "--size", "3"], ["paths"]):
+    for arguments in (
+        ["dance"],
+        ["paths", "residual-mlp", "--size", "3"],
+        ["paths"],
+        ["experiment", "x"],
+    ):
         result = command(*arguments)
         assert result.returncode == 2
         assert len(result.stderr.splitlines()) == 1
@@ -213,3 +219,46 @@ def test_cuda_without_a_gpu_names_the_mend(tmp_path, capsys):
         assert list(tmp_path.iterdir()) == []
     else:
         pytest.skip("this machine has a GPU, so the device is there")
+
+
+def test_experiment_prints_its_table_and_writes_plot_and_numbers(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(effective_paths, "RANDOM_BLOCKS", 3)
+    monkeypatch.setitem(effective_paths.SETTINGS, True, {"steps": 1, "samples": 1, "runs": 1})
+    out = tmp_path / "new"
+    arguments = ["experiment", "effective-path-length", "--quick", "--seed", "2"]
+    assert main([*arguments, "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "24 blocks of width 64; seed 2" in printed
+    assert "weight-free path's share" in printed
+    assert "quick setting: one short run and few samples" in printed
+    written = ["effective-path-length.json", "effective-path-length.png"]
+    assert sorted(p.name for p in out.iterdir()) == written
+    values = json.loads((out / written[0]).read_text())
+    assert (values["seeds"], values["quick"], values["blocks"]) == ([2], True, 24)
+
+
+def test_experiments_are_listed_with_what_they_show(capsys):
+    with pytest.raises(SystemExit):
+        main(["experiment", "--help"])
+    words = " ".join(capsys.readouterr().out.split())
+    for name, row in EXPERIMENTS.items():
+        assert f"{name} {row.shows}" in words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["effective-path-length", "--seed", "-1"], "--seed -1: must be at least 0"),
+        (
+            ["effective-path-length", "--out", "/dev/null/x"],
+            "--out /dev/null/x: cannot write there",
+        ),
+    ],
+)
+def test_bad_experiment_arguments_end_in_one_line(
+    tmp_path, capsys, monkeypatch, arguments, message
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["experiment", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""The command line: ``tinygrad-res paths MODEL``.
+"""The command line: ``tinygrad-res paths MODEL`` and ``tinygrad-res experiment NAME``.
 
 Every error of the project ends as one line on standard error and exit status 2; what
 the command writes is checked for before it computes, and written whole or not at all.
@@ -22,6 +22,7 @@ import numpy as np
 from . import __version__, backend, nets
 from .data import Images, load
 from .errors import Error, FigureError, UsageError
+from .experiments import EXPERIMENTS
 from .files import write_whole
 from .report import PathReport, Training, examine, train
 
@@ -95,7 +96,32 @@ def _parser() -> argparse.ArgumentParser:
         "--lr", type=float, default=3e-4, help="step size of Adam (default: 0.0003)"
     )
     command.add_argument("--seed", type=int, default=0, help="of weights and batches (default: 0)")
+    _add_experiments(commands)
     return parser
+
+
+def _add_experiments(commands: argparse._SubParsersAction[_Parser]) -> None:
+    """Add the command ``experiment``, with a command below it for each row of the table."""
+    command = commands.add_parser(
+        "experiment",
+        help="reproduce a finding about gradients",
+        description="Reproduce a finding about gradients. Prints a table beside what is known, "
+        "and writes NAME.png and NAME.json.",
+    )
+    names = command.add_subparsers(required=True, metavar="NAME", parser_class=_Parser)
+    for name, (_, shows) in EXPERIMENTS.items():
+        experiment = names.add_parser(name, help=shows, description=f"{name}: {shows}.")
+        experiment.set_defaults(run=_experiment, name=name)
+        experiment.add_argument(
+            "--quick", action="store_true", help="seconds in place of a minute, and rougher numbers"
+        )
+        experiment.add_argument(
+            "--seed", type=int, default=0, help="of the first run (default: 0)"
+        )  # fmt: skip
+        experiment.add_argument(
+            "--out", type=Path, default=Path("experiments"), metavar="DIR",
+            help="where to write the files (default: ./experiments)",
+        )  # fmt: skip
 
 
 def _paths(options: argparse.Namespace) -> int:
@@ -130,6 +156,19 @@ def _paths(options: argparse.Namespace) -> int:
     )
     print(f"wrote paths.svg, paths.png and report.json in {options.out}{os.sep}")
     return 0 if agrees else 1
+
+
+def _experiment(options: argparse.Namespace) -> int:
+    if options.seed < 0:
+        raise UsageError(f"--seed {options.seed}: must be at least 0")
+    _make_writable(options.out)
+    outcome = EXPERIMENTS[options.name].run(quick=options.quick, seed=options.seed)
+    names = [f"{options.name}.{ending}" for ending in ("png", "json")]
+    for name in names:
+        outcome.save(options.out / name)
+    print(outcome.table())
+    print(f"wrote {' and '.join(names)} in {options.out}{os.sep}")
+    return 0
 
 
 def _blocks(options: argparse.Namespace) -> int | None:
