@@ -136,15 +136,8 @@ class TensorPaths(Paths):
 
     def scaled(self, numbers: Sequence[int]) -> tuple[Any, int]:
         """Return the product along edges as (mantissa, exponent) with product m * 2^e."""
-        cotangent = self._start()
-        xp = backend.namespace(cotangent)
-        exponent = 0
-        for edge in self._edges(numbers):
-            size = abs(cotangent).max() if cotangent.size else cotangent.sum()
-            shift = xp.frexp(size)[1]
-            cotangent, exponent = xp.ldexp(cotangent, -shift), exponent + shift
-            cotangent = grading.pull(self.graph.nodes[edge.source], cotangent, [edge])[0]
-        return cotangent.copy(), int(exponent)
+        mantissa, exponent = self._scaled(numbers)
+        return mantissa, int(backend.to_host(exponent))
 
     def product(self, numbers: Sequence[int]) -> Any:
         """Return the product along edges, an array of x's shape.
@@ -152,9 +145,21 @@ class TensorPaths(Paths):
         Numbers are rounded once, at the end: what leaves the range of the dtype on the way
         (0.1^50 in float32) does no harm.
         """
-        mantissa, exponent = self.scaled(numbers)
+        mantissa, exponent = self._scaled(numbers)
         with np.errstate(over="ignore", under="ignore"):
             return backend.namespace(mantissa).ldexp(mantissa, exponent)
+
+    def _scaled(self, numbers: Sequence[int]) -> tuple[Any, Any]:
+        """Return mantissa and exponent where the arrays are, the exponent an array of one element."""
+        cotangent = self._start()
+        xp = backend.namespace(cotangent)
+        exponent = xp.zeros((), dtype="int32")
+        for edge in self._edges(numbers):
+            size = abs(cotangent).max() if cotangent.size else cotangent.sum()
+            shift = xp.frexp(size)[1]
+            cotangent, exponent = xp.ldexp(cotangent, -shift), exponent + shift
+            cotangent = grading.pull(self.graph.nodes[edge.source], cotangent, [edge])[0]
+        return cotangent.copy(), xp.asarray(exponent)
 
     def operator_norm(self, numbers: Sequence[int]) -> float:
         """Return the largest singular value of the product of Jacobians along edges."""
