@@ -101,7 +101,7 @@ class TensorPaths(Paths):
         """Return the entropy, in nats, of the sizes of the shares by degree."""
         sizes = np.abs(list(self.shares(by).values()))
         shares = sizes[sizes > 0] / sizes.sum()
-        return float(-(shares * np.log(shares)).sum())
+        return abs(float((shares * np.log(shares)).sum()))
 
     def top(self, k: int = 1) -> list[Path]:
         """Return the ``k`` paths whose products have the largest norms, the largest first.
