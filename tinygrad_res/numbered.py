@@ -191,8 +191,8 @@ class Numbered(PathSet, ABC):
         Args:
             n: how many.
             seed: the same seed gives the same paths.
-            by, degree: draw from the paths of this degree, as Veit et al. 2016 (section 4.2)
-                draw paths of a given length.
+            by, degree: draw from the paths of this degree, as Veit et al. 2016 draw paths of
+                a given length (The importance of short paths in residual networks).
 
         Raises:
             GraphError: there is no path to draw from.
@@ -214,7 +214,7 @@ class Numbered(PathSet, ABC):
         count = self.count()
         if not count:
             raise GraphError(f"random: {self!r} is empty, so there is no path to draw")
-        rng = random.Random(seed)
+        rng = random.Random(str(seed))  # some pairs of integers would draw alike
         return [self._path(rng.randrange(count)) for _ in range(size)]
 
     # What a path carries
