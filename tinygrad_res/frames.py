@@ -31,6 +31,7 @@ class Frame:
             ``None`` for all of the graph.
         x: the tensor that paths lead to, where there is one.
         at: the index of the element of ``x`` that they lead to, if it is one.
+        shape: that of the array whose elements the ends are; ``None`` for one number by itself.
         cotangent: of the output, as it was given.
         firsts: at scalar level, the elements of an output that has several or comes with a
             cotangent: the root is then a node of its own, with an edge to each of them.
@@ -42,6 +43,7 @@ class Frame:
     between: tuple[Sequence[int], Sequence[int]] | None = None
     x: Tensor | None = None
     at: Place | None = None
+    shape: tuple[int, ...] | None = None
     cotangent: Any = None
     firsts: Sequence[int] = ()
 
@@ -101,11 +103,13 @@ class Frame:
         return backend.to_host(self.seed()).astype(float).ravel()
 
     def output(self) -> Any:
-        """Return the array of the tensor that the graph was taken from.
+        """Return the array of the tensor that the graph was taken from, or one like it.
 
         Raises:
-            GraphError: there is none.
+            GraphError: there is none, and edges carry no numbers.
         """
+        if self.graph.taken_from is None and self.graph.derivatives is not None:
+            return np.zeros(self.graph.output_shape)
         if self.graph.taken_from is None:
             raise GraphError(
                 "this graph was not taken from a tensor, so it holds no arrays to differentiate: "

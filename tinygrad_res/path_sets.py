@@ -119,7 +119,8 @@ class PathSet:
         if not isinstance(other, PathSet):
             return NotImplemented
         theirs, own = other.frame, self.frame
-        if (theirs.graph, theirs.root, theirs.x) != (own.graph, own.root, own.x):
+        ends = list(theirs.ends), list(own.ends)
+        if (theirs.graph, theirs.root, ends[0]) != (own.graph, own.root, ends[1]):
             raise UsageError(
                 "p & q: the two sets come from different calls of tg.paths: narrow one set "
                 "twice, as in p = tg.paths(loss, x); p.through(a) & p.avoiding(b)"
@@ -193,6 +194,7 @@ class PathSet:
                 between=None,
                 x=None,
                 at=None,
+                shape=None,
                 cotangent=None,
                 firsts=(),
             )

@@ -161,6 +161,7 @@ def _between(
     ends: Any = ()
     if not isinstance(x, Tensor) or whole.holds(x):
         ends = whole.numbers(x, at)
+    shape = x.shape if isinstance(x, Tensor) else whole.shape(x)
     between = None
     if start is not None or end is not None:
         first = firsts if start is None else whole.numbers(start)
@@ -180,6 +181,7 @@ def _between(
         between=between,
         x=x if isinstance(x, Tensor) else None,
         at=at,
+        shape=shape if at is None else None,
         cotangent=cotangent,
         firsts=firsts if several else (),
     )

@@ -60,9 +60,20 @@ class ScalarGraph(Graph):
         """The numbers of the elements of the tensor that the graph was taken from."""
         return range(*self.first[-2:].tolist())
 
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of the tensor that the graph was taken from."""
+        return self.parent.output_shape
+
     def holds(self, tensor: Tensor) -> bool:
         """Say whether a tensor is in this graph."""
         return self.parent.holds(tensor)
+
+    def shape(self, what: Tensor | GraphNode | str) -> tuple[int, ...] | None:
+        """Return a tensor's shape; ``None`` for one of the nodes here."""
+        if isinstance(what, GraphNode) and what.element is not None:
+            return None
+        return self.parent.find(what).shape
 
     def numbers(self, what: Tensor | GraphNode | str, at: Place | None = None) -> Sequence[int]:
         """Return the numbers of a tensor's elements, or of the one ``at`` an index.
@@ -76,16 +87,7 @@ class ScalarGraph(Graph):
         first, after = self.first[node.index : node.index + 2].tolist()
         if at is None or first == after:
             return range(first, after)
-        index = at if isinstance(at, tuple) else (at,)
-        try:
-            flat = np.arange(after - first).reshape(node.shape)[index]
-        except (IndexError, TypeError, ValueError) as error:
-            raise UsageError(f"at={at!r}: {node.label} has shape {node.shape}: {error}") from error
-        if np.ndim(flat) or not isinstance(flat, np.integer):
-            raise UsageError(
-                f"at={at!r}: {node.label} has shape {node.shape}: give one index per axis"
-            )
-        return (first + int(flat),)
+        return (first + place_of(at, node.shape, node.label),)
 
     def find(self, what: Tensor | GraphNode | str) -> GraphNode:
         """Return the node of a tensor of one element; of others, ask ``nodes[numbers(x, at)[0]]``."""
@@ -138,6 +140,22 @@ class ScalarGraph(Graph):
             target=int(self.targets[number]),
             derivative=float(self.derivatives[number]),
         )
+
+
+def place_of(at: Place, shape: tuple[int, ...], label: str) -> int:
+    """Return the place, in C order, of the element at an index.
+
+    Raises:
+        UsageError: an array of this shape, named by ``label``, has no such element.
+    """
+    index = at if isinstance(at, tuple) else (at,)
+    try:
+        flat = np.arange(math.prod(shape)).reshape(shape)[index]
+    except (IndexError, TypeError, ValueError) as error:
+        raise UsageError(f"at={at!r}: {label} has shape {shape}: {error}") from error
+    if np.ndim(flat) or not isinstance(flat, np.integer):
+        raise UsageError(f"at={at!r}: {label} has shape {shape}: give one index per axis")
+    return int(flat)
 
 
 def _by_source(columns: list[Array]) -> tuple[Array, ...]:

@@ -135,8 +135,8 @@ class ScalarPaths(Paths):
 
     def _shaped(self, values: Sequence[Any]) -> Any:
         """Return one value per end as an array of x's shape."""
-        x, at = self.frame.x, self.frame.at
-        if x is None or at is not None:
+        shape = self.frame.shape
+        if shape is None:
             return float(values[0]) if values else 0.0
-        numbers = np.asarray(values, dtype=float) if values else np.zeros(x.shape)
-        return numbers.reshape(x.shape)
+        numbers = np.asarray(values, dtype=float) if values else np.zeros(shape)
+        return numbers.reshape(shape)
