@@ -13,9 +13,11 @@ numbered so that edges lead from larger numbers to smaller ones, at every level.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -170,6 +172,11 @@ class Graph:
             found[edge.source].append(edge)
         return tuple(map(tuple, found))
 
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of the array that the graph was taken from."""
+        return self.output.shape
+
     # Which node
 
     def find(self, what: Tensor | GraphNode | str) -> GraphNode:
@@ -213,6 +220,13 @@ class Graph:
     @cached_property
     def _recorded(self) -> dict[Node, int]:
         return {n.recorded: i for i, n in enumerate(self.nodes) if n.recorded is not None}
+
+    def shape(self, what: Tensor | GraphNode | str) -> tuple[int, ...] | None:
+        """Return the shape of the array whose elements ``numbers(what)`` are.
+
+        ``None`` for a number by itself, and for what is one node of several elements.
+        """
+        return None
 
     def _named(self, name: str) -> int | None:
         found = [node for node in self.nodes if node.name == name]
@@ -296,10 +310,11 @@ class Graph:
         return ScalarGraph(self, None, limit)
 
     def to_networkx(self) -> networkx.MultiDiGraph:
-        """Return the graph as a ``networkx.MultiDiGraph``.
+        """Return the graph as a ``networkx.MultiDiGraph``; ``tg.from_networkx`` takes it back.
 
-        Nodes are numbered as in ``nodes``; an edge leads from output to operand and its
-        key is the operand's position.  Attributes are those of the nodes and edges here.
+        Nodes are numbered as in ``nodes``; an edge leads from output to operand and its key is
+        its place in ``edges``.  Attributes are those of the nodes and edges here, ``None`` left
+        out, and a node's ``label``; nodes that the graph was taken from have ``output=True``.
         """
         from .exchange import to_networkx
 
@@ -322,3 +337,39 @@ def title(value: Any) -> str:
     if not isinstance(value, Tensor):
         return f"a {type(value).__name__}"
     return f"tensor {value.name!r}" if value.name else f"the tensor of shape {raw(value).shape}"
+    def to_json(self) -> str:
+        """Return the graph as JSON; ``tg.from_json`` reads it back, all but the arrays.
+
+        It is networkx's node-link form: ``nx.node_link_graph(json.loads(text), edges="edges")``
+        reads it too.  Attributes that are 0, false or empty are left out.
+        """
+        from .graph_files import to_json
+
+        return to_json(self)
+
+    def to_graphml(self) -> str:
+        """Return the graph as GraphML, for Gephi, yEd and the like.
+
+        Attributes are those of ``to_networkx``; shapes and indices are JSON text.
+
+        Raises:
+            DataError: a name has a character that XML cannot hold.
+        """
+        from .graph_files import to_graphml
+
+        return to_graphml(self)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the graph to a file, whole or not at all; ``tg.load_graph`` reads it back.
+
+        Args:
+            path: ends in ``.json`` or ``.graphml``.
+
+        Raises:
+            UsageError: it ends otherwise.
+            FigureError: the file cannot be written.
+        """
+        from .graph_files import save
+
+        return save(self, path)
+
