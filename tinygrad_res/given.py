@@ -40,8 +40,18 @@ class GivenGraph(Graph):
         self.level = level
         self._outputs = range(len(nodes) - outputs, len(nodes))
         if level == "scalar":
-            self.derivatives = np.array([edge.derivative for edge in edges], dtype=float)
+            self.derivatives = np.array([edge.derivative for edge in edges], dtype=np.float64)
             self.layers = layers(len(nodes), self.sources, self.targets)
+
+    def _grades(self, by: str) -> Array:
+        found = super()._grades(by)
+        if (found < 0).any():
+            edge = self.edges[int(np.argmin(found))]
+            raise GraphError(
+                f"{by} differs among the ways inside {self.nodes[edge.source].label}, so paths "
+                "through it have no degree: ask the graph that this one was written from"
+            )
+        return found
 
     @property
     def outputs(self) -> Sequence[int]:
@@ -82,6 +92,20 @@ class GivenGraph(Graph):
         if shape is None and at is not None:
             raise UsageError(f"at={at!r}: {what} is a number and has no elements: leave at= out")
         return found if at is None else (found[place_of(at, shape or (), str(what))],)
+
+    def find(self, what: Tensor | GraphNode | str) -> GraphNode:
+        """Return the node with a name.
+
+        Raises:
+            GraphError: there is none, or several have the name.
+        """
+        if isinstance(what, str) and what not in self._named_so:
+            names = sorted(self._named_so)
+            more = ", ..." if len(names) > 8 else ""
+            raise GraphError(
+                f"{what!r} is not in this graph: its nodes are named {', '.join(names[:8])}{more}"
+            )
+        return super().find(what)
 
     @cached_property
     def _named_so(self) -> dict[str, list[int]]:

@@ -19,7 +19,18 @@ from .errors import DataError, UsageError
 from .exchange import from_networkx, to_networkx
 from .files import write_whole
 from .graph import Graph
-from .graph_rows import EDGE, FORMAT, NODE, VERSION, Row, built, edge_rows, node_rows, shortened
+from .graph_rows import (
+    EDGE,
+    FORMAT,
+    NODE,
+    VERSION,
+    Row,
+    built,
+    edge_rows,
+    listed,
+    node_rows,
+    shortened,
+)
 from .whole_numbers import whole
 
 
@@ -151,6 +162,13 @@ def _from_graphml(text: str) -> Graph:
         found = networkx.parse_graphml(text)
     except (ParseError, networkx.NetworkXError, KeyError, ValueError, TypeError) as error:
         raise DataError(f"load_graph: the file is no GraphML: {error}") from error
+    ours = found.graph.get("format") == FORMAT
+    undeclared = [node for node, row in found.nodes(data=True) if ours and "kind" not in row]
+    if undeclared:
+        raise DataError(
+            f"load_graph: an edge leads from or to {listed(undeclared)}, and the file has no such "
+            "node: it is damaged"
+        )
     counted = found.graph.get("level") in ("tensor", "scope")
     return from_networkx(found, None if counted else "derivative")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from . import ranking, semirings
+from . import grading, ranking, semirings
 from .errors import GraphError
 from .frames import Used
 from .graph import Grading
@@ -48,6 +48,10 @@ class ScalarPaths(Paths):
             return {}
         parts = self.evaluate(semirings.graded_gradient(by, top), each=True)
         return {k: self._shaped([part[k] for part in parts]) for k in counts if k <= top}
+
+    def shares(self, by: Gradings = "weight") -> dict[Any, float]:
+        """Return the signed share of each degree in the gradient, also in that of one element."""
+        return grading.shares({k: np.asarray(g) for k, g in self.gradient_by(by).items()})
 
     def expected(self, by: Grading = "weight") -> tuple[float, float]:
         """Return mean and variance of the degree, each path weighted by its share of the gradient.
@@ -129,8 +133,8 @@ class ScalarPaths(Paths):
 
     def _narrowed(self, by: tuple[Grading, ...], degrees: tuple[int, ...]) -> ScalarPaths:
         found = self
-        for grading, degree in zip(by, degrees, strict=True):
-            found = found.with_degree(grading, degree)
+        for one, degree in zip(by, degrees, strict=True):
+            found = found.with_degree(one, degree)
         return found
 
     def _shaped(self, values: Sequence[Any]) -> Any:
