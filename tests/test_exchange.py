@@ -146,6 +146,8 @@ def test_a_graph_by_hand_is_found_by_name_and_narrowed():
     assert not p.through("m") & p.avoiding("m")
     with pytest.raises(GraphError, match="'q' is not in this graph: its nodes are named 7, F, m"):
         tg.paths(g, "q")
+    with pytest.raises(GraphError, match="got int; in a graph, a node or its name"):
+        tg.paths(g, 7)
     with pytest.raises(UsageError, match="x is a number"):
         tg.paths(g, "x", at=0)
     with pytest.raises(ShapeError, match="cotangent"):
@@ -302,10 +304,12 @@ def recorded(seed=0):
 
 def graphs():
     _, y = recorded()
+    square = tg.tensor(np.arange(9.0).reshape(3, 3), requires_grad=True)
     return {
         "tensor": tg.graph(y.sum()), "several outputs": tg.graph(y),
         "scalar": tg.graph(y.sum()).scalar(), "scalar, several outputs": tg.graph(y).scalar(),
         "scalar, an unused element": tg.graph(recorded()[1][0, 1]).scalar(),
+        "scalar, a square": tg.graph(square @ square).scalar(),
         "by hand": tg.from_networkx(random_picture(3)[0]),
     }  # fmt: skip
 

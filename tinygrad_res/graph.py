@@ -164,6 +164,11 @@ class Graph:
         """The numbers of the nodes that the graph was taken from."""
         return (len(self.nodes) - 1,)
 
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of the array that the graph was taken from."""
+        return self.output.shape
+
     @cached_property
     def outgoing(self) -> tuple[tuple[GraphEdge, ...], ...]:
         """For each node, its edges to its operands, in their order."""
@@ -171,11 +176,6 @@ class Graph:
         for edge in self.edges:
             found[edge.source].append(edge)
         return tuple(map(tuple, found))
-
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        """The shape of the array that the graph was taken from."""
-        return self.output.shape
 
     # Which node
 
@@ -213,6 +213,13 @@ class Graph:
             )
         return (self.find(what).index,)
 
+    def shape(self, what: Tensor | GraphNode | str) -> tuple[int, ...] | None:
+        """Return the shape of the array whose elements ``numbers(what)`` are.
+
+        ``None`` for a number by itself, and for what is one node of several elements.
+        """
+        return None
+
     def holds(self, tensor: Tensor) -> bool:
         """Say whether a tensor is in this graph."""
         return tensor._node in self._recorded
@@ -220,13 +227,6 @@ class Graph:
     @cached_property
     def _recorded(self) -> dict[Node, int]:
         return {n.recorded: i for i, n in enumerate(self.nodes) if n.recorded is not None}
-
-    def shape(self, what: Tensor | GraphNode | str) -> tuple[int, ...] | None:
-        """Return the shape of the array whose elements ``numbers(what)`` are.
-
-        ``None`` for a number by itself, and for what is one node of several elements.
-        """
-        return None
 
     def _named(self, name: str) -> int | None:
         found = [node for node in self.nodes if node.name == name]
@@ -307,7 +307,9 @@ class Graph:
         """
         from .scalar import ScalarGraph
 
-        return ScalarGraph(self, None, limit)
+        return self if self.level == "scalar" else ScalarGraph(self, None, limit)
+
+    # For other programs
 
     def to_networkx(self) -> networkx.MultiDiGraph:
         """Return the graph as a ``networkx.MultiDiGraph``; ``tg.from_networkx`` takes it back.
@@ -320,23 +322,6 @@ class Graph:
 
         return to_networkx(self)
 
-    def __repr__(self) -> str:
-        level = "" if self.level == "tensor" else f"{self.level} level, "
-        return (
-            f"Graph({level}{len(self.nodes)} nodes, {len(self.edges)} edges, "
-            f"from {self.output.label})"
-        )
-
-
-def title(value: Any) -> str:
-    """Name a tensor, or what was given in its place, in a message."""
-    if isinstance(value, GraphNode):
-        return f"node {value.index} ({value.label})"
-    if isinstance(value, str):
-        return f"{value!r}"
-    if not isinstance(value, Tensor):
-        return f"a {type(value).__name__}"
-    return f"tensor {value.name!r}" if value.name else f"the tensor of shape {raw(value).shape}"
     def to_json(self) -> str:
         """Return the graph as JSON; ``tg.from_json`` reads it back, all but the arrays.
 
@@ -373,3 +358,20 @@ def title(value: Any) -> str:
 
         return save(self, path)
 
+    def __repr__(self) -> str:
+        level = "" if self.level == "tensor" else f"{self.level} level, "
+        return (
+            f"Graph({level}{len(self.nodes)} nodes, {len(self.edges)} edges, "
+            f"from {self.output.label})"
+        )
+
+
+def title(value: Any) -> str:
+    """Name a tensor, or what was given in its place, in a message."""
+    if isinstance(value, GraphNode):
+        return f"node {value.index} ({value.label})"
+    if isinstance(value, str):
+        return f"{value!r}"
+    if not isinstance(value, Tensor):
+        return f"a {type(value).__name__}"
+    return f"tensor {value.name!r}" if value.name else f"the tensor of shape {raw(value).shape}"

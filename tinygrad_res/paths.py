@@ -139,7 +139,10 @@ def paths(
     if not isinstance(x, (Tensor, GraphNode, str)) or (
         isinstance(output, Tensor) and not isinstance(x, Tensor)
     ):
-        raise GraphError(f"paths: expected a tensor to lead to, got {type(x).__name__}")
+        raise GraphError(
+            f"paths: expected a tensor to lead to, got {type(x).__name__}; in a graph, a node or "
+            "its name will do"
+        )
     if isinstance(x, Tensor) and not x.requires_grad:
         raise GradientError(
             f"paths: {x.name or 'x'} carries no gradient (dtype {x.dtype}): make it with "
