@@ -540,6 +540,31 @@ def test_an_exported_graph_can_be_changed_by_networkx_and_taken_back():
     np.testing.assert_allclose(tg.paths(g, "x").gradient(), 10 * expected, rtol=1e-12)
 
 
+def test_of_two_outputs_none_may_be_computed_from_the_other():
+    drawn = tg.graph(recorded()[1]).scalar().to_networkx()
+    a, b = [v for v, row in drawn.nodes(data=True) if row.get("output")][:2]
+    drawn.add_edge(a, b, derivative=1.0)
+    with pytest.raises(DataError, match="one is computed from another: name"):
+        tg.from_networkx(drawn)
+
+
+def test_a_step_without_a_degree_counts_by_other_grades_alone():
+    edges = [{"source": 1, "target": 0, "weight": -1}, {"source": 1, "target": 0, "weight": 2}]
+    p = tg.paths(tg.from_json(changed(graph=ABOUT | {"level": "scope"}, edges=edges)), "x")
+    assert p.count_by("length") == {1: 2}
+    with pytest.raises(GraphError, match="weight differs among the ways inside F"):
+        p.count_by("weight")
+
+
+def test_one_element_of_an_input_has_shares():
+    x, y = recorded()
+    p = tg.paths(y.sum(), x, level="scalar", at=(0, 1))
+    shares = p.shares("weight")
+    assert {k: g / p.gradient() for k, g in p.gradient_by("weight").items()} == pytest.approx(
+        shares
+    )
+
+
 @pytest.mark.parametrize("level", ["tensor", "scalar"])
 def test_a_scalar_graph_of_a_scalar_graph_is_itself(level):
     g = tg.graph(recorded()[1])

@@ -13,7 +13,6 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 from .errors import DataError, UsageError
 from .exchange import from_networkx, to_networkx
@@ -156,6 +155,9 @@ def to_graphml(graph: Graph) -> str:
 
 
 def _from_graphml(text: str) -> Graph:
+    """Return the graph of a GraphML document, ours or another program's."""
+    from xml.etree.ElementTree import ParseError
+
     import networkx
 
     try:
