@@ -44,7 +44,8 @@ class GraphNode:
         index: its place in ``Graph.nodes``; operands come before outputs.
         op: the operation that made it, ``""`` for a leaf.
         name: the name it was given, or ``None``.
-        kind: ``"operation"``, ``"parameter"`` or ``"input"`` (a leaf that is no parameter).
+        kind: ``"operation"``, ``"parameter"``, ``"input"`` (a leaf that is no parameter), or
+            ``"scope"``, at scope level.
         scope: the scopes it was recorded in, outermost first, joined by ``/``.
         shape, dtype: those of its value.
         weight_valued: whether it is computed from parameters and no data.
@@ -71,6 +72,11 @@ class GraphNode:
         Raises:
             GraphError: the graph was not taken from tensors.
         """
+        if self.kind == "scope":
+            raise GraphError(
+                f"node {self.index} ({self.label}) is a scope, which stands for several operations: "
+                "ask about arrays at level='tensor'"
+            )
         if self.recorded is None:
             raise GraphError(
                 f"node {self.index} ({self.label}) holds no arrays: this graph was not taken from "
@@ -93,6 +99,8 @@ class GraphNode:
 @dataclass(frozen=True, slots=True)
 class GraphEdge:
     """The edge from an operation's output back to one operand.
+
+    At scope level the grades are those of all ways inside the scope, -1 where they differ.
 
     Attributes:
         index: its place in ``Graph.edges``.
@@ -308,6 +316,38 @@ class Graph:
         from .scalar import ScalarGraph
 
         return self if self.level == "scalar" else ScalarGraph(self, None, limit)
+
+    def scopes(self, depth: int | None = None) -> Graph:
+        """Return the same computation with what happens within a scope as one step.
+
+        Operations outside of all scopes stay as they are, and so do leaves.  A node is a scope
+        together with a value by which paths enter it, an edge all ways inside that lead from
+        there to the next; entries of one name are numbered, ``block#1``, ``block#2``.
+
+        Args:
+            depth: how many scopes inside one another are told apart: with 1 the outermost
+                are one step each, with 2 those inside them as well; all where left out, so
+                that what is recorded in a scope but in none inside it is one step.
+
+        Returns:
+            A graph whose edges have the grades that all ways inside agree on, and -1 where
+            these differ, which no path can cross that is asked for its degree.
+
+        Raises:
+            GraphError: the graph is not one of recorded tensors.
+            UsageError: the depth is no int of at least 1.
+
+        >>> import tinygrad_res as tg
+        >>> x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
+        >>> with tg.scope("branch"):
+        ...     h = tg.tanh(x * 3.0) * 2.0
+        >>> g = tg.graph(x + h).scopes()
+        >>> [(g.nodes[e.source].label, g.nodes[e.target].label) for e in g.edges]
+        [('branch', 'x'), ('add', 'x'), ('add', 'branch')]
+        """
+        from .scopes import ScopeGraph
+
+        return ScopeGraph(self, depth)
 
     # For other programs
 

@@ -86,6 +86,8 @@ from .graph import Graph, GraphNode, Place
 from .measures import Paths
 from .scalar import ScalarGraph
 from .scalar_paths import ScalarPaths
+from .scope_paths import ScopeFrame, ScopePaths
+from .scopes import ScopeGraph
 from .snapshot import graph
 from .tensor import Tensor
 from .tensor_paths import TensorPaths
@@ -98,7 +100,7 @@ Target = Tensor | GraphNode | str
 def paths(
     output: Tensor | Graph, x: Target, start: Target | None = None, end: Target | None = None,
     cotangent: Any = None, *, level: Literal["tensor", "scalar", "scope"] = "tensor",
-    at: Place | None = None, limit: int = LIMIT,
+    at: Place | None = None, limit: int = LIMIT, depth: int | None = None,
 ) -> Paths:  # fmt: skip
     """Return the set of all gradient paths from ``output`` back to ``x``.
 
@@ -113,6 +115,8 @@ def paths(
             what happens within a scope (``"scope"``).
         at: the index of the one element of ``x`` to lead to, at scalar level.
         limit: how many edges the scalar level may have.
+        depth: how many scopes inside one another are told apart, at scope level; see
+            ``Graph.scopes``.
 
     Returns:
         The set, which is empty where ``output`` does not depend on ``x``.
@@ -136,6 +140,8 @@ def paths(
     """
     if level not in ("tensor", "scalar", "scope"):
         raise UsageError(f"paths: level={level!r}: use 'tensor', 'scalar' or 'scope'")
+    if depth is not None and level != "scope":
+        raise UsageError(f"paths: depth={depth!r} is for scopes: ask for level='scope'")
     if not isinstance(x, (Tensor, GraphNode, str)) or (
         isinstance(output, Tensor) and not isinstance(x, Tensor)
     ):
@@ -152,6 +158,13 @@ def paths(
     if whole.level == "tensor" and level == "scalar":
         tensors = _between(whole, x, None, None, None, None)
         whole = ScalarGraph(whole, tensors._dag.lists[2], limit)
+    if whole.level == "tensor" and level == "scope":
+        known = not isinstance(x, Tensor) or whole.holds(x)
+        whole = ScopeGraph(whole, depth, whole.numbers(x) if known else ())
+    elif depth is not None:
+        raise UsageError(f"paths: depth={depth!r}: {whole!r} is given: take it from graph.scopes")
+    if level not in ("tensor", whole.level):
+        raise UsageError(f"paths: level={level!r}: {whole!r} is given: leave level= out")
     return _between(whole, x, start, end, cotangent, at)
 
 
@@ -177,7 +190,8 @@ def _between(
                 "start, the tensor nearer the output, and end, the one nearer x"
             )
     several = whole.level == "scalar" and (len(firsts) > 1 or cotangent is not None)
-    frame = Frame(
+    of_scopes = isinstance(whole, ScopeGraph)
+    frame = (ScopeFrame if of_scopes else Frame)(
         graph=whole,
         root=len(whole.nodes) if several else firsts[0],
         ends=ends,
@@ -188,4 +202,6 @@ def _between(
         cotangent=cotangent,
         firsts=firsts if several else (),
     )
-    return {"tensor": TensorPaths, "scalar": ScalarPaths}[whole.level](frame)
+    if of_scopes:
+        return ScopePaths(frame)
+    return ScalarPaths(frame) if whole.level == "scalar" else TensorPaths(frame)

@@ -20,7 +20,8 @@ import numpy as np
 from . import backend, grading
 from .degrees import Joint
 from .errors import GraphError, UsageError
-from .graph import Grading, GraphEdge
+from .grading import Outgoing
+from .graph import Grading, Graph, GraphEdge
 from .measures import Paths
 from .numbered import Path
 from .path_sets import Array, Gradings
@@ -53,10 +54,7 @@ class TensorPaths(Paths):
     def cost(self, by: Gradings = "weight", max_degree: int | None = None) -> grading.Cost:
         """Return what ``gradient_by`` will take, before any array is touched."""
         joint, bottom, top = self._plan(by, max_degree)
-        return grading.estimate(
-            self.graph, self._outgoing, self._dag.root, self._target, self._by_edge(joint), top,
-            bottom,
-        )  # fmt: skip
+        return grading.estimate(*self._swept, self._by_edge(joint), top, bottom)
 
     def expected(self, by: Grading = "weight") -> tuple[float, float]:
         """Return mean and variance of the degree under the shares <g_k, g> / ||g||^2.
@@ -68,16 +66,14 @@ class TensorPaths(Paths):
         Raises:
             GraphError: the gradient is zero or not finite.
         """
+        self._refuse_none("expected")
         if self._degrees:
             shares = self.shares(by)
             mean = math.fsum(k * s for k, s in shares.items())
             return mean, math.fsum((k - mean) ** 2 * s for k, s in shares.items())
         grades = self._by_edge(Joint.of(self._dag, [self._grades(by)], [0]))
-        parts = grading.moments(
-            self.graph, self._outgoing, self._dag.root, self._target, self._start(), grades
-        )
-        if not grading.shares({0: parts[0]} if parts else {}):
-            raise GraphError(f"expected: {self!r} is empty, so nothing has a mean degree")
+        parts = grading.moments(*self._swept, self._start(), grades)
+        grading.shares({0: parts[0]})
         scale = 1 / float(abs(parts[0]).max())
         whole = parts[0].astype("float64") * scale
         square, first, second = (
@@ -92,6 +88,7 @@ class TensorPaths(Paths):
 
     def cancellation(self, by: Gradings = "weight") -> float:
         """Return ``absolute_mass`` over the gradient's norm: 1 where the parts are aligned."""
+        self._refuse_none("cancellation")
         parts = self.gradient_by(by)
         grading.shares(parts)
         whole = grading.norm(sum(g.astype("float64") for g in parts.values()))
@@ -158,7 +155,7 @@ class TensorPaths(Paths):
             size = abs(cotangent).max() if cotangent.size else cotangent.sum()
             shift = xp.frexp(size)[1]
             cotangent, exponent = xp.ldexp(cotangent, -shift), exponent + shift
-            cotangent = grading.pull(self.graph.nodes[edge.source], cotangent, [edge])[0]
+            cotangent = self._pull(edge.source, cotangent, [edge])[0]
         return cotangent.copy(), xp.asarray(exponent)
 
     def operator_norm(self, numbers: Sequence[int]) -> float:
@@ -183,24 +180,21 @@ class TensorPaths(Paths):
         """Pull a flat cotangent of the output back along edges."""
         moving = self._as_at(self._dag.root, v)
         for edge in edges:
-            moving = grading.pull(self.graph.nodes[edge.source], moving, [edge])[0]
+            moving = self._pull(edge.source, moving, [edge])[0]
         return backend.to_host(moving).astype(float).ravel()
 
     def _pushed(self, edges: Sequence[GraphEdge], v: Array) -> Array:
         """Push a flat tangent of the input forward along edges."""
         moving = self._as_at(edges[-1].target if edges else self._dag.root, v)
         for edge in reversed(edges):
-            record = self.graph.nodes[edge.source].record
-            assert record.primitive is not None
-            given = [moving if i == edge.position else None for i in range(len(record.parents))]
-            moving = record.primitive.jvp(record, given)
+            moving = self._push(edge, moving)
         return backend.to_host(moving).astype(float).ravel()
 
     def _as_at(self, node: int, v: Array) -> Any:
         """Return a flat vector as an array like the value of a node."""
-        record = self.graph.nodes[node].record
+        like = self.graph.nodes[node]
         xp = backend.namespace(self.frame.output())
-        return xp.asarray(v.reshape(record.shape).astype(record.dtype))
+        return xp.asarray(v.reshape(like.shape).astype(like.dtype))
 
     # How they are found
 
@@ -209,7 +203,7 @@ class TensorPaths(Paths):
         if not self.count():
             return
         offsets, targets, numbers = self._dag.lists
-        edges, nodes, grades = self.graph.edges, self.graph.nodes, self._joint.labels
+        edges, grades = self.graph.edges, self._joint.labels
         todo: list[tuple[int, int, tuple[int, ...], Any]] = [
             (self._dag.root, self._goal, (), self._start())
         ]
@@ -222,30 +216,36 @@ class TensorPaths(Paths):
             if not onward:
                 yield Path(self, taken), cotangent
                 continue
-            pulled = grading.pull(nodes[node], cotangent, [edges[numbers[k]] for k in onward])
+            pulled = self._pull(node, cotangent, [edges[numbers[k]] for k in onward])
             todo.extend(
                 (targets[k], left - grades[k], (*taken, numbers[k]), g)
                 for k, g in zip(reversed(onward), reversed(pulled), strict=True)
             )
+
+    def _pull(self, node: int, cotangent: Any, edges: Sequence[GraphEdge]) -> list[Any]:
+        """Pull a cotangent of a node back along some of its edges, in their order."""
+        return grading.pull(self.graph.nodes[node], cotangent, edges)
+
+    def _push(self, edge: GraphEdge, tangent: Any) -> Any:
+        """Push a tangent of an edge's target forward along it."""
+        return pushed(self.graph, [edge], tangent)
 
     @property
     def _target(self) -> int:
         return self.frame.ends[0] if self.frame.ends else -1
 
     @property
-    def _outgoing(self) -> dict[int, list[GraphEdge]]:
-        """For each node on a path, its edges in use."""
-        found: dict[int, list[GraphEdge]] = {}
-        for edge in self._edges(self._dag.lists[2]):
-            found.setdefault(edge.source, []).append(edge)
-        return found
+    def _swept(self) -> tuple[Graph, Outgoing, int, int]:
+        """Operations, the edges in use of each, and where paths through them start and end."""
+        used = self._edges(self._dag.lists[2])
+        return self.graph, by_source(used), self._dag.root, self._target
 
     def _edges(self, numbers: Sequence[int]) -> list[GraphEdge]:
         edges = self.graph.edges
         return [edges[e] for e in numbers]
 
     def _by_edge(self, joint: Joint) -> list[int]:
-        """Return the joint grade of every edge of the graph; zero for those not in use."""
+        """Return the joint grade of every edge to sweep over; zero for those not in use."""
         grades = [0] * len(self.graph.edges)
         for e, grade in zip(self._dag.lists[2], joint.labels, strict=True):
             grades[e] = grade
@@ -268,10 +268,13 @@ class TensorPaths(Paths):
     ) -> dict[int, Any]:  # fmt: skip
         if self._dag.root < 0:
             return {}
-        return grading.graded_gradient(
-            self.graph, self._outgoing, self._dag.root, self._target, self._start(),
-            self._by_edge(joint), top, progress, bottom,
-        )  # fmt: skip
+        start = self._start()
+        grades = self._by_edge(joint)
+        return grading.graded_gradient(*self._swept, start, grades, top, progress, bottom)
+
+    def _refuse_none(self, name: str) -> None:
+        if not self.count():
+            raise GraphError(f"{name}: {self!r} is empty, so it has no gradient to look at")
 
     def _start(self) -> Any:
         """Return the cotangent of the node where paths start."""
@@ -283,3 +286,26 @@ class TensorPaths(Paths):
             return xp.zeros(x.shape, dtype=x.dtype)
         node = self.graph.nodes[self._target]
         return xp.zeros(node.shape, dtype=node.dtype)
+
+
+def by_source(edges: Sequence[GraphEdge]) -> dict[int, list[GraphEdge]]:
+    """Return the edges of each node."""
+    found: dict[int, list[GraphEdge]] = {}
+    for edge in edges:
+        found.setdefault(edge.source, []).append(edge)
+    return found
+
+
+def pushed(graph: Graph, edges: Sequence[GraphEdge], tangent: Any) -> Any:
+    """Push a tangent forward along all ways that edges, sorted by source, form together.
+
+    It is one of the first edge's target, and the result one of the last edge's source.
+    """
+    tangents = {edges[0].target: tangent}
+    for source, own in by_source(edges).items():
+        record = graph.nodes[source].record
+        assert record.primitive is not None
+        given = dict.fromkeys(range(len(record.parents)))
+        given.update({edge.position: tangents[edge.target] for edge in own})
+        tangents[source] = record.primitive.jvp(record, list(given.values()))
+    return tangents[edges[-1].source]
