@@ -47,7 +47,8 @@ def draw(what: Tensor | Graph | Paths | Path, *, max_nodes: int = MOST_BOXES) ->
     if isinstance(what, Tensor):
         what = graph(what)
     if isinstance(what, Graph):
-        return Figure(*graph_figure(what, max_nodes, count_paths(what)))
+        graded = all(edge.weight >= 0 for edge in what.edges)  # no scope with ways that differ
+        return Figure(*graph_figure(what, max_nodes, count_paths(what) if graded else ()))
     raise FigureError(
         f"draw: cannot draw a {type(what).__name__}: pass tg.paths(loss, x), one of its paths, "
         "tg.graph(loss), or a tensor that a computation returned, such as the loss"
