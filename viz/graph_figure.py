@@ -28,14 +28,16 @@ _INK = {"weight": "text weight", "activation": "text activation"}
 
 
 def graph_figure(
-    graph: Graph, most: int, counts: tuple[InputCount, ...], used: set[int] | None = None
-) -> tuple[Layout, str]:
+    graph: Graph, most: int, counts: tuple[InputCount, ...], used: set[int] | None = None,
+    title: str = "",
+) -> tuple[Layout, str]:  # fmt: skip
     """Return the layout of a graph and its plain DOT source.
 
     Args:
         most: the largest number of boxes; a larger graph is drawn by scope.
         counts: the nodes that gradients are followed to, and the paths that lead there.
         used: the edges on the chosen paths; all edges if left out.
+        title: what the figure is called, where it is not the whole graph's.
     """
     view = view_graph(graph, most, [found.node.index for found in counts], used)
     placed = lay_out(_source(view, named=False))
@@ -62,7 +64,7 @@ def graph_figure(
     _headline(canvas, graph, view, left, top, counts)
     draw_legend(canvas, left, bottom + 40, max(right - left, 560.0))
     named = graph.output.name or graph.output.op
-    title = f"The graph recorded for {text.clean(named)}"
+    title = title or f"The graph recorded for {text.clean(named)} ({graph.level} level)"
     return canvas.finish(title, describe(graph, counts)), _source(view, named=True)
 
 
@@ -70,7 +72,9 @@ def describe(graph: Graph, counts: tuple[InputCount, ...]) -> str:
     """Say in words what the figure shows."""
     kinds = [node.kind for node in graph.nodes]
     shares = ", ".join(
-        f"{kinds.count(kind)} {kind}s" for kind in ("operation", "parameter", "input")
+        f"{kinds.count(kind)} {kind}s"
+        for kind in ("scope", "operation", "parameter", "input")
+        if kind in kinds or kind != "scope"
     )
     said = [f"{len(kinds)} nodes: {shares}; {len(graph.edges)} edges."]
     said += [
@@ -97,10 +101,11 @@ def _headline(
     kinds = [node.kind for node in graph.nodes]
     what = ", ".join(
         f"{kinds.count(kind)} {kind}{'s' * (kinds.count(kind) != 1)}"
-        for kind in ("operation", "parameter")
+        for kind in ("scope", "operation", "parameter")
+        if kind in kinds or kind != "scope"
     )
     more = f"; {len(counts) - 3} more inputs" if len(counts) > 3 else ""
-    ends = text.plain("recorded for ") + text.name(graph.output.label)
+    ends = text.plain(f"{graph.level} level, recorded for ") + text.name(graph.output.label)
     note = f"; {view.note}" if view.note else ""
     lines.append(
         Label(ends + text.plain(f": {what}{more}{note}"), x, 0.0, 12, "text quiet", "start")
@@ -243,7 +248,7 @@ def _box(canvas: Canvas, box: Box, x: float, y: float, key: str) -> None:
             Label(detail, at, y + 13, 10, "text quiet", "end"),
         )
         return
-    style = {"input": "value", "group": "repeated"}.get(box.kind, "operation")
+    style = {"input": "value", "group": "repeated", "scope": "stage"}.get(box.kind, "operation")
     double = box.kind == "group"
     canvas.add(
         Shape("box", x, y, width, height, style, 8, double=double, key=key, title=title),
@@ -260,7 +265,7 @@ def _arrow(
     operand, output = f"node {arrow.operand}", f"node {arrow.output}"
     canvas.add(
         Curve(
-            _beside(points), "forward", True, True, tail=operand, head=output, faded=not arrow.used
+            beside(points), "forward", True, True, tail=operand, head=output, faded=not arrow.used
         ),
         Curve(
             points[::-1], arrow.style, True, True, tail=output, head=operand, faded=not arrow.used
@@ -273,7 +278,7 @@ def _arrow(
         canvas.add(Label(words, x, y + 1.5, 11.5, ink, title=arrow.label, faded=not arrow.used))
 
 
-def _beside(points: tuple[Point, ...]) -> tuple[Point, ...]:
+def beside(points: tuple[Point, ...]) -> tuple[Point, ...]:
     """Return a spline a little to the right of another, as one walks along it."""
     found = []
     for i, (x, y) in enumerate(points):

@@ -17,7 +17,7 @@ from tinygrad_res.graph import Graph, GraphEdge, GraphNode
 MOST_BOXES = 120
 _FEW, _KEPT_ENDS = 40, 6
 
-Kind = Literal["operation", "sum", "parameter", "input", "group"]
+Kind = Literal["operation", "sum", "parameter", "input", "group", "scope"]
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,18 @@ def view_graph(
         if boxes[output].kind == "group" or boxes[operand].kind == "group":
             found[output, operand, styles[edge.index], "", on] += 1
         else:
-            label = "" if edge.is_identity else edge.label
-            arrows.append(Arrow(output, operand, styles[edge.index], label, 1, on))
+            arrows.append(Arrow(output, operand, styles[edge.index], _label(edge), 1, on))
     arrows += [Arrow(a, b, style, label, n, on) for (a, b, style, label, on), n in found.items()]
     return GraphView(boxes, tuple(arrows), note)
+
+
+def _label(edge: GraphEdge) -> str:
+    """Say what stands on an edge; of a step through a scope, how many weight layers it crosses."""
+    if edge.family != "scope":
+        return "" if edge.is_identity else edge.label
+    if edge.weight < 0:
+        return "some weight layers"
+    return f"{edge.weight} weight layer{'s' * (edge.weight != 1)}" if edge.weight else ""
 
 
 def _styles(graph: Graph, targets: Iterable[int]) -> list[str]:
@@ -170,8 +178,9 @@ def _box(graph: Graph, group: list[int]) -> Box:
     first = graph.nodes[group[0]]
     if len(group) == 1:
         kind: Kind = "operation"
-        if first.kind in ("parameter", "input"):
-            kind = "parameter" if first.kind == "parameter" else "input"
+        named: dict[str, Kind] = {"parameter": "parameter", "input": "input", "scope": "scope"}
+        if first.kind in named:
+            kind = named[first.kind]
         elif first.op == "add":
             kind = "sum"
         label = first.label if kind != "sum" else first.name or ""

@@ -6,20 +6,24 @@ from . import text
 from .layout import Canvas, Curve, Item, Label, Shape
 
 _SAMPLE, _GAP, _ROW, _SIZE = 34.0, 26.0, 22.0, 11.5
+_WORDS = {"value": "value", "faded": "off the chosen paths"}
 
 
 def draw_legend(
-    canvas: Canvas, x: float, y: float, width: float, symbols: tuple[str, ...] = ()
-) -> None:
+    canvas: Canvas, x: float, y: float, width: float, symbols: tuple[str, ...] = (),
+    words: dict[str, str] = _WORDS,
+) -> None:  # fmt: skip
     """Draw the legend of what is on the canvas so far, in rows of at most ``width``.
 
     Args:
         symbols: explanations of symbols, such as ``"I: identity"``, set under the samples.
+        words: what a circle stands for, ``"value"``, why something is ``"faded"``, and,
+            where it is not the usual, what a ``"plain"`` arrow passes.
     """
     canvas.add(Curve(((x, y - 20), (x + width, y - 20)), "rule"))
     at, row = x, y
-    for sample, words in _entries(canvas.items):
-        runs = text.plain(words)
+    for sample, said in _entries(canvas.items, words):
+        runs = text.plain(said)
         before = _SAMPLE + 9 if sample else 0.0
         needed = before + text.width(runs, _SIZE)
         if at > x and at + needed > x + width:
@@ -28,8 +32,8 @@ def draw_legend(
         canvas.add(Label(runs, at + before, row + 4, _SIZE, "text quiet", "start"))
         at += needed + _GAP
     at, row = x, row + _ROW + 2
-    for words in symbols:
-        runs = text.math(words)
+    for said in symbols:
+        runs = text.math(said)
         needed = text.width(runs, _SIZE)
         if at > x and at + needed > x + width:
             at, row = x, row + _ROW
@@ -37,7 +41,7 @@ def draw_legend(
         at += needed + _GAP
 
 
-def _entries(items: list[Item]) -> list[tuple[list[Item], str]]:
+def _entries(items: list[Item], words: dict[str, str]) -> list[tuple[list[Item], str]]:
     """Return a sample and its words for everything that occurs."""
     styles = {item.style for item in items if not isinstance(item, Label)}
     shapes = [item for item in items if isinstance(item, Shape)]
@@ -64,20 +68,29 @@ def _entries(items: list[Item]) -> list[tuple[list[Item], str]]:
     plain = [item for item in items if isinstance(item, Curve) and item.style == "plain"]
     if plain:
         copies = "a copy elsewhere, or " * any(curve.tail for curve in plain)
-        entries.append(([Curve(whole, "plain", arrow=True)], f"{copies}another derivative"))
+        said = words.get("plain", f"{copies}another derivative")
+        entries.append(([Curve(whole, "plain", arrow=True)], said))
     if any(
         shape.kind == "circle" and shape.style == "value" and not shape.sign for shape in shapes
     ):
-        entries.append(([Shape("circle", middle, 0, 14, 14, "value")], "value"))
+        entries.append(([Shape("circle", middle, 0, 14, 14, "value")], words["value"]))
     if "operation" in styles:
         box = Shape("box", middle, 0, 24, 13, "operation", 3)
         entries.append(([box], "operation and its value"))
+    if any(shape.style == "stage" and shape.key.startswith("node") for shape in shapes):
+        box = Shape("box", middle, 0, 24, 13, "stage", 3)
+        entries.append(([box], "a scope, one step"))
     if any(shape.sign for shape in shapes):
         entries.append(([Shape("circle", middle, 0, 15, 15, "value", sign="+")], "sum"))
     if any(shape.double for shape in shapes):
         box = Shape("box", middle, 0, 18, 9, "repeated", 2, double=True)
         entries.append(([box], "several drawn as one"))
+    if "cross" in styles:
+        strokes: list[Item] = [
+            Curve(((middle - 4, -4 * sign), (middle + 4, 4 * sign)), "cross") for sign in (1, -1)
+        ]
+        entries.append((strokes, "a derivative of 0"))
     if any(item.faded for item in items):
         faded = Curve(whole, "weight", arrow=True, faded=True)
-        entries.append(([faded], "off the chosen paths"))
+        entries.append(([faded], words["faded"]))
     return entries

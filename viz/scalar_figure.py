@@ -1,0 +1,264 @@
+"""The figure of the scalar level: every number a circle, every derivative on its edge.
+
+Columns run left to right with the forward pass; the gradient's arrows lead back.  What no
+product crosses, because a derivative on the way is zero, is faded and the zero is marked;
+with one path chosen, everything else is faded instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from tinygrad_res.numbered import Path
+
+from . import text
+from .graph_figure import beside
+from .layout import Canvas, Curve, Item, Label, Layout, Point, Shape
+from .legend import draw_legend
+from .scalar_columns import RADIUS, SQUARE, Columns, stack
+from .scalar_network import Element, Network, edges_of
+from .scalar_rows import MOST_ROWS, draw_rows, read_rows
+from .scalar_subject import Subject
+from .scalar_symbols import named, number
+from .scalar_view import read_network
+from .scalar_wires import MARK, SIZE, Plan, Route, label_width, plan
+from .text import Runs
+
+MOST_COLUMNS = 24
+_FORWARD_GAP = 4.5
+_NARROWEST = 620.0
+_INK = {"weight": "text weight", "activation": "text activation"}
+
+
+def network_of(subject: Subject) -> Network:
+    """Return the network that the paths of a subject run through."""
+    used = subject.used if subject.chosen is None else edges_of(subject.chosen)
+    return read_network(subject.graph, subject.edges, subject.outputs, subject.ends, used)
+
+
+def scalar_layout(subject: Subject, network: Network) -> Layout:
+    """Return the figure of paths between numbers."""
+    needed = {v for w in network.wires if w.used and subject.chosen for v in (w.output, w.operand)}
+    columns = stack(network, needed)
+    drawn = plan(network, columns)
+    canvas = Canvas()
+    dead = subject.chosen is None and any(w.live for w in network.wires if w.edge >= 0)
+    for faded in (True, False):
+        routes = [r for r in drawn.routes if _faded(r, dead) == faded]
+        canvas.extend(item for route in routes for item in _wire(route, faded))
+        canvas.extend(item for route in routes for item in _words(route, faded))
+    on = {v for r in routes for v in (r.wire.output, r.wire.operand)}
+    _numbers(canvas, network, columns, drawn, on if drawn.routes else set(columns.at))
+    left, top, right, bottom = canvas.box
+    title = _title(subject, network.weighted)
+    _headline(canvas, subject, network, columns, drawn, title, left, top)
+    shown = (subject.chosen,) if subject.chosen is not None else subject.listed
+    if shown and len(shown) <= MOST_ROWS:
+        _rows(canvas, network, subject, shown, left, bottom + 46)
+    _, _, right, bottom = canvas.box
+    draw_legend(
+        canvas, left, bottom + 44, max(right - left, _NARROWEST), _symbols(network, subject),
+        {
+            "value": "a number", "faded": _off(subject),
+            "plain": "another derivative; 1 where no number stands",
+        },
+    )  # fmt: skip
+    return canvas.finish(title, _describe(network, columns, subject, title))
+
+
+def _faded(route: Route, dead: bool) -> bool:
+    """Say whether a wire is off the chosen paths; or, with ``dead``, brings nothing but 0."""
+    return not route.wire.used or (dead and not route.wire.live)
+
+
+def _off(subject: Subject) -> str:
+    return (
+        "off the path"
+        if subject.chosen is not None
+        else "carries nothing: a derivative on the way is 0"
+    )
+
+
+# Wires and what is written on them
+
+
+def _wire(route: Route, faded: bool) -> Iterable[Item]:
+    """Draw a wire twice: grey and forward, coloured and back."""
+    points = route.points
+    tail, head = (f"number {v}" for v in (route.wire.output, route.wire.operand))
+    forward = beside(points) if route.smooth else _moved(points, _FORWARD_GAP)
+    back = points[::-1] if route.smooth else _moved(points, 0.0)[::-1]
+    yield Curve(forward, "forward", route.smooth, True, tail=head, head=tail, faded=faded)
+    yield Curve(back, route.wire.style, route.smooth, True, tail=tail, head=head, faded=faded)
+
+
+def _moved(points: Sequence[Point], by: float) -> tuple[Point, ...]:
+    """Return a straight line a little to the right, as one walks along it."""
+    (x, y), (u, v) = points[0], points[-1]
+    dx, dy = u - x, v - y
+    norm = float((dx * dx + dy * dy) ** 0.5) or 1.0
+    sx, sy = -dy / norm * by, dx / norm * by
+    return ((x + sx, y + sy), (u + sx, v + sy))
+
+
+def _words(route: Route, faded: bool) -> Iterable[Item]:
+    """Draw a label on its wire, on a ground of its own, behind its mark."""
+    x, y = route.at
+    wide = label_width(route.label, route.mark)
+    left = x - wide / 2 + 2
+    if route.label:
+        yield Shape("box", x, y, wide, 14.0, "ground", 3)
+    if route.mark == "square":
+        yield Shape("box", left + MARK / 2, y, MARK, MARK, "square", 1.5, faded=faded)
+    elif route.mark == "cross":
+        at, half = left + MARK / 2, MARK / 2 - 1
+        for sign in (1, -1):
+            yield Curve(((at - half, y - sign * half), (at + half, y + sign * half)), "cross")
+    if route.label:
+        ink = _INK.get(route.wire.style, "text")
+        start = left + (MARK + 4 if route.mark else 0)
+        title = text.joined(route.wire.label)
+        faded = faded and route.mark != "cross"
+        yield Label(route.label, start, y + 3.8, SIZE, ink, "start", title, faded)
+
+
+# Numbers
+
+
+def _numbers(canvas: Canvas, network: Network, columns: Columns, drawn: Plan, on: set[int]) -> None:
+    for key, (rank, y) in columns.at.items():
+        items = _number(network.elements[key], drawn.xs[rank], y, f"number {key}")
+        canvas.add(*(replace(item, faded=key not in on) for item in items))
+    for runs, rank, y in columns.headings:
+        wide = text.width(runs, SIZE) + 4
+        canvas.add(Shape("box", drawn.xs[rank], y - 4, wide, 14.0, "ground", 3))
+        canvas.add(Label(runs, drawn.xs[rank], y, SIZE, "text quiet"))
+    for rest in columns.rests:
+        words = text.plain(f"… {text.grouped(rest.count)} more")
+        canvas.add(Label(words, drawn.xs[rest.rank], rest.y + 4, SIZE, "text quiet"))
+
+
+def _number(element: Element, x: float, y: float, key: str) -> list[Shape | Label]:
+    if element.kind == "weight":
+        return [
+            Shape("box", x, y, SQUARE, SQUARE, "square", 1.5, key=key, title=element.title),
+            Label(element.symbol, x, y + SQUARE / 2 + 13, 12, "text weight"),
+        ]
+    size = 2 * RADIUS
+    if element.kind == "sum":
+        return [
+            Shape("circle", x, y, size, size, "value", sign="+", key=key, title=element.title),
+            Label(element.short, x, y + RADIUS + 13, SIZE),
+        ]
+    inside = element.short if element.kind != "beside" else ()
+    found: list[Shape | Label] = [
+        Shape("circle", x, y, size, size, "value", key=key, title=element.title)
+    ]
+    if element.kind == "beside" and text.width(element.symbol, 12) <= size - 5:
+        inside = element.symbol
+    elif element.kind == "beside":
+        found.append(Label(element.symbol, x, y + RADIUS + 13, 12))
+    if text.joined(inside):
+        found.append(Label(inside, x, y + 4.2, 12))
+    return found
+
+
+# What is said around the picture
+
+
+def _title(subject: Subject, weighted: bool) -> str:
+    total, active, free = subject.counts
+    said = f"{text.grouped(total)} path{'s' * (total != 1)} between numbers ({subject.level})"
+    if active is not None:
+        said += f", {text.grouped(active)} active"
+    return said + (f", {text.grouped(free)} weight-free" if weighted else "")
+
+
+def _ends(subject: Subject) -> Runs:
+    nodes = subject.graph.nodes
+    output = nodes[min(subject.outputs)]
+    names = dict.fromkeys(_plain_name(nodes[end].name or nodes[end].kind) for end in subject.ends)
+    if output.name:
+        start = named(output.name)
+    else:
+        start = text.plain("L" if len(subject.outputs) == 1 else "y")
+    found = (*text.plain("from "), *start, *text.plain(" back to "))
+    for i, name in enumerate(list(names)[:3]):
+        found = (*found, *text.plain(", " * bool(i)), *named(name))
+    if len(names) > 3:
+        found = (*found, *text.plain(f" and {len(names) - 3} more"))
+    if len(subject.ends) == 1 and nodes[min(subject.ends)].element:
+        element = nodes[min(subject.ends)].element or ()
+        found = (*found, *text.plain(f"[{', '.join(map(str, element))}]"))
+    return found
+
+
+def _plain_name(name: str) -> str:
+    return "x" if name == "input" else "W" if name == "parameter" else name
+
+
+def _headline(
+    canvas: Canvas, subject: Subject, network: Network, columns: Columns, drawn: Plan,
+    title: str, x: float, top: float,
+) -> None:  # fmt: skip
+    notes = []
+    if subject.chosen is not None:
+        notes.append(f"one is drawn in full, through {_layers(subject.chosen.degree('weight'))}")
+    if columns.hidden:
+        notes.append(
+            "of long columns the first numbers are drawn, and the edges between them: "
+            f"{text.grouped(columns.hidden)} of {text.grouped(len(network.elements))} are not"
+        )
+    if drawn.bare:
+        notes.append(f"{drawn.bare} derivatives are not written for lack of room")
+    style = "text identity" if network.weighted and subject.counts[2] else "text title"
+    said = _ends(subject)
+    lines = [Label(said, x, 0.0, 12.5, "text quiet", "start")]
+    lines += [Label(text.plain(note), x, 0.0, 12, "text quiet", "start") for note in notes]
+    for i, line in enumerate(reversed(lines)):
+        canvas.add(line.moved(0.0, top - 30 - 19 * i))
+    canvas.add(Label(text.plain(title), x, top - 36 - 19 * len(lines), 17, style, "start"))
+
+
+def _layers(weights: int) -> str:
+    return f"{weights} weight layer{'s' * (weights != 1)}" if weights else "no weight layer"
+
+
+def _rows(
+    canvas: Canvas, network: Network, subject: Subject, shown: Sequence[Path], x: float, y: float
+) -> None:
+    ends = None
+    if len(subject.ends) == len(subject.outputs) == 1 and network.wires:
+        stands = [g.elements[0] for g in (network.groups[-1], *network.groups)]
+        low = next(v for v in stands[1:] if network.elements[v].kind != "beside")
+        ends = network.elements[stands[0]].symbol, network.elements[low].symbol
+    total = "" if subject.gradient is None else number(subject.gradient)
+    rows = read_rows(network, shown)
+    draw_rows(canvas, rows, ends, total, subject.chosen is None, network.weighted, x, y)
+
+
+def _symbols(network: Network, subject: Subject) -> tuple[str, ...]:
+    said = []
+    if network.indexed:
+        said.append("subscripts of elements count from 1: x_{1} is x[0]")
+    if any(";" in run for e in network.wires for run, _ in e.factor):
+        said.append("W_{1;12}: element 1, 2 of W_{1}")
+    if network.unnamed:
+        said.append(f"{network.unnamed}_{{k}}: a value without a name")
+    shown = subject.listed or subject.chosen
+    if shown and len(subject.outputs) > 1:
+        said.append("g_{k}: the cotangent of the output's number k")
+    return tuple(said)
+
+
+def _describe(network: Network, columns: Columns, subject: Subject, title: str) -> str:
+    ranks = f"{network.nodes} numbers in {len(columns.extents)} columns"
+    said = [f"{title}, {text.joined(_ends(subject))}.", f"{ranks}; {len(network.wires)} edges."]
+    if columns.hidden:
+        said.append(f"{columns.hidden} numbers are not drawn.")
+    shown = (subject.chosen,) if subject.chosen is not None else subject.listed
+    for row in read_rows(network, shown[:MOST_ROWS]):
+        factors = " · ".join(map(text.joined, row.factors)) or "1"
+        said.append(f"{factors} = {row.product}." if row.product else f"{factors}.")
+    return " ".join(said)
