@@ -18,6 +18,7 @@ from . import custom, primitives, semirings
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .exchange import from_networkx
 from .flow import Flow, edge_flow
+from .formula import Formula, formula
 from .forward import ForwardPaths, forward_paths
 from .graph import Graph, GraphEdge, GraphNode
 from .graph_files import from_json, load_graph
@@ -36,7 +37,7 @@ from . import data, nets, nn, optim  # isort: skip
 __version__ = "0.1.0"
 
 __all__ = [
-    "Flow", "ForwardPaths", "Graph", "GraphEdge", "GraphNode", "Parameter", "Path", "Paths", "Tensor", "custom", "data", "edge_flow", "forward_paths", "from_json", "from_networkx", "grad", "graph",
+    "Flow", "Formula", "ForwardPaths", "Graph", "GraphEdge", "GraphNode", "Parameter", "Path", "Paths", "Tensor", "custom", "data", "edge_flow", "formula", "forward_paths", "from_json", "from_networkx", "grad", "graph",
     "hessian", "hvp", "jacobian", "jvp", "linalg", "load_graph", "nets", "nn", "no_grad", "optim", "parameter", "path_norm", "paths", "scope",
     "semirings", "tensor", "value_and_grad", "vjp",
 ]  # fmt: skip

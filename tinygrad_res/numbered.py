@@ -64,6 +64,23 @@ class Path:
         """
         return self.paths.product(self._numbers)
 
+    def latex(self, first_index: int = 1) -> str:
+        r"""Return the product as LaTeX: one term of ``tg.formula``, by the chain rule.
+
+        Args:
+            first_index: what the first element of an array is called.
+
+        >>> import tinygrad_res as tg
+        >>> x = tg.tensor(3.0, requires_grad=True, name="x")
+        >>> m = tg.sin(x)
+        >>> m.name = "m"
+        >>> print(tg.paths(m * 2, x)[0].latex())
+        \frac{\partial L}{\partial m}\frac{\partial m}{\partial x}
+        """
+        from .formula import term
+
+        return term(self, first_index).latex
+
     def scaled(self) -> tuple[Any, int]:
         """Return the product as (mantissa, exponent), product = mantissa * 2^exponent.
 

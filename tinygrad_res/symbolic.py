@@ -1,0 +1,40 @@
+"""A formula as an expression of sympy, to calculate with.
+
+Its symbols are the factors, named by their LaTeX, so that sympy prints the formula as it was.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from .errors import UsageError
+from .factors import Product
+from .sums import Tree, fold
+
+
+def expression(tree: Tree) -> Any:
+    """Return a tree that nothing is left out of as an expression."""
+    sympy = _sympy()
+
+    def leaf(product: Product) -> Any:
+        factors = [sympy.Symbol(factor.sign.latex) for factor in product.factors]
+        return sympy.Mul(sympy.Rational(product.coefficient), *factors)
+
+    return fold(tree, leaf, lambda parts: sympy.Mul(*parts), lambda parts, _: sympy.Add(*parts))
+
+
+def values(tree: Tree) -> dict[Any, float]:
+    """Return the number that each symbol of the expression stands for."""
+    sympy = _sympy()
+    factors = [factor for part in tree for factor in part.product.factors]
+    return {sympy.Symbol(f.sign.latex): f.value for f in factors if f.value is not None}
+
+
+def _sympy() -> Any:
+    try:
+        return importlib.import_module("sympy")
+    except ImportError as error:
+        raise UsageError(
+            "sympy: it is not installed: pip install 'tinygrad-res[formulas]'"
+        ) from error
