@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 
 from .layout import Curve, Label, Layout, Point, Shape, arrowhead
-from .style import OFF_PATH_OPACITY, STYLES, colour
+from .style import OFF_PATH_OPACITY, STYLES, Theme, colour, look
 
 _INCH = 72
 
@@ -21,22 +21,22 @@ def quoted(text: str) -> str:
     "say \\"hi\\""
     """
     kept = "".join(c for c in text if c >= " " and not "\ud800" <= c <= "\udfff")
-    return '"' + kept.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + kept.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def to_dot(layout: Layout) -> str:
+def to_dot(layout: Layout, theme: Theme = "light") -> str:
     """Return the picture as DOT source with positions."""
     lines = [
         "digraph figure {",
-        f'  graph [label={quoted(layout.title)}, bb="0,0,{layout.width:g},{layout.height:g}"];',
+        f"  graph [label={quoted(layout.title)}, {_sheet(layout, theme)}];",
         '  node [fixedsize=true, margin=0, label="", fontname="Helvetica"];',
     ]
     ends: list[str] = []
     for number, item in enumerate(layout.items):
         if isinstance(item, Shape):
-            lines.append(f"  {_id(item.key or f'shape {number}')} [{_shape(item, layout)}];")
+            lines.append(f"  {_id(item.key or f'shape {number}')} [{_shape(item, layout, theme)}];")
         elif isinstance(item, Label):
-            lines.append(f"  {_id(f'label {number}')} [{_label(item, layout)}];")
+            lines.append(f"  {_id(f'label {number}')} [{_label(item, layout, theme)}];")
         else:
             tail, head = item.tail, item.head
             for end, point in ((tail, item.points[0]), (head, item.points[-1])):
@@ -47,7 +47,7 @@ def to_dot(layout: Layout) -> str:
             first = len(ends) - (not tail) - (not head)
             tail = tail or f"end {first}"
             head = head or f"end {len(ends) - 1}"
-            lines.append(f"  {_id(tail)} -> {_id(head)} [{_curve(item, layout)}];")
+            lines.append(f"  {_id(tail)} -> {_id(head)} [{_curve(item, layout, theme)}];")
     return "\n".join([*lines[:3], *ends, *lines[3:], "}", ""])
 
 
@@ -55,13 +55,18 @@ def _id(key: str) -> str:
     return quoted(key)
 
 
+def _sheet(layout: Layout, theme: Theme) -> str:
+    ground = _ink("paper", False, theme)
+    return f'bb="0,0,{layout.width:g},{layout.height:g}", bgcolor={ground}'
+
+
 def _at(point: Point, layout: Layout) -> str:
     return f"{point[0]:.2f},{layout.height - point[1]:.2f}"
 
 
-def _ink(name: str | None, faded: bool) -> str:
+def _ink(name: str | None, faded: bool, theme: Theme) -> str:
     alpha = f"{round(255 * OFF_PATH_OPACITY):02X}" if faded else ""
-    return f'"{colour(name, "light")}{alpha}"' if name else '"transparent"'
+    return f'"{colour(name, theme)}{alpha}"' if name else '"transparent"'
 
 
 def _line(style: str) -> str:
@@ -71,8 +76,8 @@ def _line(style: str) -> str:
     return "dotted" if dash[0] < STYLES[style].width else "dashed"
 
 
-def _shape(shape: Shape, layout: Layout) -> str:
-    style = STYLES[shape.style]
+def _shape(shape: Shape, layout: Layout, theme: Theme) -> str:
+    style = look(shape.style, theme)
     form = "circle" if shape.kind == "circle" else "box"
     rounded = ",rounded" if shape.radius and not shape.double else ""
     parts = [
@@ -81,8 +86,8 @@ def _shape(shape: Shape, layout: Layout) -> str:
         f'pos="{_at((shape.x, shape.y), layout)}!"',
         f"width={shape.width / _INCH:.4f}",
         f"height={shape.height / _INCH:.4f}",
-        f"color={_ink(style.stroke, shape.faded)}",
-        f"fillcolor={_ink(style.fill, shape.faded)}",
+        f"color={_ink(style.stroke, shape.faded, theme)}",
+        f"fillcolor={_ink(style.fill, shape.faded, theme)}",
         f"penwidth={style.width:g}",
     ]
     if shape.double:
@@ -94,7 +99,7 @@ def _shape(shape: Shape, layout: Layout) -> str:
     return ", ".join(parts)
 
 
-def _label(label: Label, layout: Layout) -> str:
+def _label(label: Label, layout: Layout, theme: Theme) -> str:
     left, top, right, bottom = label.box
     centre = ((left + right) / 2, (top + bottom) / 2)
     return ", ".join(
@@ -106,13 +111,13 @@ def _label(label: Label, layout: Layout) -> str:
             f"width={(right - left) / _INCH:.4f}",
             f"height={(bottom - top) / _INCH:.4f}",
             f"fontsize={label.size:g}",
-            f"fontcolor={_ink(STYLES[label.style].fill, label.faded)}",
+            f"fontcolor={_ink(STYLES[label.style].fill, label.faded, theme)}",
         ]
     )
 
 
-def _curve(curve: Curve, layout: Layout) -> str:
-    style = STYLES[curve.style]
+def _curve(curve: Curve, layout: Layout, theme: Theme) -> str:
+    style = look(curve.style, theme)
     points = list(curve.points) if curve.smooth else _straight(curve.points)
     tip = ""
     if curve.arrow:
@@ -124,7 +129,7 @@ def _curve(curve: Curve, layout: Layout) -> str:
         [
             f'pos="{pos}"',
             f"style={_line(curve.style)}",
-            f"color={_ink(style.stroke or style.fill, curve.faded)}",
+            f"color={_ink(style.stroke or style.fill, curve.faded, theme)}",
             f"penwidth={style.width:g}",
             f"arrowhead={'normal' if curve.arrow else 'none'}",
             "arrowsize=0.6",

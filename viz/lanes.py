@@ -7,7 +7,7 @@ dots and squares, and stands above it in words.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from . import text
 from .chain import Kind, Lane, Step
@@ -50,9 +50,33 @@ def _step_width(step: Step) -> float:
     return max(least, text.width(_step_label(step), 12) + 16)
 
 
+@dataclass(frozen=True)
+class Ends:
+    """The keys of the shapes that a lane joins: the gradient runs from its tail to its head.
+
+    Attributes:
+        name: what the keys of the lane's own dots are told apart by.
+    """
+
+    tail: str = ""
+    head: str = ""
+    name: str = ""
+
+    def of_steps(self, steps: int) -> list[tuple[str, str]]:
+        """Return the tail and head of each step, left to right; they meet in the lane's dots."""
+        if not self.tail:
+            return [("", "")] * steps
+        dots = [f"{self.tail} {self.name} {i}" for i in range(1, steps)]
+        return list(zip([*dots, self.tail], [self.head, *dots], strict=True))
+
+
+LOOSE = Ends()
+"""The ends of a lane that stands for no edge between shapes, such as a sample."""
+
+
 def draw_lane(
     canvas: Canvas, lane: Lane, left: float, right: float, y: float, pad: float = 0.0,
-    words_below: bool = False,
+    words_below: bool = False, ends: Ends = LOOSE,
 ) -> None:  # fmt: skip
     """Draw a lane's steps between two ends, the spare room shared among them.
 
@@ -62,9 +86,11 @@ def draw_lane(
     """
     faded = not lane.used
     if lane.is_bare:
-        canvas.add(Curve(((right, y), (left, y)), "identity", arrow=True, faded=faded))
+        line = Curve(((right, y), (left, y)), "identity", arrow=True, faded=faded)
+        canvas.add(replace(line, tail=ends.tail, head=ends.head))
         return
     steps = _shown(lane.steps)
+    joints = ends.of_steps(len(steps))
     spare = (right - left - lane_width(lane) - 2 * pad) / len(steps)
     at, final = left, len(steps) - 1
     for i, step in enumerate(steps):
@@ -72,7 +98,7 @@ def draw_lane(
         end = at + before + _step_width(step) + spare + behind
         a, b = at + DOT_RADIUS * (i > 0), end - DOT_RADIUS * (i < final)
         middle = (at + before + end - behind) / 2
-        _step(canvas, step, a, b, y, lane.weight == 0, faded)
+        _step(canvas, step, a, b, y, joints[i], lane.weight == 0, faded)
         rise = 13.0 if step.kind == "weight" else 9.0
         baseline = y + rise + 10 if words_below else y - rise
         words, ink = _step_label(step), _INK[step.kind]
@@ -83,29 +109,34 @@ def draw_lane(
             square = Shape("box", middle, y, SQUARE, SQUARE, style, 1.5, title=title)
             canvas.add(replace(square, faded=faded))
         if i:
-            canvas.add(Shape("circle", at, y, 2 * DOT_RADIUS, 2 * DOT_RADIUS, "dot", faded=faded))
+            dot = Shape("circle", at, y, 2 * DOT_RADIUS, 2 * DOT_RADIUS, "dot", faded=faded)
+            canvas.add(replace(dot, key=joints[i][1]))
         at = end
 
 
 def _step(
-    canvas: Canvas, step: Step, left: float, right: float, y: float, free: bool, faded: bool
-) -> None:
+    canvas: Canvas, step: Step, left: float, right: float, y: float, ends: tuple[str, str],
+    free: bool, faded: bool,
+) -> None:  # fmt: skip
     """Draw the line of one step, its gradient arrow pointing left."""
-    style = _LINE[step.kind]
+    tail, head = ends
+    line = Curve(
+        ((right, y), (left, y)), _LINE[step.kind], arrow=True, tail=tail, head=head, faded=faded
+    )
     if free:
         third = min(12.0, (right - left) / 3.6)
         canvas.add(
             Curve(((right, y), (right - third, y)), "identity", faded=faded),
-            Curve(((right - third - 3, y), (left + third + 3, y)), style, faded=faded),
             Curve(((left + third, y), (left, y)), "identity", arrow=True, faded=faded),
         )
-    else:
-        canvas.add(Curve(((right, y), (left, y)), style, arrow=True, faded=faded))
+        middle = ((right - third - 3, y), (left + third + 3, y))
+        line = replace(line, points=middle, arrow=False)
+    canvas.add(line)
 
 
 def draw_arc(
     canvas: Canvas, lane: Lane, fork: tuple[float, float], merge: tuple[float, float],
-    height: float, symbol: str, style: str | None = None,
+    height: float, symbol: str, style: str | None = None, ends: Ends = LOOSE,
 ) -> None:  # fmt: skip
     """Draw a lane as an arc from the merging node back to the fork; both are (x, radius)."""
     sign = 1 if height > 0 else -1
@@ -117,14 +148,6 @@ def draw_arc(
     fall = ((b, height), (left[0] + reach * 0.45, height), (left[0] + 3, height * 0.72), left)
     style = style or ("weight" if lane.weight else "identity")
     faded = not lane.used
-    if lane.is_bare:
-        flat = (((2 * a + b) / 3, height), ((a + 2 * b) / 3, height))
-        points = (*rise, *flat, *fall)
-        canvas.add(Curve(points, style, smooth=True, arrow=True, faded=faded))
-    else:
-        canvas.add(Curve(rise, style, smooth=True, faded=faded))
-        canvas.add(Curve(fall, style, smooth=True, arrow=True, faded=faded))
-        draw_lane(canvas, lane, b, a, height, words_below=sign > 0)
     inside = height - sign * 9
     canvas.add(
         Curve(
@@ -138,6 +161,14 @@ def draw_arc(
             "forward", smooth=True, arrow=True, faded=faded,
         )
     )  # fmt: skip
+    if lane.is_bare:
+        flat = (((2 * a + b) / 3, height), ((a + 2 * b) / 3, height))
+        arc = Curve((*rise, *flat, *fall), style, smooth=True, arrow=True, faded=faded)
+        canvas.add(replace(arc, tail=ends.tail, head=ends.head))
+    else:
+        canvas.add(Curve(rise, style, smooth=True, faded=faded))
+        canvas.add(Curve(fall, style, smooth=True, arrow=True, faded=faded))
+        draw_lane(canvas, lane, b, a, height, words_below=sign > 0, ends=ends)
     ink = {"identity": "text identity", "weight": "text weight"}.get(style, "text quiet")
     away = 10.0 if lane.is_bare else 28.0
     y = height - away if sign < 0 else height + away + 14

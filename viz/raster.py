@@ -11,13 +11,13 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 from .layout import Curve, Item, Label, Layout, Shape, arrowhead
-from .style import OFF_PATH_OPACITY, STYLES, Style, Theme, colour
+from .style import OFF_PATH_OPACITY, Style, Theme, colour, look
 from .text import SUB_SIZE, merged
 
 if TYPE_CHECKING:
     from matplotlib.font_manager import FontProperties
 
-_POINTS_PER_INCH = 72
+_POINTS_PER_INCH, _MM_PER_INCH = 72, 25.4
 _FALLBACK_FONTS = (
     "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Micro Hei",
     "PingFang SC", "Microsoft YaHei", "Noto Emoji", "Segoe UI Emoji", "Symbola",
@@ -25,25 +25,27 @@ _FALLBACK_FONTS = (
 
 
 def to_raster(
-    layout: Layout, format: Literal["png", "pdf"], theme: Theme = "light", scale: float = 2.0
-) -> bytes:
+    layout: Layout, format: Literal["png", "pdf"], theme: Theme = "light", scale: float = 2.0,
+    width: float | None = None,
+) -> bytes:  # fmt: skip
     """Return the picture as a PNG or PDF file's content.
 
     Args:
         scale: pixels of the PNG for each pixel of the layout.
+        width: the picture's width in mm; a pixel of the layout is 1/72 inch if left out.
+            A PNG has as many pixels as without, and is said to be that wide.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    figure = Figure(
-        figsize=(layout.width / _POINTS_PER_INCH, layout.height / _POINTS_PER_INCH),
-        facecolor=colour("paper", theme),
-    )
+    unit = 1.0 if width is None else width / _MM_PER_INCH * _POINTS_PER_INCH / layout.width
+    inches = (layout.width * unit / _POINTS_PER_INCH, layout.height * unit / _POINTS_PER_INCH)
+    figure = Figure(figsize=inches, facecolor=colour("paper", theme))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, layout.width), ylim=(layout.height, 0))
     axes.set_axis_off()
     for order, item in enumerate(layout.items):
-        for artist in _artists(item, theme):
+        for artist in _artists(item, theme, unit):
             artist.set(zorder=order, clip_on=False)
             if item.faded:
                 artist.set_alpha(OFF_PATH_OPACITY)
@@ -54,40 +56,41 @@ def to_raster(
         # a character that no installed font has is drawn as a box
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(
-            file, format=format, dpi=_POINTS_PER_INCH * scale, metadata=dates,
+            file, format=format, dpi=_POINTS_PER_INCH * scale / unit, metadata=dates,
             facecolor=figure.get_facecolor(),
         )  # fmt: skip
     return file.getvalue()
 
 
-def _artists(item: Item, theme: Theme) -> list[Any]:
+def _artists(item: Item, theme: Theme, unit: float) -> list[Any]:
     if isinstance(item, Shape):
-        return _shape(item, theme)
+        return _shape(item, theme, unit)
     if isinstance(item, Curve):
-        return _curve(item, theme)
-    return _label(item, theme)
+        return _curve(item, theme, unit)
+    return _label(item, theme, unit)
 
 
-def _look(style: Style, theme: Theme) -> dict[str, Any]:
-    """Return matplotlib's words for a style."""
-    look: dict[str, Any] = {
+def _words(name: str, theme: Theme, unit: float) -> dict[str, Any]:
+    """Return matplotlib's words for a style, ``unit`` points to a pixel of the layout."""
+    style = look(name, theme)
+    words: dict[str, Any] = {
         "facecolor": colour(style.fill, theme) or "none",
         "edgecolor": colour(style.stroke, theme) or "none",
-        "linewidth": style.width if style.stroke else 0,
+        "linewidth": style.width * unit if style.stroke else 0,
     }
     if style.dash:
-        look["linestyle"] = (0, tuple(d / style.width for d in style.dash))
-        look["capstyle"] = "round" if style.dash[0] < style.width else "butt"
-    return look
+        words["linestyle"] = (0, tuple(d / style.width for d in style.dash))
+        words["capstyle"] = "round" if style.dash[0] < style.width else "butt"
+    return words
 
 
-def _shape(shape: Shape, theme: Theme) -> list[Any]:
+def _shape(shape: Shape, theme: Theme, unit: float) -> list[Any]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
 
-    look = _look(STYLES[shape.style], theme)
+    words = _words(shape.style, theme, unit)
     if shape.kind == "circle":
-        found: list[Any] = [Circle((shape.x, shape.y), shape.width / 2, **look)]
+        found: list[Any] = [Circle((shape.x, shape.y), shape.width / 2, **words)]
     else:
         found = []
         for grow in (4.0, 0.0) if shape.double else (0.0,):
@@ -95,18 +98,18 @@ def _shape(shape: Shape, theme: Theme) -> list[Any]:
             corner = (shape.x - w / 2, shape.y - h / 2)
             if shape.radius or grow:
                 rounded = f"round,pad=0,rounding_size={shape.radius + grow}"
-                found.append(FancyBboxPatch(corner, w, h, boxstyle=rounded, **look))
+                found.append(FancyBboxPatch(corner, w, h, boxstyle=rounded, **words))
             else:
-                found.append(Rectangle(corner, w, h, **look))
+                found.append(Rectangle(corner, w, h, **words))
     if shape.sign:
-        cross, r = STYLES["cross"], shape.width * 0.28
-        pen: dict[str, Any] = {"color": colour(cross.stroke, theme), "linewidth": cross.width}
+        cross, r = look("cross", theme), shape.width * 0.28
+        pen = {"color": colour(cross.stroke, theme), "linewidth": cross.width * unit}
         found.append(Line2D([shape.x - r, shape.x + r], [shape.y, shape.y], **pen))
         found.append(Line2D([shape.x, shape.x], [shape.y - r, shape.y + r], **pen))
     return found
 
 
-def _curve(curve: Curve, theme: Theme) -> list[Any]:
+def _curve(curve: Curve, theme: Theme, unit: float) -> list[Any]:
     from matplotlib.patches import PathPatch, Polygon
     from matplotlib.path import Path
 
@@ -118,19 +121,17 @@ def _curve(curve: Curve, theme: Theme) -> list[Any]:
     if curve.filled:
         points.append(points[0])
         codes.append(Path.CLOSEPOLY)
-    style = STYLES[curve.style]
-    found: list[Any] = [PathPatch(Path(points, codes), **_look(style, theme))]
+    words = _words(curve.style, theme, unit)
+    found: list[Any] = [PathPatch(Path(points, codes), **words)]
     if head is not None:
-        found.append(
-            Polygon(head, closed=True, facecolor=colour(style.stroke, theme), edgecolor="none")
-        )
+        found.append(Polygon(head, closed=True, facecolor=words["edgecolor"], edgecolor="none"))
     return found
 
 
-def _label(label: Label, theme: Theme) -> list[Any]:
+def _label(label: Label, theme: Theme, unit: float) -> list[Any]:
     from matplotlib.text import Text
 
-    style, found = STYLES[label.style], []
+    style, found = look(label.style, theme), []
     pieces = []
     for text, kind in merged(label.runs):
         size = label.size * (SUB_SIZE if kind else 1.0)
@@ -141,7 +142,7 @@ def _label(label: Label, theme: Theme) -> list[Any]:
     for text, font, width, drop in pieces:
         found.append(
             Text(x, label.y + drop, text, color=colour(style.fill, theme), fontproperties=font,
-                 ha="left", va="baseline", parse_math=False)
+                 fontsize=font.get_size() * unit, ha="left", va="baseline", parse_math=False)
         )  # fmt: skip
         x += width
     return found

@@ -8,11 +8,11 @@ stands on it is a local derivative; a faint grey arrow beside it is the forward 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import text
 from .chain import Block, Chain, Lane, Link
-from .lanes import DOT_RADIUS, PAD, draw_arc, draw_lane, lane_width
+from .lanes import DOT_RADIUS, PAD, Ends, draw_arc, draw_lane, lane_width
 from .layout import Canvas, Curve, Label, Shape
 from .text import Runs
 
@@ -59,18 +59,20 @@ def draw_strip(canvas: Canvas, chain: Chain, parts: tuple[Part, ...]) -> None:
         after = VALUE_RADIUS if last else SUM_RADIUS
         if isinstance(part, Link):
             after = VALUE_RADIUS if last else DOT_RADIUS + 1.6
-            right = _link(canvas, part, chain, x, radius, after, key, last)
+            ends = Ends("output value" if last else here, key)
+            right = _link(canvas, part, chain, x, radius, after, ends, last)
         elif isinstance(part, Collapsed):
-            right = _collapsed(canvas, part, x, radius, after)
+            right = _collapsed(canvas, part, x, radius, after, Ends(here, key))
         else:
-            right = _block(canvas, part, x, radius, after)
+            right = _block(canvas, part, x, radius, after, Ends(here, key))
         if last:
             named = chain.output.name or ("L" if chain.output.shape == () else "y")
             if not isinstance(part, Link):
-                _sum(canvas, part, right, "output", SUM_RADIUS)
+                _sum(canvas, part, right, here, SUM_RADIUS)
                 x, radius = right, SUM_RADIUS
                 right += SUM_RADIUS + 44
-                _wire(canvas, right - VALUE_RADIUS, x + radius, 0.0, _free(chain), "g")
+                ends = Ends("output value", here)
+                _wire(canvas, right - VALUE_RADIUS, x + radius, _free(chain), "g", ends)
             _end(canvas, right, named, "output value", chain.output.name or chain.output.op)
         elif isinstance(part, Link):
             canvas.add(Shape("circle", right, 0.0, 2 * after, 2 * after, "value", key=here))
@@ -167,10 +169,12 @@ def _sum(canvas: Canvas, part: Part, x: float, key: str, radius: float) -> None:
     canvas.add(Label(text.name(merge), x, radius + 38, 10.5, "text quiet"))
 
 
-def _block(canvas: Canvas, block: Block, x: float, radius: float, after: float) -> float:
+def _block(
+    canvas: Canvas, block: Block, x: float, radius: float, after: float, ends: Ends
+) -> float:
     """Draw a block from the node at ``x`` on; return where its ways meet."""
     if not block.lanes:
-        return _crowded(canvas, block, x, radius, after)
+        return _crowded(canvas, block, x, radius, after, ends)
     symbols = block_symbols(block)
     inner = max(
         lane_width(block.lanes[-1]) + 2 * PAD, *(lane_width(lane) + 92 for lane in block.lanes[:-1]),
@@ -179,31 +183,37 @@ def _block(canvas: Canvas, block: Block, x: float, radius: float, after: float) 
     left, right = x + radius, x + radius + inner
     centre = right + after
     main = len(block.lanes) - 1
-    draw_lane(canvas, block.lanes[main], left, right, 0.0, PAD)
+    lanes = [replace(ends, name=symbol) for symbol in symbols]
+    draw_lane(canvas, block.lanes[main], left, right, 0.0, PAD, ends=lanes[main])
     _forward(canvas, left, right, faded=not block.lanes[main].used)
-    draw_arc(canvas, block.lanes[0], (x, radius), (centre, after), -ARC_HEIGHT, symbols[0])
+    fork, merge = (x, radius), (centre, after)
+    draw_arc(canvas, block.lanes[0], fork, merge, -ARC_HEIGHT, symbols[0], ends=lanes[0])
     inset = 4.0 if main < 2 else 44.0
     faded = not block.lanes[main].used
     _bracket(canvas, left + inset, right - inset, FORWARD_GAP + 14, symbols[main], faded)
     for i in range(1, main):
         low = FIRST_LOW + (i - 1) * LOW_GAP
-        draw_arc(canvas, block.lanes[i], (x, radius), (centre, after), low, symbols[i])
+        draw_arc(canvas, block.lanes[i], fork, merge, low, symbols[i], ends=lanes[i])
     return centre
 
 
-def _crowded(canvas: Canvas, block: Block, x: float, radius: float, after: float) -> float:
+def _crowded(
+    canvas: Canvas, block: Block, x: float, radius: float, after: float, ends: Ends
+) -> float:
     """Draw a block with too many ways as a box that says how many."""
     degrees = sorted(block.by_weight)
     ways = f"{text.grouped(block.count)} ways in all"
     layers = f"{degrees[0]}–{degrees[-1]} weight layers"
     return _boxed(
-        canvas, x, radius, after, ways, layers, f"block {block.number}", double=False,
+        canvas, x, radius, after, ends, ways, layers, f"block {block.number}", double=False,
         free=block.weight_free > 0,
         arc=f"{text.grouped(block.weight_free)} of them weight-free" if block.weight_free else "",
     )  # fmt: skip
 
 
-def _collapsed(canvas: Canvas, part: Collapsed, x: float, radius: float, after: float) -> float:
+def _collapsed(
+    canvas: Canvas, part: Collapsed, x: float, radius: float, after: float, ends: Ends
+) -> float:
     first, last = part.blocks[0].number, part.blocks[-1].number
     n = len(part.blocks)
     shortcuts = sum(block.weight_free > 0 for block in part.blocks)
@@ -214,7 +224,7 @@ def _collapsed(canvas: Canvas, part: Collapsed, x: float, radius: float, after: 
     )
     arc = "I" if same else "weight-free" if free else f"{shortcuts} of {n} have a weight-free way"
     return _boxed(
-        canvas, x, radius, after, f"× {n}", f"blocks {first} … {last}{_between(part)}",
+        canvas, x, radius, after, ends, f"× {n}", f"blocks {first} … {last}{_between(part)}",
         _shortcuts(part), double=True, free=free, arc=arc,
     )  # fmt: skip
 
@@ -237,8 +247,8 @@ def _shortcuts(part: Collapsed) -> str:
 
 
 def _boxed(
-    canvas: Canvas, x: float, radius: float, after: float, title: str, line: str, below: str,
-    *, double: bool, free: bool, arc: str,
+    canvas: Canvas, x: float, radius: float, after: float, ends: Ends, title: str, line: str,
+    below: str, *, double: bool, free: bool, arc: str,
 ) -> float:  # fmt: skip
     """Draw a box on the axis with an arc over it; return where the next node stands."""
     title_runs, runs = text.plain(title), text.plain(line)
@@ -248,17 +258,21 @@ def _boxed(
     right = left + wide + 2 * wire
     centre = right + after
     middle = (left + right) / 2
-    for a, b in ((right, middle + wide / 2 + 5), (middle - wide / 2 - 5, left)):
-        canvas.add(Curve(((a, 0.0), (b, 0.0)), "weight", arrow=True))
+    key, style = f"{ends.tail} box", "repeated" if double else "stage"
+    for a, b, tail, head in (
+        (right, middle + wide / 2 + 5, ends.tail, key), (middle - wide / 2 - 5, left, key, ends.head)
+    ):  # fmt: skip
+        canvas.add(Curve(((a, 0.0), (b, 0.0)), "weight", arrow=True, tail=tail, head=head))
     canvas.add(
-        Shape("box", middle, 0.0, wide, 46, "repeated" if double else "stage", 7, double=double),
+        Shape("box", middle, 0.0, wide, 46, style, 7, double=double, key=key),
         Label(title_runs, middle, -3, 14, "text title"),
         Label(runs, middle, 14, 11, "text quiet"),
         Curve(((left, 37), (right, 37)), "forward", arrow=True),
     )
     if arc:
         style = "identity" if free else "weight"
-        draw_arc(canvas, Lane((), ()), (x, radius), (centre, after), -ARC_HEIGHT, arc, style)
+        fork, merge = (x, radius), (centre, after)
+        draw_arc(canvas, Lane((), ()), fork, merge, -ARC_HEIGHT, arc, style, ends)
     if below:
         canvas.add(Label(text.plain(below), middle, 58, 11.5, "text quiet"))
     return centre
@@ -280,24 +294,25 @@ def _bracket(
     )
 
 
-def _wire(canvas: Canvas, right: float, left: float, y: float, style: str, symbol: str) -> None:
-    canvas.add(Curve(((right, y), (left, y)), style, arrow=True))
+def _wire(canvas: Canvas, right: float, left: float, style: str, symbol: str, ends: Ends) -> None:
     _forward(canvas, left, right)
+    line = Curve(((right, 0.0), (left, 0.0)), style, arrow=True)
+    canvas.add(replace(line, tail=ends.tail, head=ends.head))
     if symbol:
-        canvas.add(Label(text.math(symbol), (left + right) / 2, y - 10, 13))
+        canvas.add(Label(text.math(symbol), (left + right) / 2, -10, 13))
 
 
 def _link(
-    canvas: Canvas, link: Link, chain: Chain, x: float, radius: float, after: float, key: str,
+    canvas: Canvas, link: Link, chain: Chain, x: float, radius: float, after: float, ends: Ends,
     last: bool,
 ) -> float:  # fmt: skip
     """Draw a link from the node at ``x`` on; return where the next node stands."""
-    first = key == "input"
+    first = ends.head == "input"
     inline = not chain.blocks or (not first and not last and link.lane.weight == 0)
     left = x + radius
     if inline and link.lane.steps:
         right = left + max(lane_width(link.lane), 60.0)
-        draw_lane(canvas, link.lane, left, right, 0.0)
+        draw_lane(canvas, link.lane, left, right, 0.0, ends=ends)
         _forward(canvas, left, right)
         if link.symbol and chain.blocks:
             _bracket(canvas, left + 4, right - 4, FORWARD_GAP + 14, link.symbol)
@@ -305,18 +320,21 @@ def _link(
     style = "weight" if link.lane.weight else _free(chain)
     if inline or not link.ops:
         right = left + 44
-        _wire(canvas, right, left, 0.0, style, "g" if last and chain.blocks else "")
+        _wire(canvas, right, left, style, "g" if last and chain.blocks else "", ends)
         return right + after
     title, line = _stage_texts(link, first, last)
     wide = max(text.width(title, 13), text.width(line, 10.5)) + 24
     wire = 34.0
     middle = left + wire + wide / 2
     right = left + 2 * wire + wide
-    _wire(canvas, right, middle + wide / 2, 0.0, style, "")
-    _wire(canvas, middle - wide / 2, left, 0.0, style, "g" if last and chain.blocks else "")
+    key = f"{ends.tail} box"
+    arriving = "g" if last and chain.blocks else ""
+    _wire(canvas, right, middle + wide / 2, style, "", replace(ends, head=key))
+    _wire(canvas, middle - wide / 2, left, style, arriving, replace(ends, tail=key))
     high = 44.0 if line else 32.0
+    ops = " · ".join(link.ops)[:200]
     canvas.add(
-        Shape("box", middle, 0.0, wide, high, "stage", 8, title=" · ".join(link.ops)[:200]),
+        Shape("box", middle, 0.0, wide, high, "stage", 8, key=key, title=ops),
         Label(title, middle, -3 if line else 4.5, 13),
     )
     if line:

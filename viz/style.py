@@ -1,17 +1,17 @@
 """The design language: every colour, line and size of the figures, in one table.
 
 A shape names a style; a writer looks it up here.  So a figure is coded once and comes
-out the same in SVG, PNG, PDF and DOT, in light and in dark.  Nothing is coded by colour
-alone: identity is thick and solid, a weight layer dashed with a small square, an
-activation dotted.
+out the same in every format, in light and in dark.  Nothing is coded by colour alone:
+identity is thick and solid, a weight layer dashed with a small square, an activation
+dotted.  So a third theme, print, can do without colours: black, greys and lines.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-Theme = Literal["light", "dark"]
+Theme = Literal["light", "dark", "print"]
 
 PALETTE: dict[str, tuple[str, str]] = {
     "paper": ("#FFFFFF", "#14171C"),
@@ -27,6 +27,17 @@ PALETTE: dict[str, tuple[str, str]] = {
     "activation text": ("#007A59", "#2CC79B"),
 }
 """Colours by name, for a light and for a dark ground."""
+
+GREYS = {
+    "paper": "#FFFFFF",
+    "surface": "#FFFFFF",
+    "faint": "#B8B8B8",
+    "weight pale": "#DCDCDC",
+}
+"""Colours in print, where they are not black."""
+
+HAIRLINE = 0.5
+"""Width of the forward pass in print: what tells it from black arrows without a grey."""
 
 FONTS = "'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', 'Noto Sans', sans-serif"
 """The fonts of the SVG writer; labels are measured for the widest of them."""
@@ -86,5 +97,14 @@ STYLES: dict[str, Style] = {
 
 
 def colour(name: str | None, theme: Theme) -> str | None:
-    """Return the colour ``name`` on a light or dark ground, as ``#RRGGBB``."""
-    return None if name is None else PALETTE[name][theme == "dark"]
+    """Return the colour ``name`` on a light or dark ground or in print, as ``#RRGGBB``."""
+    if name is None:
+        return None
+    return GREYS.get(name, "#000000") if theme == "print" else PALETTE[name][theme == "dark"]
+
+
+def look(name: str, theme: Theme) -> Style:
+    """Return how a style looks in a theme; only print changes more than colours."""
+    style = STYLES[name]
+    thinner = theme == "print" and style.stroke == "forward"
+    return replace(style, width=HAIRLINE) if thinner else style

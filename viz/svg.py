@@ -8,43 +8,56 @@ a user named is escaped: it can be read, and it can do nothing.
 from __future__ import annotations
 
 import hashlib
+from typing import Literal
 from xml.sax.saxutils import escape
 
 from .layout import Curve, Item, Label, Layout, Point, Shape, arrowhead
-from .style import FONTS, OFF_PATH_OPACITY, PALETTE, STYLES, Theme, colour
+from .style import FONTS, OFF_PATH_OPACITY, PALETTE, STYLES, Theme, colour, look
 from .text import SUB_SIZE, merged
 
 
-def to_svg(layout: Layout) -> str:
-    """Return the picture as SVG text."""
-    digest = hashlib.sha256(repr(layout).encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    prefix = f"f{digest}"
+def to_svg(
+    layout: Layout, theme: Theme | Literal["auto"] = "auto", width: float | None = None,
+    apart: bool = False,
+) -> str:  # fmt: skip
+    """Return the picture as SVG text.
+
+    Args:
+        theme: ``"auto"`` is light or dark as the reader prefers, and light on paper.
+        width: the picture's width in mm, its height in proportion; its own pixels if left out.
+        apart: keep each item in a group of its own, for a script to find it by its place.
+    """
+    digest = hashlib.sha256(repr((layout, theme)).encode("utf-8", "surrogatepass"))
+    prefix = f"f{digest.hexdigest()[:8]}"
     w, h = _n(layout.width), _n(layout.height)
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {_root(prefix, w, h)}>',
-        f'<title id="{prefix}-title">{_text(layout.title)}</title>',
-        f'<desc id="{prefix}-desc">{_text(layout.description)}</desc>',
-        f"<style>{_sheet(layout, prefix)}</style>",
+        f'<svg xmlns="http://www.w3.org/2000/svg" {_root(prefix, layout, width)}>',
+        f'<title id="{prefix}-title">{xml_text(layout.title)}</title>',
+        f'<desc id="{prefix}-desc">{xml_text(layout.description)}</desc>',
+        f"<style>{_sheet(layout, prefix, theme)}</style>",
         f'<rect class="{prefix}-ground" width="{w}" height="{h}"/>',
     ]
-    lines += [_item(item, prefix) for item in layout.items]
+    lines += [_item(item, prefix, apart) for item in layout.items]
     return "\n".join([*lines, "</svg>", ""])
 
 
-def _root(prefix: str, width: str, height: str) -> str:
+def _root(prefix: str, layout: Layout, width: float | None) -> str:
+    w, h = _n(layout.width), _n(layout.height)
+    size = f'width="{w}" height="{h}"'
+    if width is not None:
+        size = f'width="{_n(width)}mm" height="{_n(width * layout.height / layout.width)}mm"'
     return (
-        f'id="{prefix}" class="{prefix}" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" role="img" '
+        f'id="{prefix}" class="{prefix}" {size} viewBox="0 0 {w} {h}" role="img" '
         f'aria-labelledby="{prefix}-title {prefix}-desc"'
     )
 
 
-def _item(item: Item, prefix: str) -> str:
+def _item(item: Item, prefix: str, apart: bool) -> str:
     body = {Shape: _shape, Curve: _curve, Label: _label}[type(item)](item, prefix)  # type: ignore[operator]
-    if not (item.title or item.faded):
+    if not (item.title or item.faded or apart):
         return str(body)
     opacity = f' opacity="{OFF_PATH_OPACITY}"' if item.faded else ""
-    title = f"<title>{_text(item.title)}</title>" if item.title else ""
+    title = f"<title>{xml_text(item.title)}</title>" if item.title else ""
     return f"<g{opacity}>{title}{body}</g>"
 
 
@@ -105,7 +118,8 @@ def _label(label: Label, prefix: str) -> str:
         shift = (low - lowered) * 0.26 * label.size
         dy = f' dy="{_n(shift)}"' if shift else ""
         size = f' font-size="{_n(label.size * SUB_SIZE)}"' if low else ""
-        spans.append(f"<tspan{dy}{size}>{_text(text)}</tspan>" if dy or size else _text(text))
+        shown = xml_text(text)
+        spans.append(f"<tspan{dy}{size}>{shown}</tspan>" if dy or size else shown)
         lowered = low
     return (
         f'<text class="{_class(prefix, label.style)}" x="{_n(label.x)}" y="{_n(label.y)}" '
@@ -113,15 +127,15 @@ def _label(label: Label, prefix: str) -> str:
     )
 
 
-def _sheet(layout: Layout, prefix: str) -> str:
-    """Return the rules for the styles in use, and their colours in the dark."""
+def _sheet(layout: Layout, prefix: str, theme: Theme | Literal["auto"]) -> str:
+    """Return the rules for the styles in use, and their colours in each theme."""
     used = {item.style for item in layout.items}
     if any(shape.sign for shape in layout.shapes):
         used.add("cross")
     heads = {STYLES[curve.style].stroke for curve in layout.curves if curve.arrow}
     still = [f".{prefix} text{{font-family:{FONTS};white-space:pre}}"]
     for name in sorted(used):
-        style = STYLES[name]
+        style = look(name, "light" if theme == "auto" else theme)
         rules = []
         if style.stroke:
             rules.append(f"stroke-width:{_n(style.width)}")
@@ -135,8 +149,11 @@ def _sheet(layout: Layout, prefix: str) -> str:
             rules.append("font-style:italic")
         if rules:
             still.append(f".{_class(prefix, name)}{{{';'.join(rules)}}}")
-    light, dark = (_colours(used, heads, prefix, theme) for theme in ("light", "dark"))
-    media = f"@media (prefers-color-scheme:dark){{{dark}}}"
+    if theme != "auto":
+        return escape("".join(still) + _colours(used, heads, prefix, theme))
+    light = _colours(used, heads, prefix, "light")
+    dark = _colours(used, heads, prefix, "dark")
+    media = f"@media screen and (prefers-color-scheme:dark){{{dark}}}"
     return escape("".join(still) + light + media)
 
 
@@ -158,8 +175,8 @@ def _class(prefix: str, style: str) -> str:
     return f"{prefix}-{style.replace(' ', '-')}"
 
 
-def _text(text: str) -> str:
-    """Return text that XML can hold: escaped, without control characters."""
+def xml_text(text: str) -> str:
+    """Return text that XML and HTML can hold: escaped, without control characters."""
     kept = "".join(c for c in text if c in "\n\t" or (c >= " " and not "\ud800" <= c <= "\udfff"))
     return escape(kept.replace("\ufffe", "").replace("\uffff", ""), {'"': "&quot;"})
 
