@@ -120,8 +120,8 @@ def _numbers(subject: Subject) -> Figure | None:
 
 def _too_many(edges: int) -> str:
     return (
-        f"too many numbers to draw one by one ({text.grouped(edges)} edges between them at scalar "
-        f"level): {TENSOR_LEVEL}"
+        f"at scalar level there are too many numbers to draw, {text.grouped(edges)} edges between "
+        "them; so this is the tensor level, drawn instead"
     )
 
 

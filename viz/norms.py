@@ -20,6 +20,8 @@ def norms_by(
 ) -> dict[int, float]:
     """Return the exact gradient norm of each degree, from the lowest up to the budget.
 
+    Of paths that lead to one number it is the absolute value.
+
     Args:
         max_degree: the highest degree, in place of the budget.
 
@@ -31,4 +33,4 @@ def norms_by(
         affordable = max(FEWEST_DEGREES, EDGE_VISITS // max(len(paths.graph.edges), 1))
         max_degree = degrees[min(len(degrees), affordable) - 1]
     parts = paths.gradient_by(by, max_degree)
-    return {k: norm(g) for k, g in parts.items()}
+    return {k: abs(g) if isinstance(g, float) else norm(g) for k, g in parts.items()}

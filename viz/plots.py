@@ -51,10 +51,13 @@ class Plot:
         counts: the exact number of paths of each degree.
         norms: the exact gradient norm of each degree that was computed; empty for an
             output of several elements without a cotangent.
+        level: the level that paths were counted at.
     """
 
-    def __init__(self, counts: dict[int, int], norms: dict[int, float], words: str) -> None:
-        self.counts, self.norms = counts, norms
+    def __init__(
+        self, counts: dict[int, int], norms: dict[int, float], words: str, level: str = "tensor"
+    ) -> None:
+        self.counts, self.norms, self.level = counts, norms, level
         self._words = words
 
     @cached_property
@@ -74,6 +77,7 @@ class Plot:
             else f"{text.grouped(total)} path{plural}",
             loc="left", color=_RED if named and free else _INK, weight="bold", pad=10,
         )  # fmt: skip
+        upper.set_title(f"{self.level} level", loc="right", color=_QUIET, size=9)
         logs = {k: math.log10(n) for k, n in self.counts.items()}
         _panel(upper, logs, longest, text.grouped(free) if named else "")
         upper.set_ylabel("paths (log scale)", color=_INK)
@@ -120,7 +124,7 @@ class Plot:
 
     def __repr__(self) -> str:
         total = text.grouped(sum(self.counts.values()))
-        return f"Plot({total} paths by {self._words})"
+        return f"Plot({total} paths by {self._words}, {self.level} level)"
 
 
 def plot_paths(paths: Paths, by: Grading = "weight", max_degree: int | None = None) -> Plot:
@@ -154,7 +158,7 @@ def plot_paths(paths: Paths, by: Grading = "weight", max_degree: int | None = No
     except GradientError:
         norms = {}
     words = _WORDS.get(by, by) if isinstance(by, str) else "degree"
-    return Plot(counts, norms, words)
+    return Plot(counts, norms, words, paths.level)
 
 
 def _panel(axes: Axes, logs: dict[int, float], longest: int, mark: str) -> None:

@@ -12,16 +12,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tinygrad_res.graph import Graph, GraphEdge, GraphNode
+from tinygrad_res.scalar import ScalarGraph
 
 
 @dataclass
 class Merged:
-    """An array under construction, with those that only copy it."""
+    """An array under construction, with those that only copy it.
+
+    Attributes:
+        ops: the operations that made it, one after the other.
+        is_end: whether paths end at it.
+        joins: whether it adds up numbers that depend on data.
+    """
 
     nodes: list[GraphNode]
     ops: list[str]
     name: str | None
     is_end: bool
+    joins: bool
 
 
 def arrays_of(
@@ -31,15 +39,30 @@ def arrays_of(
     depth = dict.fromkeys(visited, 0)
     for edge in sorted(edges, key=lambda e: e.source):
         depth[edge.source] = max(depth[edge.source], depth[edge.target] + 1)
+    joining = _joining(graph)
     arrays: dict[object, Merged] = {}
     owner: dict[int, object] = {}
     for v in visited:
         node = graph.nodes[v]
         owner[v] = node.recorded or (node.name, node.op, node.scope, depth[v])
-        array = arrays.setdefault(owner[v], Merged([], [node.op], node.name, False))
+        array = arrays.setdefault(
+            owner[v], Merged([], [node.op], node.name, False, owner[v] in joining)
+        )
         array.nodes.append(node)
         array.is_end |= v in ends
     return arrays, owner
+
+
+def _joining(graph: Graph) -> set[object]:
+    """Return the sums of several numbers that depend on data; a bias does not."""
+    if not isinstance(graph, ScalarGraph):
+        return set()
+    nodes, outgoing = graph.parent.nodes, graph.parent.outgoing
+    return {
+        node.recorded for node in nodes
+        if (node.op == "add" and sum(not nodes[e.target].weight_valued for e in outgoing[node.index]) > 1)
+        or (node.op == "sum" and nodes[outgoing[node.index][0].target].shape != node.shape)
+    }  # fmt: skip
 
 
 def merge(
@@ -56,7 +79,7 @@ def merge(
         into = incoming.get(key, [])
         operands = {owner[edge.target] for edge in into}
         sizes = {len(into), len(array.nodes), len({edge.target for edge in into})}
-        if len(operands) != 1 or len(sizes) != 1 or array.is_end:
+        if len(operands) != 1 or len(sizes) != 1 or array.is_end or array.joins:
             continue
         (below,) = operands
         other = kept[below]

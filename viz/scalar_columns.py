@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from . import text
 from .layout import Point
 from .scalar_network import Group, Network, Wire
+from .scalar_symbols import shortened
 from .text import Runs
 
 RADIUS, SQUARE = 16.0, 12.0
@@ -20,6 +22,7 @@ LANE = 20.0
 MOST_IN_COLUMN = 12
 MOST_WIRES = 400
 _FEWEST = 3
+_NARROW = 2 * RADIUS + 24
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def _stacked(network: Network, most: int, needed: Collection[int]) -> Columns:
     for group in network.groups:
         by_rank[group.rank].append(group)
     at: dict[int, tuple[int, float]] = {}
-    headings: list[tuple[Runs, int, float]] = []
+    headings: list[tuple[Group, int, float]] = []
     rests: list[Rest] = []
     extents = []
     for rank, groups in enumerate(by_rank):
@@ -86,7 +89,7 @@ def _stacked(network: Network, most: int, needed: Collection[int]) -> Columns:
         y = -height / 2
         top = y - HEADING + PITCH / 2 - RADIUS - 4
         for group, few in zip(groups, shown, strict=True):
-            headings.append((group.heading, rank, y + PITCH / 2 - RADIUS - 10))
+            headings.append((group, rank, y + PITCH / 2 - RADIUS - 10))
             for element in few:
                 at[element] = (rank, y + PITCH / 2)
                 y += PITCH
@@ -97,7 +100,15 @@ def _stacked(network: Network, most: int, needed: Collection[int]) -> Columns:
         extents.append((top, height / 2))
     wires = tuple(w for w in network.wires if w.output in at and w.operand in at)
     lanes = _lanes(wires, at, extents)
-    return Columns(at, tuple(headings), tuple(rests), wires, tuple(extents), lanes)
+    ends = {at[v][0] for i in lanes for v in (wires[i].output, wires[i].operand)}
+    said = tuple((_heading(group, rank in ends), rank, y) for group, rank, y in headings)
+    return Columns(at, said, tuple(rests), wires, tuple(extents), lanes)
+
+
+def _heading(group: Group, narrow: bool) -> Runs:
+    """Return what stands over a group; wires that leave for their lanes want room beside it."""
+    whole = shortened(group.name, group.ops)
+    return group.name if narrow and text.width(whole, 11) > _NARROW else whole
 
 
 def _shown(elements: Sequence[int], room: int, needed: Collection[int]) -> list[int]:

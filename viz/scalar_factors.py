@@ -9,6 +9,7 @@ to itself.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +26,8 @@ from .scalar_symbols import indexed, named
 from .text import Runs
 
 MOST_TERMS = 200_000
+_OTHERS = ("y", "h", "a", "operand")
+_CONSTANTS = ("c", "k", "b", "constant")
 _Place = tuple[int, ...]
 
 
@@ -46,11 +49,26 @@ class Factor:
 
 
 class Factors:
-    """The factors on the edges of a graph at scalar level, each product looked at once."""
+    """The factors on the edges of a graph at scalar level, each product looked at once.
 
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
+    Args:
+        graph: at scalar level.
+        drawn: the symbols of the elements that are drawn, by their record and index.
+        taken: letters that are in use.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        drawn: dict[tuple[Node | None, _Place | None], Runs],
+        taken: Collection[str],
+    ) -> None:
+        self._graph, self._drawn = graph, drawn
+        self._letters = [
+            next(c for c in choice if c not in taken) for choice in (_OTHERS, _CONSTANTS)
+        ]
         self._found: dict[tuple[Node, int], dict[tuple[int, int], int]] = {}
+        self.symbols: tuple[str, ...] = ()
 
     def of(self, edge: GraphEdge) -> Factor | None:
         """Return what stands on an edge, or ``None`` where it is no product's."""
@@ -73,9 +91,26 @@ class Factors:
         shape = _shapes(*key)[1 - edge.position]
         place = _unravel(flat, shape)
         if other is None:
-            name = text.plain("c") if bare.symbol == text.plain("·") else bare.symbol
-            return Factor(indexed(name, place, shape), name, None, place)
-        return _origin(other, place, bare)
+            if bare.symbol != text.plain("·"):
+                return Factor(indexed(bare.array, place, shape), bare.array, None, place)
+            return self._lettered(1, "an array that no gradient leads to", None, place, shape)
+        found = _origin(other, place, bare)
+        if found.record is None or found.record.name or found.record.primitive is None:
+            return found
+        known = self._drawn.get((found.record, found.element))
+        if known:
+            return replace(found, symbol=known, array=known)
+        words = "a value without a name, off the paths"
+        return self._lettered(0, words, found.record, found.element, found.record.shape)
+
+    def _lettered(
+        self, which: int, words: str, record: Node | None, place: _Place | None, shape: _Place
+    ) -> Factor:
+        """Return a factor that gets a letter for a name, and remember what the letter means."""
+        letter = self._letters[which]
+        self.symbols = tuple(dict.fromkeys((*self.symbols, f"{letter}: {words}")))
+        array = text.plain(letter)
+        return Factor(indexed(array, place, shape), array, record, place)
 
 
 def _origin(record: Node, place: _Place, bare: Factor) -> Factor:
@@ -96,19 +131,6 @@ def _origin(record: Node, place: _Place, bare: Factor) -> Factor:
     weight = isinstance(record, Leaf) and record.is_parameter
     name = named(record.name) if record.name else text.plain("W" if weight else "x")
     return Factor(indexed(name, place, record.shape), name, record, place)
-
-
-def lettered(factor: Factor, letter: str) -> Factor:
-    """Return a factor under a letter, where what it is an element of has no name.
-
-    >>> lettered(Factor(text.plain("W_1")), "y").symbol
-    (('W_1', ''),)
-    """
-    record = factor.record
-    if record is None or record.name or record.primitive is None:
-        return factor
-    array = text.plain(letter)
-    return replace(factor, symbol=indexed(array, factor.element, record.shape), array=array)
 
 
 def _terms(record: Any, position: int) -> dict[tuple[int, int], int]:

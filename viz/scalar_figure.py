@@ -107,6 +107,7 @@ def _words(route: Route, faded: bool) -> Iterable[Item]:
     x, y = route.at
     wide = label_width(route.label, route.mark)
     left = x - wide / 2 + 2
+    quiet = faded and (route.mark != "cross" or not route.wire.used)
     if route.label:
         yield Shape("box", x, y, wide, 14.0, "ground", 3)
     if route.mark == "square":
@@ -114,13 +115,13 @@ def _words(route: Route, faded: bool) -> Iterable[Item]:
     elif route.mark == "cross":
         at, half = left + MARK / 2, MARK / 2 - 1
         for sign in (1, -1):
-            yield Curve(((at - half, y - sign * half), (at + half, y + sign * half)), "cross")
+            stroke = ((at - half, y - sign * half), (at + half, y + sign * half))
+            yield Curve(stroke, "cross", faded=quiet)
     if route.label:
         ink = _INK.get(route.wire.style, "text")
         start = left + (MARK + 4 if route.mark else 0)
         title = text.joined(route.wire.label)
-        faded = faded and route.mark != "cross"
-        yield Label(route.label, start, y + 3.8, SIZE, ink, "start", title, faded)
+        yield Label(route.label, start, y + 3.8, SIZE, ink, "start", title, quiet)
 
 
 # Numbers
@@ -182,7 +183,7 @@ def _ends(subject: Subject) -> Runs:
     if output.name:
         start = named(output.name)
     else:
-        start = text.plain("L" if len(subject.outputs) == 1 else "y")
+        start = text.plain("L" if len(subject.outputs) == 1 else "the output")
     found = (*text.plain("from "), *start, *text.plain(" back to "))
     for i, name in enumerate(list(names)[:3]):
         found = (*found, *text.plain(", " * bool(i)), *named(name))
@@ -239,13 +240,10 @@ def _rows(
 
 
 def _symbols(network: Network, subject: Subject) -> tuple[str, ...]:
-    said = []
-    if network.indexed:
-        said.append("subscripts of elements count from 1: x_{1} is x[0]")
-    if any(";" in run for e in network.wires for run, _ in e.factor):
+    said = list(network.symbols)
+    if any(";" in run and w.style == "weight" for w in network.wires for run, _ in w.factor):
+        said = [words for words in said if not words.startswith("x_{1;2}")]
         said.append("W_{1;12}: element 1, 2 of W_{1}")
-    if network.unnamed:
-        said.append(f"{network.unnamed}_{{k}}: a value without a name")
     shown = subject.listed or subject.chosen
     if shown and len(subject.outputs) > 1:
         said.append("g_{k}: the cotangent of the output's number k")

@@ -12,9 +12,9 @@ from dataclasses import replace
 from tinygrad_res.graph import Graph, GraphEdge
 
 from . import text
-from .scalar_factors import Factor, Factors, lettered
+from .scalar_factors import Factor, Factors
 from .scalar_network import Element, Group, Network, Wire
-from .scalar_symbols import number, partial, shortened
+from .scalar_symbols import number, partial
 
 MOST_JUNCTIONS = 4
 """For up to this many weights that paths lead to, the other operand is drawn as well."""
@@ -22,35 +22,33 @@ MOST_JUNCTIONS = 4
 
 def with_junctions(
     network: Network, graph: Graph, edges: Sequence[GraphEdge], factors: Factors,
-    stands: dict[int, int], letter: str,
+    stands: dict[int, int],
 ) -> Network:  # fmt: skip
     """Add the operands that the weights at the end of paths are multiplied by.
 
     Args:
         edges: those of the graph that the network shows.
         stands: the element that each node is drawn as.
-        letter: what an operand without a name is called.
     """
     weights = [key for key, element in network.elements.items() if element.kind == "weight"]
     if len(weights) > MOST_JUNCTIONS:
         return network
     elements, wires = dict(network.elements), list(network.wires)
     beside: dict[object, int] = {}
-    added: dict[tuple[int, text.Runs], list[int]] = {}
+    added: dict[tuple[int, text.Runs, str], list[int]] = {}
     ranks = {at: group.rank for group in network.groups for at in group.elements}
     for edge in edges:
-        found = factors.of(edge)
         output, weight = stands[edge.source], stands[edge.target]
-        if weight not in weights or found is None or found.element is None:
+        factor = factors.of(edge) if weight in weights else None
+        if factor is None or factor.element is None:
             continue
-        factor = lettered(found, letter)
         known = (id(factor.record), factor.element)
         if known not in beside:
             at = beside[known] = -1 - len(beside)
             elements[at] = Element(
                 factor.symbol, factor.symbol, text.joined(factor.symbol), "beside"
             )
-            added.setdefault((ranks[weight] - 1, _heading(factor)), []).append(at)
+            added.setdefault((ranks[weight] - 1, factor.array, _op(factor)), []).append(at)
         at, tensor = beside[known], graph.nodes[edge.target].tensor
         place = graph.nodes[edge.target].element
         value = float(tensor.numpy()[place]) if tensor is not None and place is not None else None
@@ -61,15 +59,13 @@ def with_junctions(
         wires.append(Wire(output, at, "weight", -1, symbol, label, value, False, True, True))
     if not beside:
         return network
-    groups = [Group(heading, tuple(found), rank) for (rank, heading), found in added.items()]
+    groups = [Group(name, op, tuple(found), rank) for (rank, name, op), found in added.items()]
     lowest = min(0, *(group.rank for group in groups))
     shifted = [replace(g, rank=g.rank - lowest) for g in (*network.groups, *groups)]
     shifted.sort(key=lambda g: g.rank)
     return replace(network, elements=elements, groups=tuple(shifted), wires=tuple(wires))
 
 
-def _heading(factor: Factor) -> text.Runs:
+def _op(factor: Factor) -> str:
     record = factor.record
-    if record is None or record.primitive is None:
-        return factor.array
-    return shortened(factor.array, record.primitive.name)
+    return record.primitive.name if record is not None and record.primitive is not None else ""

@@ -35,9 +35,15 @@ class Element:
 
 @dataclass(frozen=True)
 class Group:
-    """The elements of one array, by their keys in ``Network.elements``."""
+    """The elements of one array, by their keys in ``Network.elements``.
 
-    heading: Runs
+    Attributes:
+        name: what the array is called.
+        ops: the operations that made it.
+    """
+
+    name: Runs
+    ops: str
     elements: tuple[int, ...]
     rank: int
 
@@ -75,7 +81,7 @@ class Network:
     Attributes:
         nodes: how many numbers the paths visit, before any are merged.
         weighted: whether a path crosses a weight layer.
-        indexed: whether a symbol has a subscript that counts elements.
+        symbols: what symbols mean, for the legend.
     """
 
     elements: dict[int, Element]
@@ -83,8 +89,7 @@ class Network:
     wires: tuple[Wire, ...]
     nodes: int
     weighted: bool
-    indexed: bool
-    unnamed: str
+    symbols: tuple[str, ...]
 
     @property
     def ranks(self) -> int:
