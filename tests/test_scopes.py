@@ -5,11 +5,12 @@ import itertools
 import math
 
 import numpy as np
+import oracles
 import pytest
 
 import tinygrad_res as tg
 import viz
-from tinygrad_res import nets
+from tinygrad_res import nets, scopes
 from tinygrad_res.errors import GraphError, UsageError
 from tinygrad_res.record import Leaf
 
@@ -422,6 +423,21 @@ def test_measures_by_degree_are_those_of_arrays_where_classes_have_degrees():
     assert math.prod(segment.count() for segment in p.segments()) == p.count()
 
 
+def test_products_and_parts_stay_on_the_device(xp):
+    found = []
+    for put in (np.asarray, xp.asarray):
+        x = tg.tensor(put(np.linspace(-1.0, 1.0, 6).reshape(2, 3)), requires_grad=True)
+        w = tg.parameter(put(np.linspace(0.5, 1.0, 9).reshape(3, 3)))
+        with tg.scope("block"):
+            h = tg.tanh(x @ w)
+            h = h * h + h
+        p = tg.paths((h + x).sum(), x, level="scope")
+        found.append([p.gradient(), *p.gradient_by().values(), *(path.product() for path in p)])
+    for here, there in zip(*found, strict=True):
+        assert isinstance(there, xp.ndarray)
+        oracles.check_close(there, here, rtol=1e-12)
+
+
 def test_products_keep_the_precision_of_the_record():
     x = tg.tensor(np.ones((2, 3), np.float32), requires_grad=True)
     with tg.scope("block"):
@@ -491,17 +507,32 @@ def test_a_depth_is_an_int_of_at_least_one(depth):
         tg.paths(tg.tanh(x).sum(), x, level="scope", depth=depth)
 
 
+def test_scopes_with_too_many_ways_are_refused_before_they_fill_the_memory(monkeypatch):
+    x = h = leaf(3)
+    with tg.scope("body"):
+        for _ in range(30):
+            with tg.scope("branch"):
+                branch = tg.tanh(h)
+            h = h + branch
+    loss = h.sum()
+    assert tg.paths(loss, x, level="scope").count() == 2**30
+    monkeypatch.setattr(scopes, "MOST_REPEATED", 100)
+    with pytest.raises(GraphError, match=r"'body' is left and entered so often.* a smaller depth"):
+        tg.graph(loss).scopes()
+    assert tg.graph(loss).scopes(1).level == "scope"
+
+
 def test_depth_is_for_scopes_and_level_for_recorded_graphs():
     x = leaf(3)
     loss = tg.tanh(x).sum()
     with pytest.raises(UsageError, match="depth=2 is for scopes: ask for level='scope'"):
         tg.paths(loss, x, depth=2)
-    scopes = tg.graph(loss).scopes()
-    assert tg.paths(scopes, x).level == tg.paths(scopes, x, level="scope").level == "scope"
+    whole = tg.graph(loss).scopes()
+    assert tg.paths(whole, x).level == tg.paths(whole, x, level="scope").level == "scope"
     with pytest.raises(UsageError, match=r"depth=2: Graph\(scope level.* take it from"):
-        tg.paths(scopes, x, level="scope", depth=2)
+        tg.paths(whole, x, level="scope", depth=2)
     with pytest.raises(UsageError, match=r"level='scalar': Graph\(scope level.* leave level= out"):
-        tg.paths(scopes, x, level="scalar")
+        tg.paths(whole, x, level="scalar")
 
 
 def test_scopes_are_told_apart_in_a_recorded_graph_only():

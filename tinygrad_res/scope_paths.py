@@ -105,10 +105,13 @@ class ScopePaths(TensorPaths):
     def _pull_along(self, number: int, cotangent: Any) -> Any:
         step, operations = self.graph.steps[number], self.graph.parent
         outgoing = by_source(self.graph.routes(number))
-        ungraded = [0] * len(operations.edges)
         return grading.graded_gradient(
-            operations, outgoing, step.entry, step.target, cotangent, ungraded, 0
+            operations, outgoing, step.entry, step.target, cotangent, self._ungraded, 0
         )[0]
+
+    @cached_property
+    def _ungraded(self) -> list[int]:
+        return [0] * len(self.graph.parent.edges)
 
     def _push(self, edge: GraphEdge, tangent: Any) -> Any:
         """Push a tangent of a step's target forward along all of its routes."""
@@ -129,17 +132,23 @@ class ScopePaths(TensorPaths):
 
     @cached_property
     def _unfolded(self) -> Unfolded:
-        whole, used = self.graph, self._dag.lists[2]
+        whole = self.graph
         copies: dict[tuple[Copy, int], Copy] = {}  # from the copy of an operation, by its edge
-        last: dict[int, list[tuple[Copy, int]]] = {number: [] for number in used}
-        for number in used:
-            step = whole.steps[number]
-            for edge in whole.routes(number):
-                crossing = edge.target == step.target
-                own = (step.entry, edge.source), edge.index
-                copies[own] = (edge.target if crossing else step.entry, edge.target)
-                if crossing:
-                    last[number].append(own)
+        last: dict[int, list[tuple[Copy, int]]] = {}
+        for own in by_source(self._edges(self._dag.lists[2])).values():
+            steps = {edge.index: whole.steps[edge.index] for edge in own}
+            entry = whole.entries[own[0].source]
+            routes, left = whole.all_routes(list(steps)), {step.target for step in steps.values()}
+            for edge in routes:
+                copies[(entry, edge.source), edge.index] = (
+                    edge.target if edge.target in left else entry,
+                    edge.target,
+                )
+            for number, step in steps.items():
+                ends = [edge for edge in routes if edge.target == step.target]
+                if step.crossing is not None:
+                    ends = [step.crossing]
+                last[number] = [((entry, edge.source), edge.index) for edge in ends]
         start, end = ((whole.entries[v],) * 2 for v in (self._dag.root, self._target))
         places = sorted({start, end, *copies.values(), *(source for source, _ in copies)})
         place = {copy: i for i, copy in enumerate(places)}

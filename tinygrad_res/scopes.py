@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from operator import add
 from typing import Any, NamedTuple
@@ -35,6 +35,8 @@ from .whole_numbers import at_least
 
 DIFFERS = -1
 """The grade of a step whose routes have different ones."""
+MOST_REPEATED = 1_000_000
+"""How often values and edges may be met from further entries than the first."""
 GRADES = ("weight", "scale", "activation", "block")
 
 
@@ -104,9 +106,9 @@ class ScopeGraph(Graph):
         self.entries = sorted({parent.output.index, *entered, *ends})
         self._number = {v: i for i, v in enumerate(self.entries)}
         self._passed: set[int] = set()
-        self.steps = [step for entry in self.entries for step in self._steps(entry)]
+        self.steps = list(self._every_step())
         super().__init__(self._describe(), self._graded(), taken_from=parent.taken_from)
-        self._routes: dict[int, tuple[GraphEdge, ...]] = {}
+        self._routes: dict[int, Sequence[GraphEdge]] = {}
 
     # Which node
 
@@ -169,25 +171,26 @@ class ScopeGraph(Graph):
 
     # What a step stands for
 
-    def routes(self, number: int) -> tuple[GraphEdge, ...]:
-        """Return the edges of the parent on all routes of a step, sorted by source.
-
-        The last edge of a route is the one that leads to the entry at the step's end.
-        """
+    def routes(self, number: int) -> Sequence[GraphEdge]:
+        """Return the edges of the parent on all routes of a step, sorted by source."""
         if number not in self._routes:
-            step = self.steps[number]
-            _, incoming = self._inside(step.entry)
-            found = set() if step.crossing is None else {step.crossing}
-            todo = [step.target if step.crossing is None else step.crossing.source]
-            met = set(todo)
-            while todo:
-                for edge in incoming[todo.pop()]:
-                    found.add(edge)
-                    if edge.source not in met:
-                        met.add(edge.source)
-                        todo.append(edge.source)
-            self._routes[number] = tuple(sorted(found, key=lambda edge: edge.index))
+            self._routes[number] = self.all_routes([number])
         return self._routes[number]
+
+    def all_routes(self, numbers: Sequence[int]) -> Sequence[GraphEdge]:
+        """Return the edges of the parent on all routes of some steps from one entry."""
+        steps = [self.steps[number] for number in numbers]
+        _, incoming = self._inside(steps[0].entry)
+        found = {step.crossing for step in steps if step.crossing is not None}
+        todo = [step.crossing.source if step.crossing else step.target for step in steps]
+        met = set(todo)
+        while todo:
+            for edge in incoming[todo.pop()]:
+                found.add(edge)
+                if edge.source not in met:
+                    met.add(edge.source)
+                    todo.append(edge.source)
+        return sorted(found, key=lambda edge: edge.index)
 
     def scalar(self, limit: int = 5_000_000) -> Graph:
         """Return the same computation with a node for every array element."""
@@ -233,18 +236,29 @@ class ScopeGraph(Graph):
                     heapq.heappush(todo, -edge.target)
         return found, incoming
 
-    def _steps(self, entry: int) -> list[Step]:
-        """Return the ways on from an entry, in the order of the edges they leave by."""
-        inside, _ = self._inside(entry)
-        self._passed |= inside.keys() - {entry}
-        crossing = [
-            Step(entry, edge.target, edge, inside[node].longer(_grades(edge)))
-            for node in sorted(inside)
-            for edge in self.parent.outgoing[node]
-            if self._groups[edge.target] != self._groups[node]
-        ]
-        ends = (end for end in self._ends if end in inside and end != entry)
-        return crossing + [Step(entry, end, None, inside[end]) for end in ends]
+    def _every_step(self) -> Iterator[Step]:
+        """Yield the ways on from every entry, in the order of the edges they leave by."""
+        parent, groups = self.parent, self._groups
+        room = MOST_REPEATED + len(parent.nodes) + len(parent.edges)
+        for entry in self.entries:
+            inside, _ = self._inside(entry)
+            self._passed |= inside.keys() - {entry}
+            found = [
+                Step(entry, edge.target, edge, inside[node].longer(_grades(edge)))
+                for node in sorted(inside)
+                for edge in parent.outgoing[node]
+                if groups[edge.target] != groups[node]
+            ]
+            ends = (end for end in self._ends if end in inside and end != entry)
+            found += [Step(entry, end, None, inside[end]) for end in ends]
+            room -= len(inside) + len(found)
+            if room < 0 and len(inside) > 1:
+                raise GraphError(
+                    f"scopes: the scope {self._path(entry)!r} is left and entered so often, with "
+                    f"ways from each entry to many exits, that they are more than {MOST_REPEATED}: "
+                    "take a smaller depth, or ask at level='tensor'"
+                )
+            yield from found
 
     def _describe(self) -> tuple[GraphNode, ...]:
         """Show each node as its scope, the entries of one name told apart by a number."""
