@@ -136,20 +136,44 @@ class Dag:
         """Return the graph whose paths are the paths of this one with a given degree.
 
         A node becomes one node for each degree still to go; an edge of grade a leads to the
-        node with a less to go, and only (end, 0) is an end.
+        node with a less to go, and only (end, 0) is an end.  Degrees to go are numbered, and
+        only those that occur, so grades may be large.
         """
-        left = np.arange(degree + 1)
-        kept = left >= grades[:, None]
-        edge, rest = np.nonzero(kept)
-        sources = self.sources[edge] * (degree + 1) + rest
-        targets = self.targets[edge] * (degree + 1) + rest - grades[edge]
-        order = np.argsort(sources, kind="stable")
-        root = self.root * (degree + 1) + degree if self.root >= 0 else -1
-        ends = [end * (degree + 1) for end in self.ends]
+        if self.root < 0:
+            return self
+        held = self._still_to_go(grades, degree)
+        left = np.array(sorted(frozenset([0]).union(*held)))
+        number = {k: i for i, k in enumerate(left.tolist())}
+        counts = np.array([len(here) for here in held])
+        rests = np.array([number[k] for here in held for k in here], dtype=np.int64)
+
+        copies = counts[self.sources]
+        edge = np.repeat(np.arange(len(copies)), copies)
+        since = np.arange(len(edge)) - np.repeat(copies.cumsum() - copies, copies)
+        rest = rests[(counts.cumsum() - counts)[self.sources[edge]] + since]
+        onward = np.searchsorted(left, left[rest] - grades[edge])
+        sources = self.sources[edge] * len(left) + rest
+        targets = self.targets[edge] * len(left) + onward
+        possible = grades[edge] <= left[rest]
+        order = np.flatnonzero(possible)[np.argsort(sources[possible], kind="stable")]
+        ends = [end * len(left) for end in self.ends]
         return Dag(
-            self.size * (degree + 1), root, ends, sources[order], targets[order],
-            self.edges[edge[order]], self.layers * (degree + 1),
+            self.size * len(left), self.root * len(left) + number[degree], ends, sources[order], targets[order],
+            self.edges[edge[order]], self.layers * len(left),
         )  # fmt: skip
+
+    def _still_to_go(self, grades: Array, degree: int) -> list[frozenset[int]]:
+        """Return, for each node, what paths from the root can have left of a degree there."""
+
+        def spent(here: frozenset[int], grade: int) -> frozenset[int]:
+            return frozenset([k - grade for k in here if k >= grade]) if grade else here
+
+        def either(a: frozenset[int], b: frozenset[int]) -> frozenset[int]:
+            return a if b <= a else a | b
+
+        nothing, whole = frozenset[int](), frozenset([degree])
+        algebra = Semiring(either, spent, nothing, whole, lambda edges: [0] * len(edges))
+        return self.alpha(algebra, grades.tolist())  # type: ignore[no-any-return]
 
 
 def reached(size: int, roots: Sequence[int], sources: Array, targets: Array) -> Array:
