@@ -8,7 +8,6 @@ asked about all paths is answered by one sweep (``tinygrad_res.dag``).
 
 from __future__ import annotations
 
-import itertools
 import math
 import operator
 import sys
@@ -36,14 +35,14 @@ class PathSet:
 
     def __init__(
         self, frame: Frame, edges: Array | None = None,
-        degrees: tuple[tuple[Grading, int], ...] = (),
+        degrees: tuple[tuple[Grading, int], ...] = (), root: int | None = None,
     ) -> None:  # fmt: skip
         self.frame = frame
         self._degrees = degrees
         edges = np.arange(len(frame.sources)) if edges is None else edges
         self._dag = Dag(
-            frame.size, frame.root, frame.ends, frame.sources[edges], frame.targets[edges], edges,
-            frame.layers,
+            frame.size, frame.root if root is None else root, frame.ends, frame.sources[edges],
+            frame.targets[edges], edges, frame.layers,
         )  # fmt: skip
 
     @property
@@ -118,9 +117,7 @@ class PathSet:
         """Return the paths that belong to both sets."""
         if not isinstance(other, PathSet):
             return NotImplemented
-        theirs, own = other.frame, self.frame
-        ends = list(theirs.ends), list(own.ends)
-        if (theirs.graph, theirs.root, ends[0]) != (own.graph, own.root, ends[1]):
+        if other.frame is not self.frame:
             raise UsageError(
                 "p & q: the two sets come from different calls of tg.paths: narrow one set "
                 "twice, as in p = tg.paths(loss, x); p.through(a) & p.avoiding(b)"
@@ -179,25 +176,25 @@ class PathSet:
     def segments(self) -> tuple[Self, ...]:
         """Return the sets of paths between neighbouring joints, from the output's side.
 
-        A path of this set is one path from each segment, in a row.  A residual block is a
+        Beside these, of an output or an input of several elements at scalar level, the set
+        before the first joint or after the last.  A path of this set is one path from each segment, in a row.  A residual block is a
         segment with a shortcut and a branch.  Degrees are counted within the segment;
         demanded ones are left aside.
         """
-        joints = [joint.index for joint in self.joints()]
+        if self._dag.root < 0:
+            return ()
+        own, joints = self.frame, [joint.index for joint in self.joints()]
+        lasts = [*([joint] for joint in joints), list(own.ends)]
         found = []
-        for b, a in itertools.pairwise(joints):
-            low, high = np.searchsorted(self._dag.sources, [a + 1, b + 1])
-            frame = replace(
-                self.frame,
-                root=b,
-                ends=(a,),
-                between=None,
-                x=None,
-                at=None,
-                shape=None,
-                cotangent=None,
-                firsts=(),
-            )
+        for root, ends in zip([own.root, *joints], lasts, strict=True):
+            if ends == [root]:
+                continue
+            frame = replace(own, root=root, ends=ends, between=None)
+            if root != own.root:
+                frame = replace(frame, cotangent=None, firsts=())
+            if ends != lasts[-1]:
+                frame = replace(frame, x=None, at=None, shape=None)
+            low, high = np.searchsorted(self._dag.sources, [ends[0] + 1, root + 1])
             found.append(type(self)(frame, self._dag.edges[low:high]))
         return tuple(found)
 
@@ -222,9 +219,9 @@ class PathSet:
         root: bool = True,
     ) -> Self:  # fmt: skip
         """Return the set with these edges and degrees; empty where it must leave its root."""
-        frame = self.frame if root else replace(self.frame, ends=())
         edges = self._dag.edges if edges is None else edges
-        return type(self)(frame, edges, self._degrees if degrees is None else degrees)
+        degrees = self._degrees if degrees is None else degrees
+        return type(self)(self.frame, edges, degrees, self._dag.root if root else -1)
 
     def _grades(self, by: Grading) -> Array:
         """Return the grade of every edge in use."""
@@ -243,7 +240,8 @@ class PathSet:
         """Return the paths of each node by joint degrees, of which the first are asked for."""
         top = self._offset(joint, asked) + joint.strides[asked] - 1 if self._degrees else None
         total = self._ways[self._dag.root] if self._dag.root >= 0 else 0
-        return Table(self._dag, joint.labels, top, total, dense=len(joint.strides) == 2)
+        few = joint.strides[-1] <= len(self._dag.edges) + 1  # not where grades are large numbers
+        return Table(self._dag, joint.labels, top, total, dense=few and len(joint.strides) == 2)
 
     def _demanded(self, joint: Joint, found: dict[int, Any], asked: int) -> dict[Any, Any]:
         """Return what has the demanded degrees, by the ``asked`` first ones."""
