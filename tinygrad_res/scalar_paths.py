@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import grading, ranking, semirings
-from .errors import GraphError
+from .errors import GraphError, UsageError
 from .frames import Used
 from .graph import Grading
 from .measures import Paths
@@ -22,13 +22,16 @@ from .numbered import Path
 from .path_sets import Array, Gradings
 from .whole_numbers import at_least
 
+ROUNDING = 1e-13
+"""Where products cancel to less than this part of them, what remains is rounding."""
+
 
 class ScalarPaths(Paths):
     """A set of paths between the elements of arrays."""
 
     def active(self) -> ScalarPaths:
         """Return the paths whose product is not zero: no dead unit and no zero weight on them."""
-        return self._with(edges=self._dag.edges[self.frame.derivatives[self._dag.edges] != 0])
+        return self._with(edges=self._dag.edges[self.frame.carried(self._dag.edges) != 0])
 
     def gradient(self) -> Any:
         """Return the sum of all paths' products: an array of x's shape, or a float for one element."""
@@ -38,16 +41,18 @@ class ScalarPaths(Paths):
         self, by: Gradings = "weight", max_degree: int | None = None, progress: str = ""
     ) -> dict[Any, Any]:
         """Return the exact part of the gradient that comes through the paths of each degree."""
-        if isinstance(by, tuple):
-            return {key: self._narrowed(by, key).gradient() for key in self.count_by(by)}
-        counts = self.count_by(by)
-        top = max(counts, default=-1)
+        most = math.inf
         if max_degree is not None:
-            top = min(top, at_least(0, "gradient_by", "max_degree", max_degree))
-        if top < 0:
-            return {}
-        parts = self.evaluate(semirings.graded_gradient(by, top), each=True)
-        return {k: self._shaped([part[k] for part in parts]) for k in counts if k <= top}
+            most = at_least(0, "gradient_by", "max_degree", max_degree)
+        if isinstance(by, tuple):
+            if max_degree is not None:
+                raise UsageError("max_degree: it caps one degree: give a single grading")
+            return {key: self._narrowed(by, key).gradient() for key in self.count_by(by)}
+        degrees = [k for k in self.count_by(by) if k <= most]
+        if not degrees or degrees[-1] > len(self._dag.edges):  # few degrees, of large grades
+            return {k: self.with_degree(by, k).gradient() for k in degrees}
+        parts = self.evaluate(semirings.graded_gradient(by, degrees[-1]), each=True)
+        return {k: self._shaped([part[k] for part in parts]) for k in degrees}
 
     def shares(self, by: Gradings = "weight") -> dict[Any, float]:
         """Return the signed share of each degree in the gradient, also in that of one element."""
@@ -59,10 +64,16 @@ class ScalarPaths(Paths):
         The gradient is that of the sum of x's elements, the sum of all products; under
         abs(product) it is ``evaluate(tg.semirings.expectation(by))``.
         """
-        mass, first, second = self.evaluate(semirings.moments(by))
-        if not mass:
+        dag = self._unrolled
+        grades = Used(self.frame, dag.edges).grades(by)
+        under = dag.beta(semirings.expectation(by), np.stack([self._logarithms, grades], axis=1))
+        usual = under[:, 1]  # degrees are counted from their mean under abs(product), for precision
+        beyond = grades + usual[dag.targets] - usual[dag.sources]
+        sums = dag.beta(semirings.moments(by), np.stack([self._shares, beyond], axis=1))
+        mass, first, second = sums[dag.root] if dag.root >= 0 else (0.0,) * 3
+        if abs(mass) < ROUNDING:
             raise GraphError(f"expected: the products of {self!r} sum to zero: no path has a share")
-        return float(first / mass), float(second / mass - (first / mass) ** 2)
+        return float(usual[dag.root] + first / mass), float(second / mass - (first / mass) ** 2)
 
     def absolute_mass(self, by: Gradings = "weight") -> float:
         """Return the sum of abs(product) over all paths."""
@@ -70,10 +81,13 @@ class ScalarPaths(Paths):
 
     def cancellation(self, by: Gradings = "weight") -> float:
         """Return the sum of abs(product) over the sum of abs(gradient), element by element of x."""
-        size = float(np.abs(self.gradient()).sum())
-        if not size:
-            raise GraphError("cancellation: the gradient is zero, so all of it cancels")
-        return self.absolute_mass() / size
+        dag = self._unrolled
+        size = float(np.abs(dag.alpha(semirings.GRADIENT, self._shares)[list(dag.ends)]).sum())
+        if size < ROUNDING:
+            raise GraphError(
+                f"cancellation: the products of {self!r} sum to zero: all of it cancels"
+            )
+        return max(1.0, 1 / size)
 
     def entropy(self, by: Gradings = "weight") -> float:
         """Return the entropy, in nats, of abs(product) / absolute_mass over all paths."""
@@ -97,7 +111,7 @@ class ScalarPaths(Paths):
         size = at_least(1, "sample", "n", n)
         if not self.active():
             raise GraphError(f"sample: no path of {self!r} has a product other than zero")
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(at_least(0, "sample", "seed", seed))
         drawn = ranking.drawn(self._unrolled, self._logarithms, size, rng)
         return [self._from_places(path) for path in drawn]
 
@@ -112,7 +126,7 @@ class ScalarPaths(Paths):
     def scaled(self, numbers: Sequence[int]) -> tuple[float, int]:
         """Return the product as (mantissa, exponent), the mantissa's size from 1/2 to 1, or zero."""
         mantissa, exponent = 1.0, 0
-        for derivative in self.frame.derivatives[list(numbers)].tolist():
+        for derivative in self.frame.carried(list(numbers)).tolist():
             mantissa, shift = math.frexp(mantissa * derivative)
             exponent += shift
         return (mantissa, exponent) if mantissa else (mantissa, 0)
@@ -127,6 +141,12 @@ class ScalarPaths(Paths):
     @cached_property
     def _logarithms(self) -> Array:
         return semirings.logarithms(Used(self.frame, self._unrolled.edges))
+
+    @cached_property
+    def _shares(self) -> Array:
+        """The derivative on each edge, scaled so that abs(product) sums to 1 over all paths."""
+        used = Used(self.frame, self._unrolled.edges)
+        return np.sign(used.derivatives) * ranking.shares(self._unrolled, self._logarithms)
 
     def _from_places(self, places: list[int]) -> Path:
         return Path(self, tuple(self._unrolled.edges[places].tolist()))

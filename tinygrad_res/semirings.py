@@ -43,6 +43,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from .whole_numbers import at_least
+
 if TYPE_CHECKING:
     from .graph import Grading, GraphEdge
 
@@ -122,9 +124,11 @@ def semiring(
     """Return a semiring of your own, for ``Paths.evaluate``.
 
     Args:
-        plus, times: of two values, which may be of any type.
+        plus, times: of two values, which may be of any type; both commutative, since paths
+            are gone along from either end.
         zero, one: the neutral values of ``plus`` and ``times``.
-        label: the value on an edge.
+        label: the value on an edge.  At scalar level an output of several elements, or with
+            a cotangent, has an edge of family ``"cotangent"`` to each of them.
 
     The fewest activations on any path:
 
@@ -154,13 +158,17 @@ def _exp(value: Any) -> float:
 
 
 COUNT = Semiring(operator.add, operator.mul, 0, 1, lambda edges: [1] * len(edges))
-GRADIENT = ArraySemiring(np.add.reduceat, np.multiply, 0.0, 1.0, _derivatives)
+GRADIENT = ArraySemiring(np.add.reduceat, np.multiply, 0.0, 1.0, _derivatives, float)
 ABSOLUTE = ArraySemiring(np.logaddexp.reduceat, np.add, -math.inf, 0.0, logarithms, _exp)
 MAGNITUDE = ArraySemiring(np.maximum.reduceat, np.add, -math.inf, 0.0, logarithms, _exp)
 
 
 # The largest and the smallest product with its sign: of the positive products the largest
-# logarithm and the largest negated one, then the same of the negative products.
+# logarithm and the largest negated one, then the same of the negative products.  A product
+# of 0 counts as a positive and as a negative one, both smaller than any.  NaN: no path.
+
+
+_NOTHING_BUT_0 = (-math.inf, math.inf) * 2
 
 
 def _signed_labels(edges: Edges) -> Array:
@@ -169,19 +177,21 @@ def _signed_labels(edges: Edges) -> Array:
 
 def _signed_times(values: Array, labels: Array) -> Array:
     size = labels[:, :1]
-    dead = np.isneginf(size)
-    moved = values + np.where(dead, -math.inf, np.concatenate([size, -size] * 2, axis=1))
-    return np.where(labels[:, 1:] > 0, np.roll(moved, 2, axis=1), moved)
+    some = (values > -math.inf).any(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # inf - inf where an edge is dead
+        moved = values + np.concatenate([size, -size] * 2, axis=1)
+    moved = np.where(labels[:, 1:] > 0, np.roll(moved, 2, axis=1), moved)
+    return np.where(np.isneginf(size), np.where(some, _NOTHING_BUT_0, -math.inf), moved)
 
 
 def _largest(value: Array) -> float:
     if value[0] > -math.inf:
         return _exp(value[0])
-    return -_exp(-value[3]) if value[3] > -math.inf else math.nan
+    return 0.0 - _exp(-value[3]) if value[3] > -math.inf else math.nan
 
 
 def _smallest(value: Array) -> float:
-    return -_largest(np.roll(value, 2))
+    return 0.0 - _largest(np.roll(value, 2))
 
 
 _SIGNED = (
@@ -221,6 +231,7 @@ def longest(by: Grading = "length") -> Semiring:
 
 def graded_gradient(by: Grading, top: int) -> ArraySemiring:
     """Return the semiring of derivatives by degree, 0 to ``top``; larger degrees are left out."""
+    at_least(0, "graded_gradient", "top", top)
 
     def times(values: Array, labels: Array) -> Array:
         found = np.zeros_like(values)
@@ -247,6 +258,8 @@ def _mixture(values: Array, first: Array) -> Array:
     sizes = np.diff(first, append=len(values))
     with np.errstate(invalid="ignore"):  # -inf - -inf where there is no mass
         share = np.nan_to_num(np.exp(values[:, 0] - np.repeat(mass, sizes)))[:, None]
+    # logarithms are rounded, but shares sum to 1
+    share /= np.repeat(np.maximum(np.add.reduceat(share, first), math.ulp(0.0)), sizes, axis=0)
     mean = np.add.reduceat(share[:, 0] * values[:, 1], first)
     around = values[:, 2] + (values[:, 1] - np.repeat(mean, sizes)) ** 2
     return np.stack([mass, mean, np.add.reduceat(share[:, 0] * around, first)], axis=1)
@@ -300,8 +313,10 @@ def moments(by: Grading) -> ArraySemiring:
 def best(k: int) -> ArraySemiring:
     """Return the semiring of the ``k`` largest abs(product), in falling order.
 
-    Its values are what ``Paths.top`` finds lazily, at a fraction of the cost.
+    Products of 0 are left out.  Its values are what ``Paths.top`` finds lazily, at a fraction
+    of the cost.
     """
+    at_least(1, "best", "k", k)
 
     def total(values: Array, first: Array) -> Array:
         run = np.repeat(np.arange(len(first)), np.diff(first, append=len(values)) * k)
