@@ -75,27 +75,35 @@ class Frame:
         """The derivative on each edge, the cotangent on the root's.
 
         Raises:
-            GraphError: edges carry whole Jacobians, or a derivative is not finite.
+            GraphError: edges carry whole Jacobians.
         """
-        graph = self.graph
-        if graph.derivatives is None:
+        if self.graph.derivatives is None:
             raise GraphError(
                 f"at {self.graph.level} level an edge carries a whole Jacobian and no number: "
                 "ask tg.paths(loss, x, level='scalar')"
             )
-        finite = np.isfinite(graph.derivatives)
+        if not self.firsts:
+            return self.graph.derivatives
+        return np.concatenate([self.graph.derivatives, self.cotangents])
+
+    def carried(self, numbers: Any) -> Array:
+        """Return the derivatives on some edges.
+
+        Raises:
+            GraphError: edges carry whole Jacobians, or one of these derivatives is not finite.
+        """
+        found: Array = self.derivatives[numbers]
+        finite = np.isfinite(found)
         if not finite.all():
-            edge = graph.edges[int(np.argmin(finite))]
+            nodes, edge = self.graph.nodes, self.edge(int(numbers[np.argmin(finite)]))
+            below, what = nodes[edge.target].label, "cotangent of"
+            if edge.source < len(nodes):
+                what = f"derivative of {nodes[edge.source].label} by"
             raise GraphError(
-                f"the derivative of {graph.nodes[edge.source].label} by "
-                f"{graph.nodes[edge.target].label} is {edge.derivative}: products along paths "
-                "need finite derivatives, so keep away from the points where there is none"
+                f"the {what} {below} is {edge.derivative}: products along paths need finite "
+                "derivatives, so keep away from the points where there is none"
             )
-        return (
-            np.concatenate([graph.derivatives, self.cotangents])
-            if self.firsts
-            else graph.derivatives
-        )
+        return found
 
     @property
     def cotangents(self) -> Array:
@@ -157,7 +165,7 @@ class Used:
     @cached_property
     def derivatives(self) -> Array:
         """The derivative on each edge."""
-        return self.frame.derivatives[self.numbers]
+        return self.frame.carried(self.numbers)
 
     def grades(self, by: Grading) -> Array:
         """Return the grade of each edge."""

@@ -148,6 +148,8 @@ class Paths(Numbered):
     def _at_most(self, name: str, k: int) -> int:
         """Return ``k`` where there are so many paths."""
         wanted, n = at_least(1, name, "k", k), self.count()
+        if not n:
+            raise UsageError(f"{name}: {self!r} is empty, so there is no path to rank")
         if wanted > n:
             raise UsageError(f"{name}: k={k}, but there are {n} paths: ask for at most {n}")
         return wanted

@@ -18,6 +18,7 @@ from . import expansion
 from .errors import GraphError, UsageError
 from .graph import Array, Graph, GraphEdge, GraphNode, Place, title
 from .tensor import Tensor
+from .whole_numbers import at_least
 
 T = TypeVar("T")
 BYTES_PER_EDGE = 40
@@ -41,7 +42,16 @@ class ScalarGraph(Graph):
             parent: at tensor level.
             used: the numbers of the edges to expand; all where left out.
             limit: how many edges there may be at most.
+
+        Raises:
+            GraphError: there would be more, or the output has no elements; nothing is expanded.
         """
+        limit = at_least(0, "scalar level", "limit", limit)
+        if not math.prod(parent.output.shape):
+            raise GraphError(
+                f"scalar level: {parent.output.label} has shape {parent.output.shape}, so it has no "
+                "element for a path to start at: ask at tensor level"
+            )
         edges = parent.edges if used is None else [parent.edges[e] for e in used]
         _refuse_too_many(parent, edges, limit)
         sizes = np.zeros(len(parent.nodes) + 1, dtype=np.int64)

@@ -1,0 +1,403 @@
+"""Paths between numbers: every question, against the paths of random programs one by one."""
+
+import itertools
+import math
+
+import numpy as np
+import path_programs as programs
+import pytest
+from path_programs import (
+    GRADINGS,
+    by_degree,
+    case,
+    degree,
+    every_program,
+    key,
+    product,
+    products,
+    steps,
+)  # fmt: skip
+
+import tinygrad_res as tg
+from tinygrad_res.errors import GradientError, GraphError, UsageError
+
+
+def own_grading(edge):
+    return 2 * edge.weight + edge.position + (edge.family == "pointwise")
+
+
+def tensors(output):
+    """Return every tensor above an output, as tensors of their own."""
+    return [tg.Tensor(np.zeros(node.shape), node.record) for node in tg.graph(output).nodes]
+
+
+def same(paths, listed):
+    """Say whether a set holds the listed paths, in their order, and counts them."""
+    return paths.count() == len(listed) and [*map(steps, paths)] == [*map(key, listed)]
+
+
+# Which paths, and how many
+
+
+@every_program
+def test_paths_are_the_listed_ones_in_lexicographic_order(program, seed):
+    x, y, _, p, listed = case(program, seed)
+    assert same(p, listed)
+    assert same(tg.paths(y, x, level="scalar"), listed)  # a count needs no cotangent
+    for r, path in enumerate(listed):
+        assert steps(p[r]) == key(path)
+        assert p.rank(p[r]) == r
+        assert p[r] in p
+        assert p[r].product() == pytest.approx(product(path), rel=1e-12, abs=0)
+        mantissa, exponent = p[r].scaled()
+        assert math.ldexp(mantissa, exponent) == pytest.approx(product(path), rel=1e-12, abs=0)
+    for some in (slice(3, 20, 4), slice(None, None, -5), slice(-4, None)):
+        assert [*map(steps, p[some])] == [*map(key, listed[some])]
+
+
+@every_program
+def test_active_paths_are_those_whose_product_is_not_zero(program, seed):
+    *_, p, listed = case(program, seed)
+    active = [path for path in listed if product(path)]
+    assert same(p.active(), active)
+    assert p.active().count_by("length") == {
+        k: len(those) for k, those in by_degree(active, "length").items()
+    }
+
+
+@pytest.mark.parametrize("by", [*GRADINGS, own_grading])
+@every_program
+def test_paths_of_each_degree_and_their_gradients(program, seed, by):
+    x, _, _, p, listed = case(program, seed)
+    expected = by_degree(listed, by)
+    assert p.count_by(by) == {k: len(those) for k, those in expected.items()}
+    parts = p.gradient_by(by)
+    assert [*parts] == [*expected]
+    for k, those in expected.items():
+        assert same(p.with_degree(by, k), those)
+        np.testing.assert_allclose(parts[k], programs.gradient(those, x), rtol=1e-9, atol=1e-12)
+    lowest = min(expected)
+    assert [*p.gradient_by(by, max_degree=lowest)] == [lowest]
+
+
+@every_program
+def test_two_degrees_at_once(program, seed):
+    x, _, _, p, listed = case(program, seed)
+    expected = {}
+    for path in listed:
+        expected.setdefault((degree(path, "weight"), degree(path, "length")), []).append(path)
+    pairs = ("weight", "length")
+    assert p.count_by(pairs) == {k: len(expected[k]) for k in sorted(expected)}
+    parts = p.gradient_by(pairs)
+    assert [*parts] == sorted(expected)
+    for (a, b), those in expected.items():
+        both = p.with_degree("weight", a).with_degree("length", b)
+        assert same(both, those)
+        assert [*map(steps, both[:])] == [*map(key, those)]
+        assert [both.rank(path) for path in both] == [*range(len(those))]
+        np.testing.assert_allclose(parts[a, b], programs.gradient(those, x), atol=1e-12)
+        np.testing.assert_allclose(both.gradient(), parts[a, b], atol=1e-12)
+        assert both.absolute_mass() == pytest.approx(abs(products(those)).sum(), rel=1e-9, abs=0)
+        assert both.count_by("activation") == {
+            k: len(some) for k, some in by_degree(those, "activation").items()
+        }
+
+
+@every_program
+def test_restrictions_to_tensors_and_elements(program, seed):
+    _, y, _, p, listed = case(program, seed)
+    rng = np.random.default_rng(seed)
+    above = tensors(y)
+    for tensor in above[:: max(1, len(above) // 4)]:
+        place = tuple(int(rng.integers(n)) for n in tensor.shape)
+        for at in (None, place):
+            met = [programs.visits(path, tensor, at) for path in listed]
+            inside, outside = p.through(tensor, at), p.avoiding(tensor, at)
+            assert same(inside, [*itertools.compress(listed, met)])
+            assert same(outside, [path for path, m in zip(listed, met, strict=True) if not m])
+            assert [path in inside for path in p] == met
+            other = above[rng.integers(len(above))]
+            assert same(
+                inside & p.avoiding(other).with_degree("length", degree(listed[0], "length")),
+                [
+                    path for path, m in zip(listed, met, strict=True)
+                    if m and not programs.visits(path, other)
+                    and degree(path, "length") == degree(listed[0], "length")
+                ],
+            )  # fmt: skip
+
+
+@every_program
+def test_one_element_of_the_input(program, seed):
+    x, y, cotangent, *_ = case(program, seed)
+    at = tuple(n - 1 for n in x.shape)
+    p = tg.paths(y, x, cotangent=cotangent, level="scalar", at=at)
+    listed = programs.listed(y, x, cotangent, at)
+    assert same(p, listed)
+    assert p.gradient() == pytest.approx(products(listed).sum())
+    assert isinstance(p.gradient(), float)
+
+
+@every_program
+def test_segments_in_a_row_are_all_paths(program, seed):
+    _, y, _, p, _ = case(program, seed)
+    for some in (p, *(p.through(tensor) for tensor in tensors(y))):
+        assert not some or math.prod(part.count() for part in some.segments()) == some.count()
+
+
+def test_segments_keep_their_ends():
+    x = tg.tensor(np.array([1.0, 2.0, 3.0]), requires_grad=True)
+    p = tg.paths(x.sum() * np.array([4.0, 5.0]), x, cotangent=[1.0, 10.0], level="scalar")
+    first, last = p.segments()
+    assert first.gradient() == 54.0
+    np.testing.assert_array_equal(last.gradient(), [1.0, 1.0, 1.0])
+    assert len(tg.paths(x, x, cotangent=np.ones(3), level="scalar").segments()) == 1
+
+
+def test_degrees_are_counted_between_two_tensors():
+    rng = np.random.default_rng(0)
+    x = programs.leaf(rng, 2, 2)
+    stem = tg.tanh(x @ programs.weight(rng, 2, 2))
+    body = tg.tanh(stem @ programs.weight(rng, 2, 2)) + stem
+    y = (body @ programs.weight(rng, 2, 2)).sum()
+    listed = programs.listed(y, x)
+    p = tg.paths(y, x, start=body, end=stem, level="scalar")
+
+    def inside(path):
+        records = [step.target[0] for step in path]
+        since, upto = records.index(body._node) + 1, records.index(stem._node) + 1
+        return sum(step.edge.weight for step in path[since:upto])
+
+    degrees = [inside(path) for path in listed]
+    assert set(degrees) == {0, 1}
+    assert p.count_by("weight") == {k: degrees.count(k) for k in sorted(set(degrees))}
+    assert [path.degree("weight") for path in p] == degrees
+    with pytest.raises(GraphError, match="give start, the tensor nearer the output"):
+        tg.paths(y, x, start=stem, end=body, level="scalar")
+
+
+# How much they carry
+
+
+@every_program
+def test_gradient_is_that_of_backward_and_the_sum_of_products(program, seed):
+    x, y, cotangent, p, listed = case(program, seed)
+    expected = programs.gradient(listed, x)
+    x.grad = None
+    y.backward(cotangent)
+    np.testing.assert_allclose(x.grad.data, expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(p.gradient(), expected, rtol=1e-9, atol=1e-12)
+
+
+@every_program
+def test_mass_cancellation_and_entropy(program, seed):
+    x, _, _, p, listed = case(program, seed)
+    sizes = abs(products(listed))
+    live = sizes[sizes > 0] / sizes.sum()
+    assert p.absolute_mass() == pytest.approx(sizes.sum(), rel=1e-12)
+    whole = abs(programs.gradient(listed, x)).sum()
+    assert p.cancellation() == pytest.approx(sizes.sum() / whole, rel=1e-9)
+    assert p.entropy() == pytest.approx(-(live * np.log(live)).sum(), abs=1e-12)
+
+
+@pytest.mark.parametrize("by", GRADINGS)
+@every_program
+def test_expected_degree_under_the_gradient(program, seed, by):
+    *_, p, listed = case(program, seed)
+    w, a = products(listed), np.array([degree(path, by) for path in listed])
+    if abs(w.sum()) < 1e-9 * abs(w).sum() or not w.any():
+        with pytest.raises(GraphError, match="sum to zero: no path has a share"):
+            p.expected(by)
+        return
+    mean = (w * a).sum() / w.sum()
+    variance = (w * (a - mean) ** 2).sum() / w.sum()
+    assert p.expected(by) == pytest.approx((mean, variance), rel=1e-9, abs=1e-9)
+
+
+# Out of the range of a float
+
+
+def chain(factor, length=600):
+    """Return paths whose products are powers of ``factor``: two ways at every step, one half."""
+    x = h = tg.tensor(np.zeros(2), requires_grad=True)
+    for _ in range(length):
+        h = h * factor + h * (factor / 2)
+    return tg.paths(h.sum(), x, level="scalar")
+
+
+@pytest.mark.parametrize("factor", [0.1, 1e3])
+def test_products_out_of_range_are_compared_and_drawn_all_the_same(factor):
+    p = chain(factor)
+    assert p.count() == p.active().count() == 2 * 2**600
+    best = p.top(4)
+    expected = 600 * math.log2(factor)
+    logarithms = [math.log2(m) + e for m, e in (path.scaled() for path in best)]
+    np.testing.assert_allclose(logarithms, expected - np.array([0, 0, 1, 1]), atol=1e-9)
+    each_step = math.log(3) - 2 / 3 * math.log(2)  # the entropy of shares 2/3 and 1/3
+    assert p.entropy() == pytest.approx(math.log(2) + 600 * each_step, abs=1e-8)
+    assert p.cancellation() == pytest.approx(1.0, abs=1e-12)
+    assert p.expected("length") == pytest.approx((1201.0, 0.0), abs=1e-9)
+    assert p.absolute_mass() == best[0].product() == (0.0 if factor < 1 else math.inf)
+    drawn = p.sample(40)
+    halved = [sum(edge.derivative == factor / 2 for edge in path.edges) for path in drawn]
+    deviation = math.sqrt(600 * 2 / 9 / 40)  # of the mean of 40 times 600 draws at 1/3
+    assert abs(np.mean(halved) - 200) < 4 * deviation
+
+
+# Trivial sets
+
+
+def test_input_that_is_the_output():
+    x = tg.tensor(np.ones((2, 3)), requires_grad=True)
+    p = tg.paths(x, x, cotangent=np.arange(6.0).reshape(2, 3), level="scalar")
+    assert p.count() == 6
+    np.testing.assert_array_equal(p.gradient(), np.arange(6.0).reshape(2, 3))
+    assert p.top(1)[0].product() == 5.0
+    assert p.avoiding(x).count() == p.avoiding(x).through(x).count() == 0
+    assert (p.avoiding(x) & p).count() == 0
+
+
+@pytest.mark.parametrize("level", ["tensor", "scalar"])
+def test_empty_sets_say_that_they_are_empty(level):
+    x = tg.tensor(np.ones((2, 3)), requires_grad=True)
+    other = tg.tensor(np.ones(4), requires_grad=True)
+    y = (x * 2).sum()
+    for p in (
+        tg.paths(y, other, level=level),
+        tg.paths(y, x, level=level).avoiding(y),
+        tg.paths(y, x, level=level).with_degree("weight", 10**30),
+    ):
+        assert (p.count(), p.count_by(), [*p], p.gradient_by()) == (0, {}, [], {})
+        assert p.absolute_mass() == 0.0
+        assert not p.gradient().any()
+        assert p.gradient().shape in ((2, 3), (4,))
+        for ask in (p.cancellation, p.expected, p.top, p.sample, p.random):
+            with pytest.raises((GraphError, UsageError), match=r"empty|zero"):
+                ask()
+
+
+def test_arrays_without_elements():
+    x = tg.tensor(np.ones((0, 3)), requires_grad=True)
+    p = tg.paths((x * 2).sum(), x, level="scalar")
+    assert p.count() == 0
+    assert p.gradient().shape == (0, 3)
+    with pytest.raises(GraphError, match=r"has shape \(0, 3\), so it has no element"):
+        tg.paths(x * 2, x, level="scalar")
+
+
+def test_products_of_float32_are_float64():
+    x = tg.tensor(np.full(3, 0.1, np.float32), requires_grad=True)
+    p = tg.paths((x * x).sum(), x, level="scalar")
+    assert p[0].product() == float(np.float32(0.1))
+    assert p.gradient().dtype == np.float64
+
+
+# What has no answer
+
+
+def test_derivatives_that_are_not_finite_are_named_where_paths_meet_them():
+    x = tg.tensor([0.0, 1.0], requires_grad=True, name="x")
+    y = tg.sqrt(x).sum()
+    p = tg.paths(y, x, level="scalar")
+    assert p.count() == 2
+    for ask in (p.gradient, p.entropy, p.top, p.sample, p.active, p[0].product):
+        with pytest.raises(GraphError, match=r"the derivative of sqrt\[0\] by x\[0\] is inf"):
+            ask()
+    assert p[1].product() == 0.5
+    assert tg.paths(y, x, level="scalar", at=1).gradient() == 0.5
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_cotangents_that_are_not_finite_are_refused(value):
+    x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
+    p = tg.paths(x * 2, x, cotangent=[1.0, value], level="scalar")
+    with pytest.raises(GraphError, match=rf"the cotangent of multiply\[1\] is {value}"):
+        p.gradient()
+
+
+def test_an_output_of_several_elements_needs_a_cotangent_for_products_only():
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    p = tg.paths(x * 2, x, level="scalar")
+    assert p.count_by("length") == {1: 2}
+    with pytest.raises(GradientError, match="pass cotangent="):
+        p.gradient()
+
+
+def test_large_grades_cost_no_more_than_small_ones():
+    rng = np.random.default_rng(0)
+    x, y = programs.dense(rng)
+    p = tg.paths(y.sum(), x, level="scalar")
+
+    def bytes_moved(edge):
+        return 10**12 * edge.weight
+
+    small = p.gradient_by("weight")
+    parts = p.gradient_by(bytes_moved)
+    assert [*p.count_by(bytes_moved)] == [*parts] == [10**12 * k for k in small]
+    for k, part in small.items():
+        np.testing.assert_allclose(parts[10**12 * k], part)
+        chosen = p.with_degree(bytes_moved, 10**12 * k)
+        assert chosen.top(1)[0].product() == p.with_degree("weight", k).top(1)[0].product()
+        assert chosen.count() == p.count_by("weight")[k]
+    assert p.with_degree(bytes_moved, 10**12 * 2 + 1).count() == 0
+    assert not p.with_degree(bytes_moved, 10**30).gradient().any()
+
+
+def test_sets_of_different_questions_are_not_joined():
+    x = tg.tensor(np.ones(2), requires_grad=True)
+    y = tg.tanh(x) * x
+    total = (y + x).sum()
+    whole = tg.graph(total).scalar()
+    p = tg.paths(whole, x)
+    for q in (tg.paths(whole, x), tg.paths(whole, x, start=y), tg.paths(whole, x, at=0)):
+        with pytest.raises(UsageError, match=r"come from different calls of tg\.paths"):
+            p & q
+    empty = p.avoiding(total)
+    assert (empty & p).count() == (p & empty).count() == 0
+
+
+def test_bad_arguments_are_named():
+    x = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    y = (tg.relu(x) * x).sum()
+    p = tg.paths(y, x, level="scalar")
+    for ask, said in (
+        (lambda: p.top(0), "k=0: pass an int of at least 1"),
+        (lambda: p.top(1.5), r"k=1\.5: pass an int"),
+        (lambda: p.top(13), "k=13, but there are 12 paths"),
+        (lambda: p.sample(0), "n=0: pass an int"),
+        (lambda: p.sample(1, seed=-1), "seed=-1: pass an int of at least 0"),
+        (lambda: p.through(x, at=(5, 5)), "index 5 is out of bounds"),
+        (lambda: p.through(x, at=(1,)), "give one index per axis"),
+        (lambda: p.through(x, at=slice(1)), "give one index per axis"),
+        (lambda: p.through(x, at=[0, 1]), "give one index per axis"),
+        (lambda: p.with_degree("weight", 1.0), r"degree=1\.0: pass an int"),
+        (lambda: p.with_degree("depth", 1), "unknown grading 'depth'"),
+        (lambda: p.count_by(lambda edge: -1), "returned -1 for edge 0"),
+        (lambda: p.count_by(lambda edge: 0.5), "returned 0.5 for edge 0"),
+        (lambda: p.gradient_by(("weight", "length"), max_degree=1), "give a single grading"),
+        (lambda: p.gradient_by("weight", max_degree=-1), "max_degree=-1"),
+        (lambda: p.evaluate("count"), "'count' is no semiring"),
+        (lambda: p["a"], "numbered by an int, not by str"),
+        (lambda: tg.paths(y, x, level="pixel"), "use 'tensor', 'scalar' or 'scope'"),
+        (lambda: tg.paths(y, x, at=(0, 0)), "a tensor is one node at tensor level"),
+        (lambda: tg.paths(y, x, level="scalar", limit=2.5), r"limit=2\.5: pass an int"),
+        (lambda: p.random(1, by="weight"), "give by= and degree= together"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            ask()
+    with pytest.raises(IndexError, match="the numbers are 0 to 11"):
+        p[10**30]
+    with pytest.raises(GraphError, match=r"24 edges.*MB.*the limit is 23.*raise limit="):
+        tg.paths(y, x, level="scalar", limit=23)
+    with pytest.raises(GraphError, match="is not in this graph"):
+        p.through(tg.tensor(1.0, requires_grad=True))
+
+
+def test_too_many_edges_are_refused_before_any_is_made(monkeypatch):
+    from tinygrad_res import expansion
+
+    monkeypatch.delattr(expansion, "entries")
+    x = tg.tensor(np.ones((8, 3, 64, 64)), requires_grad=True)
+    y = tg.conv2d(x, tg.parameter(np.ones((64, 3, 3, 3)))).sum()
+    with pytest.raises(GraphError, match="take a smaller batch"):
+        tg.paths(y, x, level="scalar")
