@@ -39,7 +39,7 @@ from .paths import paths
 from .sweeps import ancestry, pull
 from .tensor import Tensor, raw
 from .whole_numbers import at_least
-from .writing import LATEX, TEXT, of_product
+from .writing import LATEX, TEXT, of_integer, of_product
 
 STEPS = ("chain", "junction", "relu", "collect")
 
@@ -281,7 +281,8 @@ class Formula:
         """Say how many terms were dropped."""
         n = self.paths.count()
         dropped = n - self._among(len(self.names) - 1).count()
-        return f"{dropped} of {n} terms dropped: 0 by a dead unit" if dropped else ""
+        counts = " of ".join(of_integer(k, TEXT) for k in (dropped, n))
+        return f"{counts} terms dropped: 0 by a dead unit" if dropped else ""
 
     # After step number i
 

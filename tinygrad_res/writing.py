@@ -7,6 +7,8 @@ output's side, the left; what joins it on the left or element by element (see
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,6 +17,8 @@ from .factors import Product
 
 LONGEST_DECIMAL = 6
 LONGEST_INTEGER = 12
+"""Of a power of two, which is shorter as one."""
+LONGEST_DIGITS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class Form:
         times: what stands between factors, where something must.
         odot: the product element by element.
         gap: the space between words.
-        group, ratio, power, omitted: patterns.
+        group, ratio, power, about, omitted: patterns.
     """
 
     index: int
@@ -36,14 +40,15 @@ class Form:
     group: str
     ratio: str
     power: str
+    about: str
     omitted: str
 
 
 LATEX = Form(
     0, " ", r" \odot ", r"\ ", r"\left({}\right)", r"\frac{{{}}}{{{}}}", "2^{{{}}}",
-    r"\underset{{{}\ \mathrm{{{}}}}}{{\cdots}}",
+    r"(\mathrm{{about}}\ {} \cdot 10^{{{}}})", r"\underset{{{}\ \mathrm{{{}}}}}{{\cdots}}",
 )  # fmt: skip
-TEXT = Form(1, " · ", " ⊙ ", " ", "({})", "{}/{}", "2^{}", "... ({} {}) ...")
+TEXT = Form(1, " · ", " ⊙ ", " ", "({})", "{}/{}", "2^{}", "about {} · 10^{}", "... ({} {}) ...")
 FORMS = (LATEX, TEXT)
 
 
@@ -60,7 +65,7 @@ def of_sum(terms: Sequence[Product], omitted: int, form: Form, unit: str = "") -
     for k, term in enumerate(terms):
         if omitted and k == len(terms) - 1:
             more = ("more term" if omitted == 1 else "more terms").replace(" ", form.gap)
-            written += f" + {form.omitted.format(omitted, more)}"
+            written += f" + {form.omitted.format(of_integer(omitted, form), more)}"
         minus = term.coefficient < 0
         size = of_product(Product(abs(term.coefficient), term.factors), form, unit)
         written += (" - " if minus else " + ") + size if written else "-" * minus + size
@@ -70,39 +75,63 @@ def of_sum(terms: Sequence[Product], omitted: int, form: Form, unit: str = "") -
 def of_product(product: Product, form: Form, unit: str = "") -> str:
     """Return a product, its number first."""
     coefficient, factors = product
-    text, torn = "", False
+    pieces: deque[str] = deque()
+    torn = False
     for factor in factors:
         mark = factor.sign[form.index]
         if factor.kind == "sum" and (len(factors) > 1 or coefficient != 1):
             mark = form.group.format(mark)
-        if not text or factor.kind == "odot":
-            torn = bool(text)
-            text = f"{text}{form.odot}{mark}" if text else mark
-            continue
-        text, torn = form.group.format(text) if torn else text, False
-        text = _beside(mark, text, form) if factor.kind == "left" else _beside(text, mark, form)
-    text = text or unit
+        if pieces and factor.kind == "odot":
+            pieces.append(form.odot)
+        elif torn:
+            before, after = form.group.split("{}")
+            pieces.appendleft(before)
+            pieces.append(after)
+        torn = bool(pieces) and factor.kind == "odot"
+        if factor.kind == "left":
+            pieces.extendleft((_gap(pieces[0], form), mark) if pieces else (mark,))
+        else:
+            pieces.extend((_gap(mark, form), mark) if pieces and not torn else (mark,))
+    text = "".join(pieces) or unit
     if not text or not coefficient:
         return of_number(coefficient, form)
     if abs(coefficient) == 1:
         return f"-{text}" if coefficient < 0 else text
-    return _beside(of_number(coefficient, form), text, form)
+    return f"{of_number(coefficient, form)}{_gap(text, form)}{text}"
 
 
 def of_number(value: Fraction, form: Form) -> str:
-    """Return a number, exactly."""
+    """Return a number, exactly where its integers are not too long to read."""
     if value < 0:
         return f"-{of_number(-value, form)}"
     top, bottom = value.as_integer_ratio()
-    if bottom > 1:
-        decimal = str(float(value))
-        exact = len(decimal) <= LONGEST_DECIMAL and Fraction(decimal) == value
-        return decimal if exact else form.ratio.format(top, bottom)
-    if top >= 10**LONGEST_INTEGER and top & (top - 1) == 0:
-        return form.power.format(top.bit_length() - 1)
-    return str(top)
+    if bottom == 1:
+        return of_integer(top, form)
+    if bottom < 10**LONGEST_DECIMAL:
+        decimal = str(float(value)) if top < 10**LONGEST_DECIMAL else ""
+        if len(decimal) <= LONGEST_DECIMAL and decimal and Fraction(decimal) == value:
+            return decimal
+    return form.ratio.format(of_integer(top, form), of_integer(bottom, form))
 
 
-def _beside(left: str, right: str, form: Form) -> str:
-    apart = form.index or not right.startswith(("\\", "{"))
-    return f"{left}{form.times if apart else ''}{right}"
+def of_integer(value: int, form: Form) -> str:
+    r"""Return a whole number, not negative: its digits, or about a power of two, or about what.
+
+    >>> of_integer(2**54, LATEX), of_integer(2**54 - 4, LATEX)
+    ('2^{54}', '18014398509481980')
+    >>> of_integer(2**20_000 - 4, TEXT), of_integer(3**20_000, TEXT)
+    ('2^20000 - 4', 'about 2.66 · 10^9542')
+    """
+    exponent = (value - 1).bit_length()
+    short = (1 << exponent) - value
+    if value < 10 ** (LONGEST_INTEGER if not short else LONGEST_DIGITS):
+        return str(value)
+    if short < 10**3:
+        return form.power.format(exponent) + (f" - {short}" if short else "")
+    tens = math.log10(value)
+    return form.about.format(f"{10 ** (tens % 1):.2f}", int(tens))
+
+
+def _gap(right: str, form: Form) -> str:
+    """Return what stands between a factor and what comes on its right."""
+    return "" if right.startswith(("\\", "{")) and not form.index else form.times
