@@ -100,7 +100,8 @@ class Path:
         return (
             isinstance(other, Path)
             and other.paths.graph is self.paths.graph
-            and (other._numbers, other.nodes[:1]) == (self._numbers, self.nodes[:1])
+            and other._numbers == self._numbers
+            and (len(self._numbers) > 0 or other.paths.frame.root == self.paths.frame.root)
         )
 
     def __hash__(self) -> int:
