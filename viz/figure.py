@@ -1,21 +1,53 @@
-"""Figure: what ``viz.draw`` returns; shows itself in Jupyter and saves itself."""
+"""Figure: what ``viz.draw`` returns; shows itself in Jupyter and saves itself.
+
+The names are those of the ``graphviz`` package: ``source``, ``pipe``, ``render``, and
+``save``.  A table says which writer makes which format, and what can be asked of it.
+"""
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
-from tinygrad_res.errors import FigureError
+from tinygrad_res.errors import FigureError, UsageError
 from tinygrad_res.files import write_whole
 
 from .dot import to_dot
+from .html import to_html
 from .layout import Layout
+from .mermaid import to_mermaid
 from .raster import to_raster
 from .style import Theme
 from .svg import to_svg
+from .tikz import to_tex, to_tikz
+
+FigureStyle = Theme | Literal["auto"]
+Width = str | float | None
+
+_STYLES: tuple[str, ...] = ("auto", *get_args(Theme))
+_WIDEST = 10_000.0
+_MM = {"mm": 1.0, "cm": 10.0, "in": 25.4, "pt": 25.4 / 72.27, "bp": 25.4 / 72}
+_LENGTH = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*(mm|cm|in|pt|bp)\s*")
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """How a picture is wanted; ``width`` in mm."""
+
+    style: FigureStyle
+    width: float | None
+    scale: float
+
+    @property
+    def theme(self) -> Theme:
+        """The theme, for formats that cannot follow their reader."""
+        return "light" if self.style == "auto" else self.style
 
 
 class Figure:
@@ -39,37 +71,170 @@ class Figure:
         """The picture as DOT source, for Graphviz."""
         return self._source if self._source is not None else to_dot(self.layout)
 
+    @cached_property
+    def mermaid(self) -> str:
+        """The nodes and edges as a Mermaid flowchart, for READMEs."""
+        return to_mermaid(self.layout)
+
+    @cached_property
+    def tikz(self) -> str:
+        r"""The picture as a ``tikzpicture``, for ``\input`` in a paper that uses ``tikz``."""
+        return to_tikz(self.layout)
+
+    @cached_property
+    def html(self) -> str:
+        """The picture as a page of HTML that asks nothing of the network and runs nothing."""
+        return to_html(self.layout)
+
     def save(
-        self, path: str | os.PathLike[str], theme: Theme = "light", scale: float = 2.0
-    ) -> Path:
+        self, path: str | os.PathLike[str], style: FigureStyle = "auto", *, size: Width = None,
+        scale: float = 2.0,
+    ) -> Path:  # fmt: skip
         """Write the picture to a file; its ending chooses the format.
 
         The file appears complete or not at all.
 
         Args:
-            path: ends in ``.svg``, ``.pdf``, ``.png`` or ``.dot``.
-            theme: colours of a PNG or PDF, ``"light"`` or ``"dark"``; an SVG has both.
-            scale: pixels of a PNG for each unit of the picture.
+            path: ends in ``.svg``, ``.pdf``, ``.png``, ``.dot``, ``.tex``, ``.mmd`` or
+                ``.html``.
+            style: ``"light"``, ``"dark"``, ``"print"`` (black on white, told apart by lines
+                alone), or ``"auto"``: in SVG and HTML, light or dark as the reader prefers;
+                light elsewhere.  Mermaid has the colours of its page in any case.
+            size: the width on paper, as ``"80mm"``, ``"3.3in"`` or a number of mm; the
+                height and the texts stay in proportion.  Left out, a pixel of the layout
+                is a pixel in SVG and HTML, and 1/72 inch in PDF, PNG and TikZ.  DOT and
+                Mermaid have no size.
+            scale: pixels of a PNG for each pixel of the layout, whatever its ``size``.
 
         Returns:
             The path written.
 
         Raises:
-            FigureError: the ending is unknown, or the file cannot be written.
-        """
-        writers: dict[str, Callable[[], bytes]] = {
-            ".svg": lambda: self.svg.encode(),
-            ".pdf": lambda: to_raster(self.layout, "pdf", theme),
-            ".png": lambda: to_raster(self.layout, "png", theme, scale),
-            ".dot": lambda: self.source.encode(),
-        }
-        return write(path, writers)
+            UsageError: an unknown style, or a size or scale that is none.
+            FigureError: the ending is unknown, the format has no size, or the file cannot
+                be written.
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"image/svg+xml": self.svg, "text/plain": repr(self)}
+        >>> import tempfile, tinygrad_res as tg, viz
+        >>> x = tg.tensor(2.0, requires_grad=True, name="x")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     viz.draw(tg.paths(tg.tanh(x), x)).save(f"{folder}/a.svg", size="80mm").name
+        'a.svg'
+        """
+        wish = _wish("save", style, size, scale)
+        endings = {f".{name}": self._writer("save", name, wish) for name in _WRITERS}
+        return write(path, endings)
+
+    def render(
+        self, filename: str | os.PathLike[str], format: str | None = None,
+        style: FigureStyle = "auto", *, size: Width = None, scale: float = 2.0,
+    ) -> Path:  # fmt: skip
+        """Write the picture as ``save`` does; with a ``format``, its ending is added to the name.
+
+        Returns:
+            The path written.
+
+        Raises:
+            UsageError, FigureError: as ``save`` does.
+        """
+        if format is None:
+            return self.save(filename, style, size=size, scale=scale)
+        content = self._content("render", format, _wish("render", style, size, scale))
+        return write_whole(f"{os.fspath(filename)}.{format}", content)
+
+    def pipe(
+        self, format: str = "svg", style: FigureStyle = "auto", *, size: Width = None,
+        scale: float = 2.0, encoding: str | None = None,
+    ) -> bytes | str:  # fmt: skip
+        """Return what ``save`` would write.
+
+        Args:
+            format: ``"svg"``, ``"pdf"``, ``"png"``, ``"dot"``, ``"tex"``, ``"mmd"`` or ``"html"``.
+            encoding: return text instead of bytes, decoded so; ``"utf-8"`` for text formats.
+
+        Raises:
+            UsageError: an unknown format or style, or a size or scale that is none.
+            FigureError: the format has no size.
+        """
+        content = self._content("pipe", format, _wish("pipe", style, size, scale))
+        return content if encoding is None else content.decode(encoding)
+
+    def _content(self, call: str, format: str, wish: _Wish) -> bytes:
+        if format not in _WRITERS:
+            raise UsageError(
+                f"{call}: format {format!r} is unknown: use one of {', '.join(_WRITERS)}"
+            )
+        return self._writer(call, format, wish)()
+
+    def _writer(self, call: str, format: str, wish: _Wish) -> Callable[[], bytes]:
+        def content() -> bytes:
+            if wish.width is not None and format in _SIZELESS:
+                raise FigureError(
+                    f"{call}: {format!r} has no size on paper, its reader lays it out: "
+                    "leave size out, or choose svg, pdf, png, tex or html"
+                )
+            made = _WRITERS[format](self, wish)
+            return made if isinstance(made, bytes) else made.encode()
+
+        return content
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None,
+        **_: Any,
+    ) -> dict[str, str]:  # fmt: skip
+        bundle = {"image/svg+xml": self.svg, "text/plain": repr(self)}
+        wanted = set(include or bundle) - set(exclude or ())
+        return {kind: content for kind, content in bundle.items() if kind in wanted}
 
     def __repr__(self) -> str:
         return f"Figure({self.layout.title!r}, {self.layout.width:g} x {self.layout.height:g})"
+
+
+def _source(figure: Figure, wish: _Wish) -> str:
+    """Return DOT source; that of a recorded graph, for a new layout, has no colours."""
+    if figure._source is not None:
+        return figure._source
+    return to_dot(figure.layout, wish.theme)
+
+
+_WRITERS: dict[str, Callable[[Figure, _Wish], str | bytes]] = {
+    "svg": lambda figure, wish: to_svg(figure.layout, wish.style, wish.width),
+    "pdf": lambda figure, wish: to_raster(figure.layout, "pdf", wish.theme, 1.0, wish.width),
+    "png": lambda figure, wish: to_raster(figure.layout, "png", wish.theme, wish.scale, wish.width),
+    "dot": _source,
+    "tex": lambda figure, wish: to_tex(figure.layout, wish.theme, wish.width),
+    "mmd": lambda figure, _: figure.mermaid,
+    "html": lambda figure, wish: to_html(figure.layout, wish.style, wish.width),
+}
+_SIZELESS = frozenset({"dot", "mmd"})
+
+
+def _wish(call: str, style: str, size: Width, scale: float) -> _Wish:
+    if style not in _STYLES:
+        raise UsageError(f"{call}: style {style!r} is unknown: use one of {', '.join(_STYLES)}")
+    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale <= 100:
+        raise UsageError(f"{call}: scale {scale!r} is no number of pixels: use one from 0.1 to 100")
+    return _Wish(style, _millimetres(call, size), scale)  # type: ignore[arg-type]
+
+
+def _millimetres(call: str, size: Width) -> float | None:
+    """Return a width in mm.
+
+    >>> _millimetres("save", "3in"), _millimetres("save", 80)
+    (76.19999999999999, 80.0)
+    """
+    if size is None:
+        return None
+    found = None
+    if isinstance(size, str) and (read := _LENGTH.fullmatch(size)):
+        found = float(read[1]) * _MM[read[2]]
+    elif isinstance(size, (int, float)) and not isinstance(size, bool):
+        found = float(size)
+    if found is None or not math.isfinite(found) or not 0 < found <= _WIDEST:
+        raise UsageError(
+            f"{call}: size {size!r} is no width on paper: give a number of mm, such as 80, or "
+            f"text such as '80mm', '8cm', '3.3in' or '240pt', up to {_WIDEST:g} mm"
+        )
+    return found
 
 
 def write(path: str | os.PathLike[str], writers: dict[str, Callable[[], bytes]]) -> Path:

@@ -103,7 +103,10 @@ def _shape(shape: Shape, theme: Theme, unit: float) -> list[Any]:
                 found.append(Rectangle(corner, w, h, **words))
     if shape.sign:
         cross, r = look("cross", theme), shape.width * 0.28
-        pen = {"color": colour(cross.stroke, theme), "linewidth": cross.width * unit}
+        pen: dict[str, Any] = {
+            "color": colour(cross.stroke, theme),
+            "linewidth": cross.width * unit,
+        }
         found.append(Line2D([shape.x - r, shape.x + r], [shape.y, shape.y], **pen))
         found.append(Line2D([shape.x, shape.x], [shape.y - r, shape.y + r], **pen))
     return found
