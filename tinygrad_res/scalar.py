@@ -7,7 +7,9 @@ arrays: nodes and edges become objects only when somebody looks at one.
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, overload
@@ -119,8 +121,8 @@ class ScalarGraph(Graph):
     def _expanded(self, edges: Sequence[GraphEdge]) -> tuple[Array, Array, Array, Array]:
         """Return source, target, derivative and edge of the parent for every edge."""
         found: list[tuple[Array, ...]] = []
-        for source in dict.fromkeys(edge.source for edge in edges):
-            parts = [self._entries(edge) for edge in edges if edge.source == source]
+        for _, own in itertools.groupby(edges, key=operator.attrgetter("source")):
+            parts = [self._entries(edge) for edge in own]
             found.append(
                 _by_source([np.concatenate(column) for column in zip(*parts, strict=True)])
             )
