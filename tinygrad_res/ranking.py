@@ -86,27 +86,15 @@ def largest(dag: Dag, labels: Array, k: int) -> list[list[int]]:
     return found
 
 
-def shares(dag: Dag, labels: Array) -> Array:
-    """Return, for each edge, its share of the sum of e^(labels) over the paths from its source.
-
-    The product of the shares along a path from the root is the path's own share of all paths,
-    so it stays in the range of a float where products of hundreds of derivatives do not.
-    """
-    beta = dag.beta(ABSOLUTE, labels)
-    with np.errstate(invalid="ignore"):  # -inf - -inf where all ways on are dead
-        found = np.nan_to_num(np.exp(labels + beta[dag.targets] - beta[dag.sources]))
-    whole = np.bincount(dag.sources, found, minlength=dag.size)[dag.sources]
-    scaled: Array = found / np.where(whole, whole, 1.0)  # logarithms are rounded; shares sum to 1
-    return scaled
-
-
 def drawn(dag: Dag, labels: Array, n: int, rng: np.random.Generator) -> list[list[int]]:
     """Return ``n`` paths drawn with replacement, as places of edges in ``dag``.
 
     A path comes with probability e^(its sum of labels) / (the same summed over all paths), which
     must not be zero.
     """
-    share = shares(dag, labels)
+    beta = dag.beta(ABSOLUTE, labels)
+    with np.errstate(invalid="ignore"):  # -inf - -inf where all ways on are dead
+        share = np.nan_to_num(np.exp(labels + beta[dag.targets] - beta[dag.sources]))
     upto = np.concatenate([[0.0], np.cumsum(share)])
     last = np.zeros(dag.size, dtype=np.int64)
     living = np.flatnonzero(share)

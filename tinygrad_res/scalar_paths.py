@@ -23,7 +23,7 @@ from .path_sets import Array, Gradings
 from .whole_numbers import at_least
 
 ROUNDING = 1e-13
-"""Where products cancel to less than this part of them, what remains is rounding."""
+"""Where the elements of a gradient cancel to less than this part, what remains is rounding."""
 
 
 class ScalarPaths(Paths):
@@ -69,9 +69,9 @@ class ScalarPaths(Paths):
         under = dag.beta(semirings.expectation(by), np.stack([self._logarithms, grades], axis=1))
         usual = under[:, 1]  # degrees are counted from their mean under abs(product), for precision
         beyond = grades + usual[dag.targets] - usual[dag.sources]
-        sums = dag.beta(semirings.moments(by), np.stack([self._shares, beyond], axis=1))
+        sums = dag.beta(semirings.moments(by), np.stack([self._even, beyond], axis=1))
         mass, first, second = sums[dag.root] if dag.root >= 0 else (0.0,) * 3
-        if abs(mass) < ROUNDING:
+        if abs(mass) <= ROUNDING * self._size:
             raise GraphError(f"expected: the products of {self!r} sum to zero: no path has a share")
         return float(usual[dag.root] + first / mass), float(second / mass - (first / mass) ** 2)
 
@@ -81,13 +81,13 @@ class ScalarPaths(Paths):
 
     def cancellation(self, by: Gradings = "weight") -> float:
         """Return the sum of abs(product) over the sum of abs(gradient), element by element of x."""
-        dag = self._unrolled
-        size = float(np.abs(dag.alpha(semirings.GRADIENT, self._shares)[list(dag.ends)]).sum())
-        if size < ROUNDING:
+        if not self._size:
             raise GraphError(
                 f"cancellation: the products of {self!r} sum to zero: all of it cancels"
             )
-        return max(1.0, 1 / size)
+        dag = self._unrolled
+        mass = dag.beta(semirings.GRADIENT, abs(self._even))[dag.root]
+        return max(1.0, float(mass) / self._size)
 
     def entropy(self, by: Gradings = "weight") -> float:
         """Return the entropy, in nats, of abs(product) / absolute_mass over all paths."""
@@ -143,10 +143,24 @@ class ScalarPaths(Paths):
         return semirings.logarithms(Used(self.frame, self._unrolled.edges))
 
     @cached_property
-    def _shares(self) -> Array:
-        """The derivative on each edge, scaled so that abs(product) sums to 1 over all paths."""
-        used = Used(self.frame, self._unrolled.edges)
-        return np.sign(used.derivatives) * ranking.shares(self._unrolled, self._logarithms)
+    def _even(self) -> Array:
+        """The derivatives, scaled so that from any node the sum of abs(product) is about 1.
+
+        By powers of two, which cost no digits; all products are scaled alike, so that shares
+        and means of them can be taken where they leave the range of a float.
+        """
+        dag = self._unrolled
+        beta = dag.beta(semirings.ABSOLUTE, self._logarithms)
+        alive = np.isfinite(beta[dag.targets])
+        exponents = np.rint(np.where(np.isfinite(beta), beta, 0.0) / math.log(2)).astype(np.int64)
+        shifts = np.where(alive, exponents[dag.targets] - exponents[dag.sources], 0)
+        return np.ldexp(Used(self.frame, dag.edges).derivatives * alive, shifts)
+
+    @cached_property
+    def _size(self) -> float:
+        """The sum of abs(gradient) over x's elements, scaled as ``_even`` is."""
+        dag = self._unrolled
+        return float(np.abs(dag.alpha(semirings.GRADIENT, self._even)[list(dag.ends)]).sum())
 
     def _from_places(self, places: list[int]) -> Path:
         return Path(self, tuple(self._unrolled.edges[places].tolist()))
