@@ -100,7 +100,8 @@ def _draw_paths(paths: Paths, max_nodes: int, chosen: Path | None = None) -> Fig
         if drawn is not None:
             return drawn
         chain = read_chain(paths, chosen)
-        if not _is_tangle(chain):
+        held = paths.graph.taken_from is not None  # products on the rows need arrays
+        if held and not _is_tangle(chain):
             return Figure(_with_line(chain_layout(chain), TENSOR_LEVEL))
     used = None
     if chosen is not None or paths.count() <= MOST_LISTED:

@@ -146,13 +146,10 @@ def _lanes(
 
 
 def edge_point(kind: str, x: float, y: float, dx: float, dy: float) -> Point:
-    """Return where a wire in the direction (dx, dy) leaves an element at (x, y).
-
-    It leaves sideways, so that it keeps clear of the elements above and below.
-    """
+    """Return where a wire in the direction (dx, dy) leaves an element at (x, y)."""
     side = 1.0 if dx > 0 else -1.0
     if kind == "weight":
         return x + side * (SQUARE / 2 + 1), y
-    steep = min(1.2, max(-1.2, dy / abs(dx)))
+    steep = dy / abs(dx)
     norm = float((1 + steep * steep) ** 0.5)
     return x + side * RADIUS / norm, y + RADIUS * steep / norm

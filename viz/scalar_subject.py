@@ -23,7 +23,7 @@ from tinygrad_res.scalar import ScalarGraph
 from .scalar_network import on_routes, ways
 from .scalar_rows import MOST_ROWS
 
-MOST_EDGES = 100_000
+MOST_EDGES = 40_000
 MOST_LISTED = 10_000
 _MOST_NUMBERS = 60
 
@@ -94,7 +94,7 @@ def from_single_numbers(paths: Paths, chosen: Path | None = None) -> Subject | N
     A path through weight layers is left to the figure of the chain.
     """
     nodes, edges = paths.nodes, paths.edges
-    single = all(math.prod(node.shape) == 1 for node in nodes)
+    single = all(math.prod(node.shape) == 1 and node.recorded is not None for node in nodes)
     if not (
         single and len(edges) > 0 and len(nodes) <= _MOST_NUMBERS and paths.frame.cotangent is None
     ) or any(edge.weight for edge in edges):
