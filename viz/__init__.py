@@ -1,7 +1,8 @@
 """Figures of where a gradient comes from.
 
 ``draw`` turns a set of paths, a graph or a loss into a ``Figure``; ``plot_paths`` plots
-counts and gradient norms by degree.  Both show themselves in Jupyter and have ``save``.
+counts and gradient norms by degree; ``explore`` makes a page in which each path can be
+walked.  All show themselves in Jupyter and have ``save``.
 The package reads the public attributes of graphs and paths and nothing else of the
 engine.  On the way a figure is plain data: ``chain`` reads paths into blocks and links,
 the drawing modules put shapes on a ``layout``, and one writer for each format
@@ -9,7 +10,8 @@ translates it (``svg``, ``raster``, ``dot``).
 """
 
 from .draw import draw
+from .explore import Explorer, explore
 from .figure import Figure
 from .plots import Plot, plot_paths
 
-__all__ = ["Figure", "Plot", "draw", "plot_paths"]
+__all__ = ["Explorer", "Figure", "Plot", "draw", "explore", "plot_paths"]

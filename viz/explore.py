@@ -1,0 +1,197 @@
+"""explore: from a set of paths to a page in which each of them can be walked.
+
+The page is one file that needs nothing else: no network, no other script than its own, and
+its reader's browser is told to allow no more.  It numbers paths as ``p[r]`` does, however
+many there are, so a reader may ask for path number r of 2^600.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import os
+import re
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from tinygrad_res.errors import FigureError, UsageError
+from tinygrad_res.measures import Paths
+from tinygrad_res.whole_numbers import at_least
+
+from . import text
+from .chain import Chain, read_chain
+from .explorer.bars import draw_bars
+from .explorer.data import KINDS, Names, numbering, segments_of
+from .explorer.map import draw_map
+from .explorer.tiles import draw_tiles
+from .explorer.worth import worth
+from .figure import write
+from .style import FONTS, PALETTE, colour
+from .svg import to_svg
+
+SCRIPTS = ("numbers.js", "words.js", "drawing.js", "page.js")
+FRAME_HEIGHT = 760
+
+
+class Explorer:
+    """A page about a set of paths, ready to be shown in a notebook or written.
+
+    Attributes:
+        html: the page, a whole HTML document; the same paths give the same text.
+    """
+
+    def __init__(self, paths: Paths, max_degree: int | None = None) -> None:
+        self._paths = paths
+        self._max_degree = max_degree
+
+    @cached_property
+    def html(self) -> str:
+        """The page as HTML text."""
+        return _page(self._paths, self._max_degree)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page to a file, whole or not at all.
+
+        Args:
+            path: ends in ``.html``.
+
+        Returns:
+            The path written.
+
+        Raises:
+            FigureError: it ends otherwise, or the file cannot be written.
+        """
+        return write(path, {".html": self.html.encode})
+
+    def _repr_html_(self) -> str:
+        """Return a frame with the page inside, as notebooks and their exports show it."""
+        return (
+            f'<iframe srcdoc="{html.escape(self.html)}" sandbox="allow-scripts" '
+            f'title="{html.escape(_title(self._paths))}" '
+            f'style="width:100%;height:{FRAME_HEIGHT}px;border:0"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        return f"Explorer({self._paths!r})"
+
+
+def explore(paths: Paths, *, max_degree: int | None = None) -> Explorer:
+    """Return a page in which each path of a set can be walked.
+
+    Of up to 256 paths the page tells the norm of each product and its share of the gradient;
+    of more it tells them for the paths of each degree together.
+
+    Args:
+        paths: ``tg.paths(loss, x)``, or a smaller set made from it.
+        max_degree: compute gradient norms up to so many weight layers.  Left out, all of
+            them, or as many as a budget allows, and the page says so.
+
+    Raises:
+        FigureError: there is no path, or the set was narrowed by another degree than the
+            weight layers crossed.
+        UsageError: ``paths`` is no set of paths, or ``max_degree`` no whole number.
+
+    >>> import tinygrad_res as tg
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
+    >>> W = tg.parameter([[0.5, 0.0], [0.0, 0.5]], name="W")
+    >>> page = explore(tg.paths((x + x @ W).sum(), x))
+    >>> page
+    Explorer(Paths(2 from sum to x))
+    >>> page.html[:15]
+    '<!doctype html>'
+    """
+    if not isinstance(paths, Paths):
+        raise UsageError(
+            f"explore: cannot explore a {type(paths).__name__}: pass a set of paths, as in "
+            "explore(tg.paths(loss, x))"
+        )
+    if max_degree is not None:
+        max_degree = at_least(0, "explore", "max_degree", max_degree)
+    if not paths.count():
+        raise FigureError(
+            f"explore: {paths!r} is empty, so there is no path to walk: the output does not "
+            "depend on the input, or the set was narrowed to nothing"
+        )
+    return Explorer(paths, max_degree)
+
+
+def _page(paths: Paths, max_degree: int | None) -> str:
+    """Put the page together."""
+    names = Names()
+    told: dict[str, Any] = {
+        "from": text.clean(paths.output.label),
+        "to": text.clean(_input(paths)),
+        "level": paths.level,
+        "kinds": KINDS,
+        **numbering(paths, names),
+        "worth": worth(paths, max_degree),
+    }
+    chain = _chain(paths)
+    if chain is not None:
+        drawing, told["chain"] = draw_tiles(chain, names)
+    else:
+        found, told["map"] = draw_map(paths, segments_of(paths))
+        drawing = found
+    counts = paths.count_by("weight")
+    norms = {k: n if n is not None else float("nan") for k, n, _ in told["worth"]["degrees"]}
+    bars = draw_bars(counts, norms, told["worth"]["why"])
+    told["bars"] = [place for _, place in bars]
+    told["names"] = names.texts
+    data = json.dumps(told, separators=(",", ":")).replace("<", "\\u003c")
+    identity = f"e{hashlib.sha256(data.encode()).hexdigest()[:8]}"
+    script = "\n".join(_read(name) for name in SCRIPTS)
+    script = f'"use strict";(() => {{\nconst ID = "{identity}";\n{script}\n}})();'
+    allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    parts = {
+        "id": identity,
+        "allowed": f"'sha256-{allowed}'",
+        "title": html.escape(_title(paths)),
+        "free": "free" if counts.get(0) else "",
+        "headline": html.escape(text.weight_free_of(counts.get(0, 0), paths.count())),
+        "style": _read("style.css") + _colours(),
+        "tiles": to_svg(drawing, apart=True) if chain is not None and drawing is not None else "",
+        "map": to_svg(drawing, apart=True) if chain is None and drawing is not None else "",
+        "bars": "".join(f'<div class="bars">{to_svg(layout)}</div>' for layout, _ in bars),
+        "data": data,
+        "script": script,
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _read("page.html"))
+
+
+def _chain(paths: Paths) -> Chain | None:
+    """Return the chain that paths run through, ``None`` where they are a tangle."""
+    if paths.level != "tensor" or len(paths.inputs) != 1:
+        return None
+    chain = read_chain(paths)
+    tangle = len(chain.blocks) == 1 and not chain.blocks[0].lanes
+    return chain if chain.parts and not tangle else None
+
+
+def _input(paths: Paths) -> str:
+    end = paths.inputs[0]
+    return end.label if len(paths.inputs) == 1 else end.name or end.op or end.kind
+
+
+def _title(paths: Paths) -> str:
+    ends = f"{text.clean(paths.output.label)} back to {text.clean(_input(paths))}"
+    return f"Gradient paths from {ends}"
+
+
+def _read(name: str) -> str:
+    return (files("viz") / "explorer" / name).read_text(encoding="utf-8")
+
+
+def _colours() -> str:
+    """Return the palette as CSS variables, for a light and a dark ground."""
+    light, dark = (
+        "".join(f"--{name.replace(' ', '-')}:{colour(name, theme)};" for name in PALETTE)
+        for theme in ("light", "dark")
+    )
+    return (
+        f":root{{--fonts:{FONTS};{light}}}"
+        f"@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+    )  # fmt: skip

@@ -1,0 +1,154 @@
+"""What the page is told: a row of small graphs, in which paths can be numbered.
+
+Paths run through *segments*, from the output's side on: every path is one way through the
+first, one through the second, and so on.  A residual chain has one small segment for each
+block; a graph whose paths never meet has a single large one.  A segment is the shape that it
+shares with others (its edges, in the order of the paths' numbering) and the names of its own
+nodes and edges.  Nothing is counted here: the page counts for itself, and its numbers must
+be those of ``p.count()`` and ``p[r]``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from tinygrad_res.errors import FigureError
+from tinygrad_res.graph import GraphEdge
+from tinygrad_res.measures import Paths
+
+from .. import text
+
+LONGEST_NAME = 80
+KINDS = ("identity", "weight", "activation", "plain")
+
+Edge = tuple[int, int, int]
+"""An edge's number, the node that it leads from and the one that it leads to."""
+
+
+class Names:
+    """The texts of a page, each told once; a name is its place in ``texts``."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, int] = {}
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts, in the order of their places."""
+        return list(self._places)
+
+    def place(self, name: str) -> int:
+        """Return the place of a name, cleaned and of bounded length."""
+        return self._places.setdefault(text.clean(name, LONGEST_NAME), len(self._places))
+
+
+def segments_of(paths: Paths) -> list[list[Edge]]:
+    """Return the edges of each segment, sorted by number, from the output's side.
+
+    Where paths start or end at several elements of an array there is one segment.
+    """
+    frame = paths.frame
+    if len(paths.inputs) == 1 and not frame.firsts:
+        return [list(map(_ends, segment.edges)) for segment in paths.segments()]
+    edges = [_ends(edge) for edge in paths.edges]
+    known = {node.index for node in paths.nodes}
+    first = len(paths.graph.edges)
+    edges += [(first + i, frame.root, v) for i, v in enumerate(frame.firsts) if v in known]
+    return [edges]
+
+
+def numbering(paths: Paths, names: Names) -> dict[str, Any]:
+    """Return the shapes and segments that the page numbers paths by.
+
+    A shape is ``[nodes, edges]``, an edge ``[from, to, grade, kind, number]`` with nodes by
+    their place and its number counted from the segment's first; a segment is ``[shape, first
+    number, names of nodes, names of edges]``.  ``degree`` is the one degree that paths of the
+    set have, ``None`` for a set of all degrees.
+
+    Raises:
+        FigureError: the set was narrowed by another degree.
+    """
+    segments = segments_of(paths)
+    grades = dict(enumerate(paths.window("weight").tolist()))
+    shapes: dict[Any, int] = {}
+    rows = []
+    for edges in segments:
+        nodes = sorted({v for _, a, b in edges for v in (a, b)})
+        place = {v: i for i, v in enumerate(nodes)}
+        first = edges[0][0]
+        shape = tuple(
+            (place[a], place[b], grades.get(e, 0), kind_of(paths, e), e - first)
+            for e, a, b in edges
+        )
+        own = shapes.setdefault((len(nodes), shape), len(shapes))
+        rows.append([
+            own, first, [names.place(node_name(paths, v)) for v in nodes],
+            [names.place(edge_name(paths, e)) for e, _, _ in edges],
+        ])  # fmt: skip
+    listed = [[size, [list(edge) for edge in edges]] for size, edges in shapes]
+    degree = _demanded(paths, segments, grades)
+    return {"shapes": listed, "segments": rows, "degree": degree, "count": str(paths.count())}
+
+
+def _ends(edge: GraphEdge) -> Edge:
+    return edge.index, edge.source, edge.target
+
+
+def kind_of(paths: Paths, number: int) -> int:
+    """Return how an edge is drawn, as its place in ``KINDS``."""
+    if number >= len(paths.graph.edges):
+        return 3
+    edge = paths.graph.edges[number]
+    return 1 if edge.weight > 0 else 2 if edge.activation > 0 else 0 if edge.is_identity else 3
+
+
+def edge_name(paths: Paths, number: int) -> str:
+    """Return what stands on an edge."""
+    known = number < len(paths.graph.edges)
+    return paths.graph.edges[number].label if known else "cotangent"
+
+
+def node_name(paths: Paths, number: int) -> str:
+    """Return what a node is called."""
+    known = number < len(paths.graph.nodes)
+    return paths.graph.nodes[number].label if known else "all outputs"
+
+
+def _demanded(paths: Paths, segments: Sequence[list[Edge]], grades: dict[int, int]) -> int | None:
+    """Return the degree that a narrowed set demands of its paths."""
+    ways = [_ways(edges, grades) for edges in segments]
+    if paths.count() == prod(sum(found.values()) for found in ways):
+        return None
+    degrees = paths.count_by("weight")
+    degree, count = next(iter(degrees.items()))
+    if len(degrees) == 1 and count == _product(ways, degree):
+        return degree
+    raise FigureError(
+        f"explore: {paths!r} was narrowed by a degree other than the weight layers crossed: "
+        'narrow it with through, avoiding or with_degree("weight", k), or explore it whole'
+    )
+
+
+def _ways(edges: list[Edge], grades: dict[int, int]) -> Counter[int]:
+    """Count the ways through a segment by degree."""
+    found: dict[int, Counter[int]] = {}
+    for number, source, target in edges:
+        own = found.setdefault(source, Counter())
+        for degree, n in found.get(target, {0: 1}).items():
+            own[degree + grades.get(number, 0)] += n
+    return found[edges[-1][1]]
+
+
+def _product(ways: Sequence[Counter[int]], degree: int) -> int:
+    """Return how many ways through all segments have a degree."""
+    total = Counter({0: 1})
+    for own in ways:
+        more: Counter[int] = Counter()
+        for k, n in total.items():
+            for j, m in own.items():
+                if k + j <= degree:
+                    more[k + j] += n * m
+        total = more
+    return total[degree]

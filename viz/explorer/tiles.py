@@ -1,0 +1,214 @@
+"""Tiles: what a chain is drawn with, one drawing for all blocks that look alike.
+
+A net of 600 blocks has a handful of different ones.  Each is drawn once, with the widest
+names that occur at its place, and the page copies it and writes the names in.  All tiles
+stand on one axis, so that they fit together in a row: a tile reaches from the middle of the
+node on its left to the middle of the one on its right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .. import text
+from ..chain import Block, Chain, Link
+from ..lanes import MOST_STEPS, PAD, draw_arc, draw_lane, lane_width
+from ..layout import Canvas, Curve, Item, Label, Layout, Shape
+from ..strip import ARC_HEIGHT, FIRST_LOW, FORWARD_GAP, LOW_GAP, SUM_RADIUS, block_symbols
+from .data import Names
+
+MARGIN = 8.0
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """An item of a tile, the lane that it belongs to and the word that is written in it.
+
+    ``lane`` is -1 for what stands whichever way is taken, ``word`` -1 for what is fixed.
+    """
+
+    item: Item
+    lane: int = -1
+    word: int = -1
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A drawing that several parts of a chain share."""
+
+    width: float
+    drawn: tuple[Drawn, ...]
+
+
+def draw_tiles(chain: Chain, names: Names) -> tuple[Layout, dict[str, Any]]:
+    """Return all tiles in one layout, and what the page needs to put a chain together.
+
+    ``tiles`` are ``[width, first item, [[lane, word], ...]]``; ``parts``, from the input's
+    side, ``[tile, words, symbols, block's number, block's lanes]``, lanes as the numbers of
+    their edges, and the scope around it.  A block with too many lanes has none.
+    """
+    alike: dict[Hashable, list[Block | Link]] = {}
+    keys = [_look(part) for part in chain.parts]
+    for key, part in zip(keys, chain.parts, strict=True):
+        alike.setdefault(key, []).append(part)
+    tiles = [_tile(parts) for parts in alike.values()]
+    place = {key: i for i, key in enumerate(alike)}
+    items = [drawn.item for tile in tiles for drawn in tile.drawn]
+    top = min((item.box[1] for item in items), default=0.0) - MARGIN
+    bottom = max((item.box[3] for item in items), default=0.0) + MARGIN
+    layout = Layout(
+        max((tile.width for tile in tiles), default=0.0), round(bottom - top, 1),
+        tuple(item.moved(0.0, -top) for item in items), "Tiles", "Parts that the chain is made of",
+    )  # fmt: skip
+    starts, at = [], 0
+    for tile in tiles:
+        starts.append(at)
+        at += len(tile.drawn)
+    told = {
+        "height": layout.height,
+        "tiles": [
+            [round(tile.width, 1), start, [[drawn.lane, drawn.word] for drawn in tile.drawn]]
+            for tile, start in zip(tiles, starts, strict=True)
+        ],
+        "parts": [
+            [
+                place[key], [names.place(word) for word in _words(part)], _symbols(part),
+                *_ways(part), names.place(_scope(chain, part)),
+            ]
+            for key, part in zip(keys, chain.parts, strict=True)
+        ],
+    }  # fmt: skip
+    return layout, told
+
+
+def _ways(part: Block | Link) -> tuple[int, list[list[int]]]:
+    if isinstance(part, Link):
+        return 0, []
+    return part.number, [sorted(lane.edges) for lane in part.lanes]
+
+
+def _scope(chain: Chain, part: Block | Link) -> str:
+    """Return the outermost scope that a part ends in."""
+    return chain.paths.graph.nodes[part.ends[1]].scope.partition("/")[0]
+
+
+def _symbols(part: Block | Link) -> list[str]:
+    return [part.symbol] if isinstance(part, Link) else list(block_symbols(part))
+
+
+def _detailed(part: Block | Link) -> bool:
+    """Whether a part is a block whose lanes can be drawn step by step."""
+    return (
+        isinstance(part, Block) and bool(part.lanes)
+        and all(len(lane.steps) <= MOST_STEPS for lane in part.lanes)
+    )  # fmt: skip
+
+
+def _look(part: Block | Link) -> Hashable:
+    """Return what parts that are drawn alike have in common."""
+    if isinstance(part, Block) and _detailed(part):
+        return part.merge, tuple(
+            (tuple((step.kind, step.counted) for step in lane.steps), lane.used, lane.moves)
+            for lane in part.lanes
+        )
+    if isinstance(part, Block):
+        return part.merge, len(str(part.count))
+    return part.lane.weight > 0, part.lane.is_bare
+
+
+def _words(part: Block | Link) -> list[str]:
+    """Return what is written in a part's tile, in the order of the words' numbers."""
+    if isinstance(part, Block):
+        if not _detailed(part):
+            return [f"{text.grouped(part.count)} ways", f"block {part.number}"]
+        steps = [step.label for lane in part.lanes for step in lane.steps]
+        return [*steps, *block_symbols(part), f"block {part.number}"]
+    weights = part.lane.weight
+    layers = f"{weights} weight layer{'s' * (weights != 1)}"
+    return [layers if weights else text.clean(" · ".join(part.ops) or "copy", 22), part.symbol]
+
+
+def _widest(words: Iterable[str]) -> str:
+    return max(words, key=lambda word: text.width(text.name(word), 12))
+
+
+def _tile(parts: list[Block | Link]) -> Tile:
+    first = parts[0]
+    words = [_widest(column) for column in zip(*map(_words, parts), strict=True)]
+    if isinstance(first, Block) and _detailed(first):
+        return _lanes(first, words)
+    merge = first.merge if isinstance(first, Block) else ""
+    style = "weight" if isinstance(first, Block) or first.lane.weight else "identity"
+    return _box(words, style, merge)
+
+
+def _lanes(block: Block, words: list[str]) -> Tile:
+    """Draw a block whose lanes carry the given words."""
+    lanes, numbers, given = [], [], iter(enumerate(words))
+    for lane in block.lanes:
+        own = [(next(given), step) for step in lane.steps]
+        numbers.append([number for (number, _), _ in own])
+        steps = tuple(replace(step, label=word) for (_, word), step in own)
+        lanes.append(replace(lane, steps=steps))
+    symbols = [next(given) for _ in lanes]
+    inner = max(
+        lane_width(lanes[-1]) + 2 * PAD, 120.0, *(lane_width(lane) + 92 for lane in lanes[:-1]),
+        *(text.width(text.math(symbol), 13) + 60 for _, symbol in symbols),
+    )  # fmt: skip
+    r, main = SUM_RADIUS, len(lanes) - 1
+    right = r + inner + r
+    drawn = [*_node(0.0, ""), *_forward(r, right - r)]
+    for i, (lane, (number, symbol)) in enumerate(zip(lanes, symbols, strict=True)):
+        canvas = Canvas()
+        if i == main:
+            draw_lane(canvas, lane, r, right - r, 0.0, PAD)
+            canvas.add(Label(text.math(symbol), right / 2, FORWARD_GAP + 21, 13))
+        else:
+            height = FIRST_LOW + (i - 1) * LOW_GAP if i else -ARC_HEIGHT
+            draw_arc(canvas, lane, (0.0, r), (right, r), height, symbol)
+        drawn += _told(canvas.items, i, [*numbers[i], number])
+    drawn += _node(right, block.merge)
+    below = max((entry.item.box[3] for entry in drawn), default=0.0)
+    number, word = next(given)
+    caption = Label(text.plain(word), right / 2, below + 18, 11, "text quiet")
+    return Tile(right, (*drawn, Drawn(caption, -1, number)))
+
+
+def _told(items: list[Item], lane: int, words: list[int]) -> list[Drawn]:
+    """Give the labels of a lane, in their order, the words that they show."""
+    given = iter(words)
+    return [Drawn(item, lane, next(given, -1) if isinstance(item, Label) else -1) for item in items]
+
+
+def _box(words: list[str], style: str, merge: str) -> Tile:
+    """Draw a part as a box on the axis."""
+    inside, below = text.plain(words[0]), text.math(words[1])
+    wide = max(text.width(inside, 12), text.width(below, 13), 50.0) + 22
+    r, wire = SUM_RADIUS, 26.0
+    right = 2 * r + 2 * wire + wide
+    middle = right / 2
+    return Tile(right, (
+        *_node(0.0, ""), *_forward(r, right - r),
+        Drawn(Curve(((right - r, 0.0), (middle + wide / 2, 0.0)), style, arrow=True), 0),
+        Drawn(Curve(((middle - wide / 2, 0.0), (r, 0.0)), style, arrow=True), 0),
+        Drawn(Shape("box", middle, 0.0, wide, 38, "stage", 8), 0),
+        Drawn(Label(inside, middle, 4.5, 12), 0, 0),
+        Drawn(Label(below, middle, 42, 13), 0, 1),
+        *_node(right, merge),
+    ))  # fmt: skip
+
+
+def _forward(left: float, right: float) -> tuple[Drawn, ...]:
+    points = ((left, FORWARD_GAP), (right, FORWARD_GAP))
+    return (Drawn(Curve(points, "forward", arrow=True)),)
+
+
+def _node(x: float, merge: str) -> tuple[Drawn, ...]:
+    """Draw the node at the end of a tile; where ways meet in no sum it says in what."""
+    size = 2 * SUM_RADIUS
+    circle = Drawn(Shape("circle", x, 0.0, size, size, "value", sign="+" if merge == "add" else ""))
+    if merge in ("", "add"):
+        return (circle,)
+    return circle, Drawn(Label(text.name(merge), x, size + 16, 10.5, "text quiet", "end"))

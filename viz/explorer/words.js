@@ -1,0 +1,88 @@
+// Words: numbers, names and products as text.  A run is [text, "", "sub" or "sup"].
+// Whatever a user named is only ever set as text.
+
+const THIN = "\u2009";
+const raised = (n) => String(n).replace(/[-0-9]/g, (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻");
+
+const grouped = (n) => {
+  const digits = String(n);
+  if (digits.length <= 24) return digits.replace(/\B(?=(\d{3})+$)/g, THIN);
+  const bits = n.toString(2);
+  if (/^10*$/.test(bits)) return `2${raised(bits.length - 1)}`;
+  return `${digits[0]}.${digits.slice(1, 3)}${THIN}·${THIN}10${raised(digits.length - 1)}`;
+};
+
+const shown = (x) => {
+  if (x === null || x === undefined) return "not finite";
+  if (!x) return "0";
+  const [digits, power] = x.toPrecision(3).split("e");
+  return (digits + (power ? `${THIN}·${THIN}10${raised(Number(power))}` : "")).replace("-", "−");
+};
+
+const plural = (n, word) => `${n} ${word}${Number(n) === 1 ? "" : "s"}`;
+
+const layers = (k) => (k ? plural(k, "weight layer") : "no weight layer");
+
+const runsOf = (name) => {
+  const found = /^([A-Za-z]{1,2})_(\{[^{}_]{1,8}\}|[A-Za-z0-9]{1,4})$/.exec(name);
+  return found ? [[found[1], ""], [found[2].replace(/[{}]/g, ""), "sub"]] : [[name.replace(/'$/, "′"), ""]];
+};
+
+const SPECIAL = { "\\": "\\backslash ", "{": "\\{", "}": "\\}", "^": "\\hat{}", "~": "\\sim " };
+
+const latexOf = (name) => {
+  const found = /^([A-Za-z])_(\{[^{}_]{1,8}\}|[A-Za-z0-9]{1,4})$/.exec(name);
+  if (found) return `${found[1]}_{${found[2].replace(/[{}]/g, "")}}`;
+  const prime = name.endsWith("'") ? "'" : "";
+  const kept = name.slice(0, name.length - prime.length).replace(/[\\{}^~$&#%_]/g, (c) => SPECIAL[c] ?? `\\${c}`);
+  return /^[A-Za-z]$/.test(kept) ? kept + prime : `\\mathrm{${kept.replace(/ /g, "\\ ")}}${prime}`;
+};
+
+// Equal factors in a row become one with an exponent.
+const gathered = (factors) => factors.reduce((found, factor) => {
+  if (found.length && found.at(-1)[0] === factor) found.at(-1)[1]++;
+  else found.push([factor, 1]);
+  return found;
+}, []);
+
+const productRuns = (factors) => gathered(factors).flatMap(([factor, n], i) => [
+  ...(i ? [[" · ", ""]] : []), ...runsOf(factor), ...(n > 1 ? [[String(n), "sup"]] : []),
+]);
+
+const productLatex = (factors) => gathered(factors)
+  .map(([factor, n]) => (n > 1 ? `{${latexOf(factor)}}^{${n}}` : latexOf(factor))).join(" \\cdot ");
+
+const productText = (factors) => gathered(factors)
+  .map(([factor, n]) => factor.replace(/[{}]/g, "") + (n > 1 ? `^${n}` : "")).join(" · ");
+
+const element = (tag, attributes = {}, ...children) => {
+  const made = document.createElement(tag);
+  Object.entries(attributes).forEach(([name, value]) => made.setAttribute(name, value));
+  made.append(...children);
+  return made;
+};
+
+// Runs as nodes of the page.
+const written = (runs) => runs.map(([words, kind]) => (kind ? element(kind, {}, words) : words));
+
+const SVG = "http://www.w3.org/2000/svg";
+
+const drawn = (tag, attributes, ...children) => {
+  const made = document.createElementNS(SVG, tag);
+  Object.entries(attributes).forEach(([name, value]) => made.setAttribute(name, value));
+  made.append(...children);
+  return made;
+};
+
+// Write runs into a text of the picture, in place of what it says.
+const rewrite = (label, runs) => {
+  const size = Number(label.getAttribute("font-size"));
+  let low = false;
+  label.replaceChildren(...runs.map(([words, kind]) => {
+    const part = drawn("tspan", {}, words);
+    if ((kind === "sub") !== low) part.setAttribute("dy", (low ? -0.26 : 0.26) * size);
+    if (kind === "sub") part.setAttribute("font-size", 0.72 * size);
+    low = kind === "sub";
+    return part;
+  }));
+};
