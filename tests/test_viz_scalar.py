@@ -236,6 +236,12 @@ def test_a_transposed_weight_is_called_by_its_own_index():
     assert {"W31 = 5.50", "W12 = 2.50"} <= set(shown)
 
 
+def test_a_factor_that_is_drawn_goes_by_its_own_symbol():
+    shown = texts(viz.draw(attention()))
+    assert sum(bool(re.fullmatch(r"v3;\d\d = 0\.\d+", text)) for text in shown) == 8
+    assert not any("softmax(" in text for text in shown)
+
+
 def test_dead_units_are_faded_and_their_zero_is_marked():
     figure = viz.draw(half_dead())
     activations = wires(figure, "activation")
@@ -474,7 +480,7 @@ def test_hostile_names_are_text_in_every_format(tmp_path):
     figure = viz.draw(hostile())
     tags = {element.tag.rpartition("}")[2] for element in ET.fromstring(figure.svg).iter()}
     assert tags <= {"svg", "title", "desc", "style", "rect", "circle", "path", "g", "text", "tspan"}
-    for ending in ("svg", "png", "pdf", "dot"):
+    for ending in ("svg", "png", "pdf", "dot", "html", "tex"):
         assert figure.save(tmp_path / f"a.{ending}").stat().st_size > 1000
 
 

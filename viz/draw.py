@@ -54,6 +54,8 @@ def draw(what: Tensor | Graph | Paths | Path, *, max_nodes: int = MOST_BOXES) ->
     >>> W = tg.parameter([[0.5, 0.0], [0.0, 0.5]], name="W")
     >>> draw(tg.paths((x + x @ W).sum(), x)).layout.title
     'Gradient paths through a chain of 1 block: 1 weight-free path of 2'
+    >>> draw(tg.paths((x + x @ W).sum(), x, level="scalar")).layout.title
+    '6 paths between numbers (scalar level), 4 active, 2 weight-free'
     """
     if isinstance(what, Paths):
         return _draw_paths(what, max_nodes)
