@@ -100,8 +100,8 @@ class Path:
         return (
             isinstance(other, Path)
             and other.paths.graph is self.paths.graph
+            and other.paths.frame.root == self.paths.frame.root
             and other._numbers == self._numbers
-            and (len(self._numbers) > 0 or other.paths.frame.root == self.paths.frame.root)
         )
 
     def __hash__(self) -> int:

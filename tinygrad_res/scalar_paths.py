@@ -154,7 +154,8 @@ class ScalarPaths(Paths):
         alive = np.isfinite(beta[dag.targets])
         exponents = np.rint(np.where(np.isfinite(beta), beta, 0.0) / math.log(2)).astype(np.int64)
         shifts = np.where(alive, exponents[dag.targets] - exponents[dag.sources], 0)
-        return np.ldexp(Used(self.frame, dag.edges).derivatives * alive, shifts)
+        scaled: Array = np.ldexp(Used(self.frame, dag.edges).derivatives * alive, shifts)
+        return scaled
 
     @cached_property
     def _size(self) -> float:
