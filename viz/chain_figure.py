@@ -24,6 +24,7 @@ from .unravelled import MOST_ROWS, draw_product, draw_rows
 
 MOST_BLOCKS = 4
 NARROWEST = 660.0
+_LEGEND = {"value": "value", "faded": "off the chosen paths", "plain": "another derivative"}
 
 
 def chain_layout(chain: Chain) -> Layout:
@@ -52,7 +53,8 @@ def chain_layout(chain: Chain) -> Layout:
     else:
         _histograms(canvas, chain, left, below, width)
     left, _, right, bottom = canvas.box
-    draw_legend(canvas, left, bottom + 48, max(right - left, width), symbols_used(drawn))
+    wide = max(right - left, width)
+    draw_legend(canvas, left, bottom + 48, wide, symbols_used(drawn), _LEGEND)
     return canvas.finish(_title(chain), describe(chain))
 
 

@@ -7,6 +7,7 @@ dots and squares, and stands above it in words.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from . import text
@@ -19,7 +20,8 @@ SQUARE = 11.0
 PAD = 14.0
 """Room that a block keeps clear at the ends of its branch."""
 MOST_STEPS = 14
-_DIAGONAL = 0.7071
+NEAR_ARC, FAR_ARC = 45.0, 100.0
+"""Where an arc ends on its nodes, and where one that reaches around another does, in degrees."""
 _LINE = {"weight": "weight", "activation": "activation", "other": "plain"}
 _INK = {"weight": "text weight", "activation": "text activation", "other": "text quiet"}
 
@@ -137,11 +139,17 @@ def _step(
 def draw_arc(
     canvas: Canvas, lane: Lane, fork: tuple[float, float], merge: tuple[float, float],
     height: float, symbol: str, style: str | None = None, ends: Ends = LOOSE,
+    angle: float = NEAR_ARC,
 ) -> None:  # fmt: skip
-    """Draw a lane as an arc from the merging node back to the fork; both are (x, radius)."""
+    """Draw a lane as an arc from the merging node back to the fork; both are (x, radius).
+
+    Args:
+        angle: where on the nodes it ends, in degrees away from the axis between them.
+    """
     sign = 1 if height > 0 else -1
-    left = (fork[0] + fork[1] * _DIAGONAL, sign * fork[1] * _DIAGONAL)
-    right = (merge[0] - merge[1] * _DIAGONAL, sign * merge[1] * _DIAGONAL)
+    across, along = math.cos(math.radians(angle)), sign * math.sin(math.radians(angle))
+    left = (fork[0] + fork[1] * across, fork[1] * along)
+    right = (merge[0] - merge[1] * across, merge[1] * along)
     reach = min(44.0, (right[0] - left[0]) / 3)
     a, b = right[0] - reach, left[0] + reach
     rise = (right, (right[0] - 3, height * 0.72), (right[0] - reach * 0.45, height), (a, height))

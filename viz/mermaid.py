@@ -22,7 +22,7 @@ MOST_EDGES = 500
 """Mermaid draws no more than these unless its page is told to."""
 
 _NEAR = 12.0
-_PLAIN = frozenset(" .,-+/=()′·×…−∂")
+_PLAIN = frozenset(" .,-_+/=()′·×…−∂")
 _BODIES = {"repeated": ("[[", "]]"), "square": ("[", "]")}
 _ARROWS = {"identity": "==>", "weight": "-.->", "activation": "-.->"}
 _LINES = {

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from . import text
 from .chain import Block, Chain, Lane, Link
-from .lanes import DOT_RADIUS, PAD, Ends, draw_arc, draw_lane, lane_width
+from .lanes import DOT_RADIUS, FAR_ARC, NEAR_ARC, PAD, Ends, draw_arc, draw_lane, lane_width
 from .layout import Canvas, Curve, Label, Shape
 from .text import Runs
 
@@ -193,7 +193,8 @@ def _block(
     _bracket(canvas, left + inset, right - inset, FORWARD_GAP + 14, symbols[main], faded)
     for i in range(1, main):
         low = FIRST_LOW + (i - 1) * LOW_GAP
-        draw_arc(canvas, block.lanes[i], fork, merge, low, symbols[i], ends=lanes[i])
+        angle = NEAR_ARC if i == 1 else FAR_ARC
+        draw_arc(canvas, block.lanes[i], fork, merge, low, symbols[i], ends=lanes[i], angle=angle)
     return centre
 
 

@@ -1,0 +1,197 @@
+"""One layout in every format: sizes on paper, styles, and the graphviz package's names."""
+
+import itertools
+import re
+import xml.etree.ElementTree as ET
+
+import gallery
+import pytest
+
+import viz
+from tinygrad_res.errors import FigureError, UsageError
+from viz.layout import Curve, Label, Layout, Shape
+from viz.mermaid import MOST_EDGES, to_mermaid
+from viz.style import PALETTE, STYLES, colour, look
+
+TEXTS = ("svg", "dot", "tex", "mmd", "html")
+FORMATS = ("svg", "pdf", "png", "dot", "tex", "mmd", "html")
+
+# Mermaid
+
+
+def test_mermaid_has_the_nodes_and_edges_of_the_layout():
+    figure = gallery.figure("residual_chain_2")
+    edges = [c for c in figure.layout.curves if c.tail and c.style != "forward"]
+    nodes = {shape.key for shape in figure.layout.shapes if shape.key}
+    lines = figure.mermaid.splitlines()
+    assert sum(bool(re.match(r"  n\d+ (==>|-\.->|-->)", line)) for line in lines) == len(edges)
+    assert sum(bool(re.match(r"  n\d+[(\[]", line)) for line in lines) == len(nodes)
+    assert sum("==>" in line for line in lines) == 4
+    assert '-.->|"W_1"| n0' in figure.mermaid and '|"relu′"|' in figure.mermaid
+    assert "thick: weight-free; dashed" in figure.mermaid.replace("#58;", ":").replace("#59;", ";")
+
+
+def test_mermaid_shows_parallel_edges():
+    pytest.importorskip(
+        "pygraphviz", reason="Graphviz, which lays this out, is not here", exc_type=ImportError
+    )
+    assert gallery.figure("square").mermaid.count('-->|"x"|') == 2
+
+
+def test_mermaid_words_are_those_beside_their_shape():
+    shown = gallery.figure("deep_chain_50").mermaid
+    assert '[["× 47 blocks 3 … 49"]]' in shown
+    assert '(("L"))' in shown
+
+
+def test_mermaid_of_too_many_edges_is_an_error_that_says_what_to_do():
+    ends = [Shape("circle", k * 30.0, 0.0, 20, 20, "value", key=str(k)) for k in (0, 1)]
+    line = Curve(((30.0, 0.0), (0.0, 0.0)), "plain", tail="1", head="0")
+    layout = Layout(60, 20, (*ends, *[line] * (MOST_EDGES + 1)), "many", "")
+    with pytest.raises(FigureError, match=r"501 edges.*max_nodes"):
+        to_mermaid(layout)
+
+
+def test_a_figure_without_nodes_has_no_mermaid(tmp_path):
+    with pytest.raises(FigureError, match=r"\.svg"):
+        viz.draw(gallery.no_path()).save(tmp_path / "a.mmd")
+    assert not list(tmp_path.iterdir())
+
+
+# Sizes
+
+
+@pytest.mark.parametrize("size", ["80mm", "8cm", 80, 80.0, " 80 mm "])
+def test_a_width_in_mm_scales_the_picture_as_a_whole(size):
+    figure = gallery.figure("residual_block")
+    root = ET.fromstring(figure.pipe("svg", size=size))
+    w, h = figure.layout.width, figure.layout.height
+    assert root.get("width") == "80mm"
+    assert float(root.get("height")[:-2]) == pytest.approx(80 * h / w, abs=0.01)
+    assert root.get("viewBox") == f"0 0 {w:g} {h:g}"
+    assert 'width="80mm"' in figure.pipe("html", size=size, encoding="utf-8")
+
+
+def test_a_png_keeps_its_pixels_and_says_its_width():
+    plain, wide = (gallery.figure("residual_block").pipe("png", size=size) for size in (None, 80))
+    pixels = [int.from_bytes(png[16:20], "big") for png in (plain, wide)]
+    assert abs(pixels[0] - pixels[1]) <= 1
+    at = wide.index(b"pHYs") + 4
+    assert pixels[1] / int.from_bytes(wide[at : at + 4], "big") == pytest.approx(0.080, rel=0.01)
+
+
+@pytest.mark.parametrize("size", [0, -3, "80", "mm", "80px", float("nan"), float("inf"), True, [80], "1e9mm"])  # fmt: skip
+def test_what_is_no_width_is_an_error_before_any_file_is_touched(size, tmp_path):
+    with pytest.raises(UsageError, match=r"size .* is no width on paper.*'80mm'"):
+        gallery.figure("residual_block").save(tmp_path / "a.svg", size=size)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("format", ["dot", "mmd"])
+def test_a_size_that_a_format_has_not_is_an_error(format, tmp_path):
+    with pytest.raises(FigureError, match="leave size out"):
+        gallery.figure("residual_block").save(tmp_path / f"a.{format}", size=80)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("scale", [0, -1, 1e9, "2", None])
+def test_what_is_no_scale_is_an_error(scale):
+    with pytest.raises(UsageError, match="scale"):
+        gallery.figure("residual_block").pipe("png", scale=scale)
+
+
+# Styles
+
+
+def test_print_has_greys_only_and_lines_that_differ():
+    for name in PALETTE:
+        red, green, blue = (colour(name, "print")[i : i + 2] for i in (1, 3, 5))
+        assert red == green == blue
+    lines = [
+        look(name, "print") for name in ("identity", "weight", "activation", "plain", "forward")
+    ]
+    for a, b in itertools.combinations(lines, 2):
+        wide, thin = max(a.width, b.width), min(a.width, b.width)
+        assert a.dash != b.dash or wide / thin >= 1.5
+
+
+def test_a_picture_in_one_style_has_no_other_colours():
+    figure = gallery.figure("residual_chain_2")
+    for format in ("svg", "html", "tex", "dot"):
+        text = figure.pipe(format, "print", encoding="utf-8")
+        colours = re.findall(r"#([0-9A-F]{6})|\{HTML\}\{([0-9A-F]{6})\}", text)
+        assert {a or b for a, b in colours} <= {"000000", "FFFFFF", "B8B8B8", "DCDCDC"}
+        assert "prefers-color-scheme" not in text
+    dark = figure.pipe("svg", "dark", encoding="utf-8")
+    assert PALETTE["paper"][1] in dark and PALETTE["paper"][0] not in dark
+
+
+def test_an_automatic_picture_is_light_on_paper():
+    for format in ("svg", "html"):
+        text = gallery.figure("residual_block").pipe(format, encoding="utf-8")
+        schemes = re.findall(r"@media ([^{]*prefers-color-scheme:dark\))", text)
+        assert schemes and all(scheme.startswith("screen and") for scheme in schemes)
+
+
+def test_an_unknown_style_is_an_error_that_lists_the_known():
+    with pytest.raises(UsageError, match="auto, light, dark, print"):
+        gallery.figure("residual_block").pipe("svg", "sepia")
+
+
+# The graphviz package's names
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_pipe_render_and_save_agree(format, tmp_path):
+    figure = gallery.figure("residual_block")
+    piped = figure.pipe(format)
+    assert figure.save(tmp_path / f"a.{format}").read_bytes() == piped
+    assert figure.render(tmp_path / "b", format).read_bytes() == piped
+    assert figure.render(tmp_path / f"c.{format}").read_bytes() == piped
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{n}.{format}" for n in "abc"]
+
+
+def test_text_is_returned_as_text_where_an_encoding_is_given():
+    figure = gallery.figure("residual_block")
+    found = [figure.pipe(format, encoding="utf-8") for format in TEXTS]
+    assert found[0] == figure.svg and found[1] == figure.source
+    assert figure.tikz in found[2] and found[3] == figure.mermaid and found[4] == figure.html
+
+
+@pytest.mark.parametrize("call", ["pipe", "render"])
+def test_an_unknown_format_is_an_error_that_lists_the_known(call, tmp_path):
+    figure = gallery.figure("residual_block")
+    asked = ("gif",) if call == "pipe" else (tmp_path / "a", "gif")
+    with pytest.raises(UsageError, match=r"svg, pdf, png, dot, tex, mmd, html"):
+        getattr(figure, call)(*asked)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_notebook_chooses_among_what_a_figure_can_show():
+    figure = gallery.figure("residual_block")
+    assert set(figure._repr_mimebundle_()) == {"image/svg+xml", "text/plain"}
+    assert set(figure._repr_mimebundle_(include={"text/plain"})) == {"text/plain"}
+    assert set(figure._repr_mimebundle_(exclude={"text/plain"})) == {"image/svg+xml"}
+
+
+@pytest.mark.parametrize("format", TEXTS)
+def test_text_formats_are_the_same_for_the_same_input(format):
+    first, second = (gallery.figure("pre_activation").pipe(format) for _ in range(2))
+    assert first == second
+
+
+def test_every_style_is_drawn_in_every_text_format():
+    items = []
+    for k, (name, style) in enumerate(STYLES.items()):
+        y = 20.0 * k
+        if name.startswith("text"):
+            items.append(Label((("words", ""),), 10.0, y, style=name))
+        elif style.stroke:
+            items.append(Curve(((40.0, y), (10.0, y)), name, tail=f"t{k}", head=f"h{k}"))
+        items += [
+            Shape("box", x, y, 8, 8, name, key=f"{end}{k}") for x, end in ((10, "h"), (40, "t"))
+        ]
+    figure = viz.Figure(Layout(60, 20.0 * len(STYLES), tuple(items), "all", ""))
+    for format in FORMATS:
+        for style in ("light", "dark", "print"):
+            assert figure.pipe(format, style)
