@@ -85,10 +85,18 @@ class Page:
         self._browser = browser
         target = browser.ask("Target.createTarget", url="about:blank")["targetId"]
         self._target = target
-        self._session = browser.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._session = browser.ask("Target.attachToTarget", targetId=target, flatten=True)[
+            "sessionId"
+        ]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.ask(f"{domain}.enable")
-        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.ask(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.ask("Emulation.setEmulatedMedia", features=[scheme])
         self.go(address)
@@ -99,15 +107,25 @@ class Page:
 
     def go(self, address: str) -> None:
         """Open an address and wait until it has loaded."""
-        self._browser.heard = [said for said in self._browser.heard if said.get("method") != "Page.loadEventFired"]
+        self._browser.heard = [
+            said for said in self._browser.heard if said.get("method") != "Page.loadEventFired"
+        ]
         self.ask("Page.navigate", url=address)
         self._browser.wait("Page.loadEventFired", self._session)
 
     def run(self, script: str) -> Any:
         """Return the value of an expression, awaited; what the script throws is raised."""
-        answer = self.ask("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True, userGesture=True)
+        answer = self.ask(
+            "Runtime.evaluate",
+            expression=script,
+            returnByValue=True,
+            awaitPromise=True,
+            userGesture=True,
+        )
         if "exceptionDetails" in answer:
-            raise RuntimeError(answer["exceptionDetails"].get("exception", {}).get("description", str(answer)))
+            raise RuntimeError(
+                answer["exceptionDetails"].get("exception", {}).get("description", str(answer))
+            )
         return answer["result"].get("value")
 
     def press(self, key: str) -> None:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import json
 import os
 import re
-from functools import cached_property
+from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from .explorer.map import draw_map
 from .explorer.tiles import draw_tiles
 from .explorer.worth import worth
 from .figure import write
+from .layout import Layout
 from .style import FONTS, PALETTE, colour
 from .svg import to_svg
 
@@ -44,14 +44,9 @@ class Explorer:
         html: the page, a whole HTML document; the same paths give the same text.
     """
 
-    def __init__(self, paths: Paths, max_degree: int | None = None) -> None:
+    def __init__(self, paths: Paths, html: str) -> None:
         self._paths = paths
-        self._max_degree = max_degree
-
-    @cached_property
-    def html(self) -> str:
-        """The page as HTML text."""
-        return _page(self._paths, self._max_degree)
+        self.html = html
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page to a file, whole or not at all.
@@ -70,8 +65,8 @@ class Explorer:
     def _repr_html_(self) -> str:
         """Return a frame with the page inside, as notebooks and their exports show it."""
         return (
-            f'<iframe srcdoc="{html.escape(self.html)}" sandbox="allow-scripts" '
-            f'title="{html.escape(_title(self._paths))}" '
+            f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts" '
+            f'title="{escape(_title(self._paths))}" '
             f'style="width:100%;height:{FRAME_HEIGHT}px;border:0"></iframe>'
         )
 
@@ -116,7 +111,7 @@ def explore(paths: Paths, *, max_degree: int | None = None) -> Explorer:
             f"explore: {paths!r} is empty, so there is no path to walk: the output does not "
             "depend on the input, or the set was narrowed to nothing"
         )
-    return Explorer(paths, max_degree)
+    return Explorer(paths, _page(paths, max_degree))
 
 
 def _page(paths: Paths, max_degree: int | None) -> str:
@@ -131,11 +126,11 @@ def _page(paths: Paths, max_degree: int | None) -> str:
         "worth": worth(paths, max_degree),
     }
     chain = _chain(paths)
+    drawing: Layout | None
     if chain is not None:
         drawing, told["chain"] = draw_tiles(chain, names)
     else:
-        found, told["map"] = draw_map(paths, segments_of(paths))
-        drawing = found
+        drawing, told["map"] = draw_map(paths, segments_of(paths))
     counts = paths.count_by("weight")
     norms = {k: n if n is not None else float("nan") for k, n, _ in told["worth"]["degrees"]}
     bars = draw_bars(counts, norms, told["worth"]["why"])
@@ -149,9 +144,9 @@ def _page(paths: Paths, max_degree: int | None) -> str:
     parts = {
         "id": identity,
         "allowed": f"'sha256-{allowed}'",
-        "title": html.escape(_title(paths)),
+        "title": escape(_title(paths)),
         "free": "free" if counts.get(0) else "",
-        "headline": html.escape(text.weight_free_of(counts.get(0, 0), paths.count())),
+        "headline": escape(text.weight_free_of(counts.get(0, 0), paths.count())),
         "style": _read("style.css") + _colours(),
         "tiles": to_svg(drawing, apart=True) if chain is not None and drawing is not None else "",
         "map": to_svg(drawing, apart=True) if chain is None and drawing is not None else "",

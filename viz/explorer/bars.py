@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import text
 from ..histogram import draw_histogram
-from ..layout import Canvas, Curve, Layout
+from ..layout import Canvas, Layout
 from ..ticks import degree_ticks, logs_of, unplotted
 
 WIDTH, HEIGHT = 440.0, 150.0

@@ -121,7 +121,7 @@ def _demanded(paths: Paths, segments: Sequence[list[Edge]], grades: dict[int, in
     ways = [_ways(edges, grades) for edges in segments]
     if paths.count() == prod(sum(found.values()) for found in ways):
         return None
-    degrees = paths.count_by("weight")
+    degrees: dict[int, int] = paths.count_by("weight")
     degree, count = next(iter(degrees.items()))
     if len(degrees) == 1 and count == _product(ways, degree):
         return degree

@@ -50,6 +50,12 @@ const factorsOf = (path) => {
   return ["g", ...found];
 };
 
+// The nodes on a path, the input's side first.
+const routeOf = (path) => {
+  const names = row.segments.flatMap(({ shape, nodes }, i) => wayAt(shape, path[i]).map((e) => name(nodes[shape.edges[e].to])));
+  return names.reverse().join(" → ");
+};
+
 const weightsIn = (i, path) => edgesIn(i, path).reduce((k, { grade }) => k + grade, 0);
 
 // Changing the path
@@ -213,7 +219,7 @@ const foldButton = (g) => {
 
 const blockButton = (items, block, b) => {
   const svg = copyTile(items, chain, block.part, name);
-  const button = element("button", { type: "button", class: "tile", "data-block": b }, svg);
+  const button = element("button", { type: "button", class: "tile", "data-block": b }, svg, unseen(""));
   button.addEventListener("click", (event) => {
     const lane = event.target.closest("[data-lane]")?.dataset.lane;
     state.at = b;
@@ -246,7 +252,7 @@ const showWhere = (path) => {
     tiles.forEach(({ button, svg }, b) => {
       if (blocks[b].ways.length) light(svg, laneOf(blocks[b], path));
       button.tabIndex = b === state.at || (!tiles.has(state.at) && b === [...tiles.keys()][0]) ? 0 : -1;
-      button.setAttribute("aria-label", wordsOf(blocks[b], path));
+      button.lastChild.textContent = wordsOf(blocks[b], path);
     });
     $("chain").querySelectorAll("[data-group]").forEach((button) => showFold(button, path));
     showHere();
@@ -308,9 +314,8 @@ const showSteps = (path) => {
     return taken.map((e, step) => {
       const { from } = shape.edges[e], out = shape.leaving[from];
       const many = out.length > 1;
-      const words = `${name(nodes[from])} — ${name(edges[e])}`;
-      const button = element("button", { type: "button", class: many ? "many" : "only" }, words + (many ? ` (${out.indexOf(e) + 1}/${out.length})` : ""));
-      button.setAttribute("aria-label", `${words}${many ? `, way ${out.indexOf(e) + 1} of ${out.length}` : ", the only way"}`);
+      const words = `${name(nodes[from])} — ${name(edges[e])}${many ? `, way ${out.indexOf(e) + 1} of ${out.length}` : ""}`;
+      const button = element("button", { type: "button", class: many ? "many" : "only" }, words);
       button.tabIndex = -1;
       button.addEventListener("click", () => many && otherWay(i, taken, step, 1));
       button.addEventListener("keydown", (event) => {
@@ -355,21 +360,20 @@ const showRows = () => {
   const first = (j / BigInt(ROWS)) * BigInt(ROWS);
   const size = some - first < ROWS ? Number(some - first) : ROWS;
   const wired = chain && blocks.length && blocks.length <= MOST_WIRES && blocks.every(({ ways }) => ways.length);
-  $("rows").parentElement.classList.toggle("wireless", !wired);
+  $("rows").parentElement.classList.toggle("wireless", Boolean(chain) && !wired);
   rowsShown = Array.from({ length: size }, (_, i) => {
     const path = row.at(first + BigInt(i), state.degree), chosen = first + BigInt(i) === j;
     const k = row.degree(path), r = numberOf(path), factors = factorsOf(path);
     const own = listed ? worth.listed[r] : null;
     const cells = [
-      element("span", {}, grouped(r)),
-      element("span", {}, ...(wired ? [wireOf(blocks.map(({ at }) => weightsIn(at, path)))] : [])),
+      element("span", {}, unseen("path "), grouped(r)),
+      element("span", {}, ...(wired ? [wireOf(blocks.map(({ at }) => weightsIn(at, path)))] : chain ? [] : [routeOf(path)])),
       element("span", { class: k ? "" : "free", title: productText(factors).slice(0, 400) }, ...written(productRuns(factors))),
-      element("span", { class: k ? "" : "free" }, String(k)),
-      element("span", {}, own ? shown(own[0]) : ""),
-      element("span", {}, own ? shown(own[1]) : ""),
+      element("span", { class: k ? "" : "free" }, String(k), unseen(k === 1 ? " weight layer" : " weight layers")),
+      element("span", {}, ...(own ? [unseen("norm "), shown(own[0])] : [])),
+      element("span", {}, ...(own ? [unseen("share "), shown(own[1])] : [])),
     ];
-    const words = `path ${grouped(r)}, ${layers(k)}, ${productText(factors).slice(0, 120)}`;
-    const option = element("div", { class: "row", role: "option", id: `${ID}-row-${i}`, "aria-selected": chosen, "aria-label": words }, ...cells);
+    const option = element("div", { class: "row", role: "option", id: `${ID}-row-${i}`, "aria-selected": chosen }, ...cells);
     option.addEventListener("click", () => go(path));
     option.addEventListener("pointerenter", () => showWhere(path));
     option.addEventListener("pointerleave", () => showWhere(state.path));
@@ -543,7 +547,11 @@ else {
   $("forward").hidden = true;
   const svg = $("map").querySelector("svg");
   $("map").hidden = !svg;
-  if (svg) svg.style.minWidth = `${0.65 * svg.viewBox.baseVal.width}px`;
+  if (svg) {
+    const { width } = svg.viewBox.baseVal;
+    svg.style.minWidth = `${0.8 * width}px`;
+    svg.style.maxWidth = `${1.15 * width}px`;
+  }
   if (svg) lightMap = readyMap(svg, data.map, take, toggleScope);
   showScopes();
 }

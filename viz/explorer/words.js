@@ -62,6 +62,9 @@ const element = (tag, attributes = {}, ...children) => {
   return made;
 };
 
+// Words for those who hear the page.
+const unseen = (words) => element("span", { class: "unseen" }, words);
+
 // Runs as nodes of the page.
 const written = (runs) => runs.map(([words, kind]) => (kind ? element(kind, {}, words) : words));
 

@@ -42,8 +42,8 @@ def worth(paths: Paths, max_degree: int | None = None) -> dict[str, Any]:
         whole = _flat(gradient)
         parts = {k: _flat(g) for k, g in paths.gradient_by("weight", top).items()}
         listed = [_placed(paths, path, whole) for path in _few(paths)]
-    except (GradientError, GraphError) as error:
-        return found | {"why": str(error)}
+    except (GradientError, GraphError) as refused:
+        return found | {"why": str(refused)}
     size = norm(whole)
     found["norm"] = _number(size)
     found["number"] = _number(float(whole[0])) if whole.size == 1 else None
@@ -72,7 +72,7 @@ def _affordable(paths: Paths) -> int | None:
         return None
     if cost.cotangents <= MOST_COTANGENTS and cost.peak_bytes <= MOST_BYTES:
         return None
-    degrees = sorted(paths.count_by("weight"))
+    degrees: list[int] = sorted(paths.count_by("weight"))
     several = max(FEWEST_DEGREES, EDGE_VISITS // len(paths.graph.edges))
     return degrees[min(several, len(degrees)) - 1]
 
