@@ -416,3 +416,62 @@ def test_too_many_edges_are_refused_before_any_is_made(monkeypatch):
     y = tg.conv2d(x, tg.parameter(np.ones((64, 3, 3, 3)))).sum()
     with pytest.raises(GraphError, match="take a smaller batch"):
         tg.paths(y, x, level="scalar")
+
+
+def test_the_flow_over_every_cut_is_the_sum_of_all_products():
+    rng = np.random.default_rng(0)
+    x = tg.tensor(rng.standard_normal((2, 3)), requires_grad=True)
+    W = tg.parameter(rng.standard_normal((3, 3)))
+    h = x + tg.relu(x @ W)
+    p = tg.paths((h * h).sum(), x, level="scalar")
+    for chosen in (p, p.weight_free()):
+        flow = chosen.edge_flow()
+        for edge in chosen.edges:
+            own = [q.product() for q in chosen if edge in q.edges]
+            assert flow[edge.index] == pytest.approx(sum(own), rel=1e-12, abs=1e-13)
+        for level in sorted({edge.target for edge in chosen.edges} - {v.index for v in p.inputs}):
+            over = [e for e in chosen.edges if e.target <= level < e.source]
+            total = sum(flow[e.index] for e in over)
+            assert total == pytest.approx(chosen.gradient().sum(), rel=1e-12)
+
+
+def test_the_cost_of_a_graded_gradient_is_told_before():
+    x = tg.tensor(np.ones((2, 3)), requires_grad=True)
+    h = x + tg.relu(x @ tg.parameter(np.eye(3)))
+    p = tg.paths(h.sum(), x, level="scalar")
+    cost = p.cost("weight")
+    assert (cost.passes, cost.cotangents) == (2, 2 * len(p.edges))
+    assert p.cost("weight", max_degree=0).passes == 1
+    assert p.cost(("weight", "activation")).passes == len(p.count_by(("weight", "activation")))
+
+
+def test_a_long_computation_shows_a_bar(capsys):
+    x = tg.tensor(np.ones((2, 3)), requires_grad=True)
+    tg.paths(tg.relu(x).sum(), x, level="scalar").gradient_by("length", progress="by length")
+    assert "by length" in capsys.readouterr().err
+
+
+def test_mean_and_variance_of_any_additive_label_agree_with_enumeration():
+    rng = np.random.default_rng(1)
+    x = tg.tensor(rng.standard_normal((2, 3)), requires_grad=True)
+    h = x + tg.tanh(x @ tg.parameter(rng.standard_normal((3, 3))))
+    p = tg.paths((h * h).sum(), x, level="scalar")
+
+    def label(edge):
+        return edge.derivative - 0.3 * edge.weight
+
+    products = np.array([q.product() for q in p])
+    sums = np.array([sum(map(label, q.edges)) for q in p])
+    mean, variance = p.evaluate(tg.semirings.expectation(label))
+    mass = abs(products) / abs(products).sum()
+    assert mean == pytest.approx((mass * sums).sum())
+    assert variance == pytest.approx((mass * (sums - mean) ** 2).sum())
+    w, aw, aaw = p.evaluate(tg.semirings.moments(label))
+    assert [w, aw, aaw] == pytest.approx([(products * sums**k).sum() for k in range(3)])
+
+
+@pytest.mark.parametrize("bad", [lambda edge: "a", lambda edge: math.nan, lambda edge: None])
+def test_a_label_that_is_no_finite_number_is_refused(bad):
+    x = tg.tensor(np.ones(2), requires_grad=True)
+    with pytest.raises(UsageError, match=r"the label returned .* it must return a finite number"):
+        tg.paths(x.sum(), x, level="scalar").evaluate(tg.semirings.expectation(bad))

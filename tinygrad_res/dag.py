@@ -15,7 +15,7 @@ nodes are swept at once, in array operations.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
@@ -115,12 +115,24 @@ class Dag:
             found[node] = total
         return found
 
-    def alpha(self, semiring: Semiring | ArraySemiring, labels: Any) -> Any:
-        """Return, for each node, the sum over the paths from the root to it."""
+    def alpha(
+        self, semiring: Semiring | ArraySemiring, labels: Any, progress: str = ""
+    ) -> Any:  # fmt: skip
+        """Return, for each node, the sum over the paths from the root to it.
+
+        Args:
+            semiring, labels: as for ``beta``.
+            progress: what to write beside a progress bar of array sweeps; no bar where empty.
+        """
         roots = [self.root] if self.root >= 0 else []
         if isinstance(semiring, ArraySemiring):
             order, layers = self.up
-            return _swept(semiring, np.asarray(labels)[order], self.size, roots, layers)
+            shown: Iterable[Layer] = layers
+            if progress:
+                from tqdm import tqdm
+
+                shown = tqdm(layers, desc=progress, unit="layer", leave=False)
+            return _swept(semiring, np.asarray(labels)[order], self.size, roots, shown)
         plus, times, zero = semiring.plus, semiring.times, semiring.zero
         offsets, targets, _ = self.lists
         found = [zero] * self.size
@@ -219,7 +231,7 @@ def _layers(sources: Array, targets: Array, layers: Array) -> Iterator[Layer]:
 
 
 def _swept(
-    semiring: ArraySemiring, labels: Any, size: int, ends: Sequence[int], layers: list[Layer]
+    semiring: ArraySemiring, labels: Any, size: int, ends: Sequence[int], layers: Iterable[Layer]
 ) -> Any:
     """Return the values that the layers, one after the other, give to their nodes."""
     found = semiring.zeros(size)

@@ -12,7 +12,7 @@ import numpy as np
 from . import backend
 from .dag import reached, reaching
 from .errors import GraphError
-from .graph import Grading, Graph, GraphEdge, Place
+from .graph import Grading, Graph, GraphEdge, Label, Place
 from .sweeps import seed
 from .tensor import Tensor, raw
 
@@ -144,15 +144,21 @@ class Frame:
 
     def window(self, by: Grading) -> Array:
         """Return the grade of every edge, zero outside the part where degrees are counted."""
-        grades = self.graph.grades(by)
+        return self._within(self.graph.grades(by))
+
+    def amounts(self, label: Label) -> Array:
+        """Return an additive label of every edge, zero where degrees are not counted."""
+        return self._within(self.graph.amounts(label))
+
+    def _within(self, labels: Array) -> Array:
         if self.firsts:
-            grades = np.concatenate([grades, np.zeros(len(self.firsts), dtype=np.int64)])
+            labels = np.concatenate([labels, np.zeros(len(self.firsts), dtype=labels.dtype)])
         if self.between is None:
-            return grades
+            return labels
         start, end = self.between
         below = reached(self.size, start, self.sources, self.targets)
         above = reaching(self.size, end, self.sources, self.targets)
-        return np.where(below[self.sources] & above[self.targets], grades, 0)
+        return np.where(below[self.sources] & above[self.targets], labels, 0)
 
 
 @dataclass(frozen=True)
@@ -170,6 +176,10 @@ class Used:
     def grades(self, by: Grading) -> Array:
         """Return the grade of each edge."""
         return self.frame.window(by)[self.numbers]
+
+    def amounts(self, label: Label) -> Array:
+        """Return an additive label of each edge."""
+        return self.frame.amounts(label)[self.numbers]
 
     def __len__(self) -> int:
         return len(self.numbers)

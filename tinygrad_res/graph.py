@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 Grading = str | Callable[["GraphEdge"], int]
+Label = str | Callable[["GraphEdge"], float]
 Place = tuple[int, ...] | int
+MOST = 2**40
+"""The largest grade of an edge: a path of millions of them has a degree of 64 bits."""
 GRADINGS = ("weight", "scale", "block", "activation", "length")
 
 
@@ -281,18 +284,38 @@ class Graph:
             )
         return np.array([self._grade(by, edge) for edge in self.edges], dtype=np.int64)
 
+    def amounts(self, label: Label) -> Array:
+        """Return an additive label of every edge: a grading, or any function to real numbers.
+
+        Raises:
+            UsageError: the function gives something else.
+        """
+        if not callable(label):
+            return self.grades(label).astype(float)
+        return np.array([self._amount(label, edge) for edge in self.edges], dtype=float)
+
     def _grades(self, by: str) -> Array:
         if by == "length":
             return np.ones(len(self.edges), dtype=np.int64)
         return np.array([getattr(edge, by) for edge in self.edges], dtype=np.int64)
 
+    def _amount(self, label: Callable[[GraphEdge], float], edge: GraphEdge) -> float:
+        amount = label(edge)
+        if not isinstance(amount, (int, float, np.number)) or not np.isfinite(amount):
+            raise UsageError(
+                f"the label returned {amount!r} for edge {edge.index} "
+                f"({self.nodes[edge.source].label} -> {self.nodes[edge.target].label}): "
+                "it must return a finite number"
+            )
+        return float(amount)
+
     def _grade(self, by: Callable[[GraphEdge], int], edge: GraphEdge) -> int:
         grade = by(edge)
-        if not isinstance(grade, (int, np.integer, np.bool_)) or grade < 0:
+        if not isinstance(grade, (int, np.integer, np.bool_)) or not 0 <= grade <= MOST:
             raise UsageError(
                 f"the grading function returned {grade!r} for edge {edge.index} "
                 f"({self.nodes[edge.source].label} -> {self.nodes[edge.target].label}): "
-                "it must return an int of at least 0"
+                f"it must return an int from 0 to {MOST}"
             )
         return int(grade)
 

@@ -82,6 +82,10 @@ class Paths(Numbered):
             they sum to ``gradient()``.
         """
 
+    @abstractmethod
+    def cost(self, by: Gradings = "weight", max_degree: int | None = None) -> grading.Cost:
+        """Return what ``gradient_by`` will take: cotangents, backward passes, bytes."""
+
     def shares(self, by: Gradings = "weight") -> dict[Any, float]:
         """Return the signed share of each degree in the gradient, <g_k, g> / ||g||^2.
 

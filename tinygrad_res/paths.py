@@ -82,9 +82,9 @@ from typing import Any, Literal
 
 from .errors import GradientError, GraphError, UsageError
 from .frames import Frame
-from .graph import Graph, GraphNode, Place
+from .graph import Graph, GraphNode, Place, title
 from .measures import Paths
-from .scalar import ScalarGraph
+from .scalar import ScalarGraph, place_of
 from .scalar_paths import ScalarPaths
 from .scope_paths import ScopeFrame, ScopePaths
 from .scopes import ScopeGraph
@@ -177,6 +177,8 @@ def _between(
     ends: Any = ()
     if not isinstance(x, Tensor) or whole.holds(x):
         ends = whole.numbers(x, at)
+    elif at is not None:
+        place_of(at, x.shape, title(x))
     shape = x.shape if isinstance(x, Tensor) else whole.shape(x)
     between = None
     if start is not None or end is not None:

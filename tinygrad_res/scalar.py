@@ -185,7 +185,7 @@ def _refuse_too_many(parent: Graph, edges: Sequence[GraphEdge], limit: int) -> N
         f"scalar level: {sum(sizes)} edges, about {sum(sizes) * BYTES_PER_EDGE / 1e6:.0f} MB, and "
         f"the limit is {limit} (most of them, {max(sizes)}, between "
         f"{parent.nodes[largest.source].label} and {parent.nodes[largest.target].label}): "
-        "take a smaller batch, one element with at=, tensor level, or raise limit="
+        "take a smaller batch, ask at tensor level, or raise limit="
     )
 
 

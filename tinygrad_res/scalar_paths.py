@@ -51,8 +51,29 @@ class ScalarPaths(Paths):
         degrees = [k for k in self.count_by(by) if k <= most]
         if not degrees or degrees[-1] > len(self._dag.edges):  # few degrees, of large grades
             return {k: self.with_degree(by, k).gradient() for k in degrees}
-        parts = self.evaluate(semirings.graded_gradient(by, degrees[-1]), each=True)
-        return {k: self._shaped([part[k] for part in parts]) for k in degrees}
+        dag, algebra = self._unrolled, semirings.graded_gradient(by, degrees[-1])
+        parts = dag.alpha(algebra, algebra.labels(Used(self.frame, dag.edges)), progress)
+        return {k: self._shaped(parts[list(dag.ends), k]) for k in degrees}
+
+    def cost(self, by: Gradings = "weight", max_degree: int | None = None) -> grading.Cost:
+        """Return what ``gradient_by`` will take: a number per degree for every edge and node."""
+        found = [k for k in self.count_by(by) if max_degree is None or k <= max_degree]
+        passes = len(found) if isinstance(by, tuple) else max(found, default=-1) + 1
+        dag = self._unrolled
+        return grading.Cost(passes * len(dag.edges), float(passes), 8 * passes * dag.size)
+
+    def edge_flow(self) -> Array:
+        """Return what all paths over each edge of the graph carry together, a float64 array.
+
+        alpha(v) J beta(u) for the edge from v to u; zero for edges that no path uses.  Over
+        any cut of the graph it sums to the sum of all products.
+        """
+        dag, used = self._unrolled, Used(self.frame, self._unrolled.edges)
+        alpha, beta = (
+            sweep(semirings.GRADIENT, used.derivatives) for sweep in (dag.alpha, dag.beta)
+        )
+        carried = alpha[dag.sources] * used.derivatives * beta[dag.targets]
+        return np.bincount(dag.edges, carried, len(self.frame.sources))[: len(self.graph.edges)]
 
     def shares(self, by: Gradings = "weight") -> dict[Any, float]:
         """Return the signed share of each degree in the gradient, also in that of one element."""
@@ -176,6 +197,6 @@ class ScalarPaths(Paths):
         """Return one value per end as an array of x's shape."""
         shape = self.frame.shape
         if shape is None:
-            return float(values[0]) if values else 0.0
-        numbers = np.asarray(values, dtype=float) if values else np.zeros(shape)
+            return float(values[0]) if len(values) else 0.0
+        numbers = np.asarray(values, dtype=float) if len(values) else np.zeros(shape)
         return numbers.reshape(shape)

@@ -19,8 +19,8 @@ semiring             values                     label of an edge     the sum ove
 ``longest``          integers, max, +           a                    the largest degree
 ``graded_gradient``  vectors, by degree         J z^a                the derivative by degree
 ``best(k)``          k logarithms               ln abs(J)            the k largest abs(product)
-``expectation``      mass, mean, variance       abs(J), a            of the degree, under abs(product)
-``moments``          three reals                J, a                 the same, under the product
+``expectation``      mass, mean, variance       abs(J), any a        of the sum of a, under abs(product)
+``moments``          three reals                J, any a             the same, under the product
 ``ENTROPY``          mass, mean                 abs(J), ln abs(J)    of abs(product) / their sum
 ===================  =========================  ===================  ======================
 
@@ -46,7 +46,7 @@ import numpy as np
 from .whole_numbers import at_least
 
 if TYPE_CHECKING:
-    from .graph import Grading, GraphEdge
+    from .graph import Grading, GraphEdge, Label
 
 Array = np.ndarray[Any, Any]
 
@@ -60,6 +60,9 @@ class Edges(Protocol):
 
     def grades(self, by: Grading) -> Array:
         """Return the grade of each edge."""
+
+    def amounts(self, label: Label) -> Array:
+        """Return an additive label of each edge."""
 
     def __len__(self) -> int: ...
 
@@ -269,14 +272,24 @@ def _further(values: Array, labels: Array) -> Array:
     return values + np.pad(labels, ((0, 0), (0, 1)))  # type: ignore[no-any-return]
 
 
-def expectation(by: Grading) -> ArraySemiring:
-    """Return the semiring of (mean, variance) of the degree under abs(product)."""
+def expectation(label: Label) -> ArraySemiring:
+    """Return the semiring of (mean, variance), under abs(product), of what a path adds up.
+
+    Args:
+        label: a grading, or any function from an edge to a real number.
+
+    >>> import numpy as np, tinygrad_res as tg
+    >>> x = tg.tensor(np.array([2.0]), requires_grad=True)
+    >>> p = tg.paths((3 * x + x * x).sum(), x, level="scalar")  # products 3, 2 and 2
+    >>> p.evaluate(expectation(lambda edge: edge.derivative / 2))
+    (2.2142857142857144, 0.061224489795918366)
+    """
     return ArraySemiring(
         _mixture,
         _further,
         (-math.inf, 0.0, 0.0),
         (0.0, 0.0, 0.0),
-        lambda edges: np.stack([logarithms(edges), edges.grades(by)], axis=1),
+        lambda edges: np.stack([logarithms(edges), edges.amounts(label)], axis=1),
         lambda value: (float(value[1]), float(value[2])),
     )
 
@@ -292,8 +305,12 @@ ENTROPY = ArraySemiring(
 )  # fmt: skip
 
 
-def moments(by: Grading) -> ArraySemiring:
-    """Return the semiring of (sum of w, of a w, of a^2 w) for products w and degrees a."""
+def moments(label: Label) -> ArraySemiring:
+    """Return the semiring of (sum of w, of a w, of a^2 w): w a product, a what its path adds up.
+
+    Args:
+        label: a grading, or any function from an edge to a real number.
+    """
 
     def times(values: Array, labels: Array) -> Array:
         p, r, s = values.T
@@ -306,7 +323,7 @@ def moments(by: Grading) -> ArraySemiring:
         times,
         (0.0, 0.0, 0.0),
         (1.0, 0.0, 0.0),
-        lambda edges: np.stack([edges.derivatives, edges.grades(by)], axis=1),
+        lambda edges: np.stack([edges.derivatives, edges.amounts(label)], axis=1),
     )
 
 

@@ -97,6 +97,8 @@ class TensorPaths(Paths):
     def entropy(self, by: Gradings = "weight") -> float:
         """Return the entropy, in nats, of the sizes of the shares by degree."""
         sizes = np.abs(list(self.shares(by).values()))
+        if not len(sizes):
+            raise GraphError(f"entropy: {self!r} is empty, so there is nothing to spread")
         shares = sizes[sizes > 0] / sizes.sum()
         return abs(float((shares * np.log(shares)).sum()))
 
