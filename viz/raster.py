@@ -7,6 +7,7 @@ user's own plots could notice.
 from __future__ import annotations
 
 import io
+import itertools
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -132,23 +133,32 @@ def _curve(curve: Curve, theme: Theme, unit: float) -> list[Any]:
 
 
 def _label(label: Label, theme: Theme, unit: float) -> list[Any]:
-    from matplotlib.text import Text
-
-    style, found = look(label.style, theme), []
+    style = look(label.style, theme)
+    pen: dict[str, Any] = {"color": colour(style.fill, theme), "va": "baseline"}
     pieces = []
     for text, kind in merged(label.runs):
-        size = label.size * (SUB_SIZE if kind else 1.0)
-        font = _font(text, size, style)
-        pieces.append((text, font, _measure(text, font), 0.26 * label.size if kind else 0.0))
-    total = sum(width for _, _, width, _ in pieces)
-    x = label.x - total * {"start": 0.0, "middle": 0.5, "end": 1.0}[label.anchor]
-    for text, font, width, drop in pieces:
-        found.append(
-            Text(x, label.y + drop, text, color=colour(style.fill, theme), fontproperties=font,
-                 fontsize=font.get_size() * unit, ha="left", va="baseline", parse_math=False)
-        )  # fmt: skip
-        x += width
-    return found
+        font = _font(text, label.size * (SUB_SIZE if kind else 1.0), style)
+        pieces.append((text, font, 0.26 * label.size if kind else 0.0))
+    if len(pieces) == 1:  # nothing to measure: matplotlib aligns it
+        side = {"start": "left", "middle": "center", "end": "right"}[label.anchor]
+        return [_text(label.x, label.y, pieces[0], unit, ha=side, **pen)]
+    widths = [_measure(text, font) for text, font, _ in pieces]
+    x = label.x - sum(widths) * {"start": 0.0, "middle": 0.5, "end": 1.0}[label.anchor]
+    starts = itertools.accumulate(widths[:-1], initial=x)
+    return [
+        _text(start, label.y, piece, unit, ha="left", **pen)
+        for start, piece in zip(starts, pieces, strict=True)
+    ]
+
+
+def _text(
+    x: float, y: float, piece: tuple[str, FontProperties, float], unit: float, **pen: Any
+) -> Any:
+    from matplotlib.text import Text
+
+    text, font, drop = piece
+    size = font.get_size() * unit
+    return Text(x, y + drop, text, fontproperties=font, fontsize=size, parse_math=False, **pen)
 
 
 def _font(text: str, size: float, style: Style) -> FontProperties:
