@@ -392,6 +392,17 @@ def test_nothing_is_wider_than_the_window(name, width, show):
     assert page.run("document.documentElement.scrollWidth") <= width
 
 
+@browsers
+def test_the_legend_explains_every_symbol(show):
+    page = show(several_ways(), fragment="#r=13")
+    words = page.run('document.querySelector(".legend").textContent')
+    for symbol in ("Rk:", "g:"):
+        assert symbol in words
+    assert "Jk: derivative of block k’s branch" in show(residual(2)).run(
+        'document.querySelector(".legend").textContent'
+    )
+
+
 # What must not happen
 
 

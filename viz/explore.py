@@ -30,6 +30,7 @@ from .explorer.tiles import draw_tiles
 from .explorer.worth import worth
 from .figure import write
 from .layout import Layout
+from .strip import symbols_used
 from .style import FONTS, PALETTE, colour
 from .svg import to_svg
 
@@ -151,6 +152,7 @@ def _page(paths: Paths, max_degree: int | None) -> str:
         "tiles": to_svg(drawing, apart=True) if chain is not None and drawing is not None else "",
         "map": to_svg(drawing, apart=True) if chain is None and drawing is not None else "",
         "bars": "".join(f'<div class="bars">{to_svg(layout)}</div>' for layout, _ in bars),
+        "symbols": _symbols(chain),
         "data": data,
         "script": script,
     }
@@ -164,6 +166,18 @@ def _chain(paths: Paths) -> Chain | None:
     chain = read_chain(paths)
     tangle = len(chain.blocks) == 1 and not chain.blocks[0].lanes
     return chain if chain.parts and not tangle else None
+
+
+def _symbols(chain: Chain | None) -> str:
+    """Say what the symbols in products mean, as items of a list."""
+    if chain is None:
+        return "<li>factors: what stands on the edges, copies left out; I where all are copies</li>"
+    said = [text.math(words) for words in symbols_used(chain.parts)]
+    marked = [
+        "".join(f"<sub>{escape(word)}</sub>" if kind else escape(word) for word, kind in runs)
+        for runs in said
+    ]
+    return "".join(f"<li>{words}</li>" for words in marked)
 
 
 def _input(paths: Paths) -> str:

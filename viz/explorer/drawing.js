@@ -21,8 +21,9 @@ const copyTile = (items, chain, [tile, words, symbols], name) => {
   return svg;
 };
 
-const light = (svg, lane) => svg.querySelectorAll("[data-lane]").forEach((item) =>
-  item.classList.toggle("off", Number(item.dataset.lane) !== lane));
+// Fade or hide every lane but one.
+const light = (svg, lane, other) => svg.querySelectorAll("[data-lane]").forEach((item) =>
+  item.classList.toggle(other, Number(item.dataset.lane) !== lane));
 
 // The wire of a path: one stretch for each block, the gradient pointing left.
 const wireOf = (stretches) => {

@@ -250,7 +250,8 @@ const showHere = () => {
 const showWhere = (path) => {
   if (chain) {
     tiles.forEach(({ button, svg }, b) => {
-      if (blocks[b].ways.length) light(svg, laneOf(blocks[b], path));
+      if (blocks[b].ways.length) light(svg, laneOf(blocks[b], path), "off");
+      else light(svg, Number(weightsIn(blocks[b].at, path) > 0), "shut");
       button.tabIndex = b === state.at || (!tiles.has(state.at) && b === [...tiles.keys()][0]) ? 0 : -1;
       button.lastChild.textContent = wordsOf(blocks[b], path);
     });

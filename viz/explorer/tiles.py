@@ -139,9 +139,9 @@ def _tile(parts: list[Block | Link]) -> Tile:
     words = [_widest(column) for column in zip(*map(_words, parts), strict=True)]
     if isinstance(first, Block) and _detailed(first):
         return _lanes(first, words)
-    merge = first.merge if isinstance(first, Block) else ""
-    style = "weight" if isinstance(first, Block) or first.lane.weight else "identity"
-    return _box(words, style, merge)
+    if isinstance(first, Block):
+        return _box(words, ("identity", "weight"), first.merge)
+    return _box(words, ("weight" if first.lane.weight else "identity",), "")
 
 
 def _lanes(block: Block, words: list[str]) -> Tile:
@@ -182,22 +182,26 @@ def _told(items: list[Item], lane: int, words: list[int]) -> list[Drawn]:
     return [Drawn(item, lane, next(given, -1) if isinstance(item, Label) else -1) for item in items]
 
 
-def _box(words: list[str], style: str, merge: str) -> Tile:
-    """Draw a part as a box on the axis."""
+def _box(words: list[str], styles: tuple[str, ...], merge: str) -> Tile:
+    """Draw a part as a box on the axis; of several styles of its wires the page shows one."""
     inside, below = text.plain(words[0]), text.math(words[1])
     wide = max(text.width(inside, 12), text.width(below, 13), 50.0) + 22
     r, wire = SUM_RADIUS, 26.0
     right = 2 * r + 2 * wire + wide
     middle = right / 2
-    return Tile(right, (
-        *_node(0.0, ""), *_forward(r, right - r),
-        Drawn(Curve(((right - r, 0.0), (middle + wide / 2, 0.0)), style, arrow=True), 0),
-        Drawn(Curve(((middle - wide / 2, 0.0), (r, 0.0)), style, arrow=True), 0),
-        Drawn(Shape("box", middle, 0.0, wide, 38, "stage", 8), 0),
-        Drawn(Label(inside, middle, 4.5, 12), 0, 0),
-        Drawn(Label(below, middle, 42, 13), 0, 1),
-        *_node(right, merge),
-    ))  # fmt: skip
+    wires = ((right - r, middle + wide / 2), (middle - wide / 2, r))
+    drawn = [
+        Drawn(Curve(((a, 0.0), (b, 0.0)), style, arrow=True), lane if len(styles) > 1 else -1)
+        for lane, style in enumerate(styles)
+        for a, b in wires
+    ]
+    drawn += [
+        Drawn(Shape("box", middle, 0.0, wide, 38, "stage", 8)),
+        Drawn(Label(inside, middle, 4.5, 12), -1, 0),
+        Drawn(Label(below, middle, 42, 13), -1, 1),
+    ]
+    nodes = (*_node(0.0, ""), *_forward(r, right - r), *_node(right, merge))
+    return Tile(right, (*nodes, *drawn))
 
 
 def _forward(left: float, right: float) -> tuple[Drawn, ...]:
