@@ -34,7 +34,7 @@ from .strip import symbols_used
 from .style import FONTS, PALETTE, colour
 from .svg import to_svg
 
-SCRIPTS = ("numbers.js", "words.js", "drawing.js", "page.js")
+SCRIPTS = ("numbers.js", "words.js", "drawing.js", "state.js", "where.js", "rows.js", "page.js")
 FRAME_HEIGHT = 760
 
 
@@ -177,7 +177,7 @@ def _symbols(chain: Chain | None) -> str:
         "".join(f"<sub>{escape(word)}</sub>" if kind else escape(word) for word, kind in runs)
         for runs in said
     ]
-    return "".join(f"<li>{words}</li>" for words in marked)
+    return "".join(f"<li><span>{words}</span></li>" for words in marked)
 
 
 def _input(paths: Paths) -> str:

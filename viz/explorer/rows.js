@@ -1,0 +1,115 @@
+// Rows: the chosen path in words, the paths around it one by one, and names to be found.
+
+// The chosen path
+
+const fact = (term, ...told) => [element("dt", {}, term), element("dd", {}, ...told)];
+
+const partOf = ({ norm, share }) =>
+  worth.number === null ? `norm ${shown(norm)}, share of the gradient ${shown(share)}` : `${shown(share * worth.number)}, share of the gradient ${shown(share)}`;
+
+const showFacts = () => {
+  const { path } = state, r = numberOf(path), k = row.degree(path), factors = factorsOf(path);
+  const own = listed ? { norm: worth.listed[r][0], share: worth.listed[r][1] } : null;
+  const same = bringsOf.get(k);
+  const within = `, number ${grouped(row.number(path, k))} of the ${grouped(row.countOf(k))} with ${layers(k)}`;
+  const facts = [
+    ...fact("number", `${grouped(r)} of ${grouped(row.countOf(fixed))}, counted from 0`),
+    ...fact("product", ...written(productRuns(factors))),
+    ...(chain ? [] : fact("nodes", routeOf(path))),
+    ...fact("weight layers", `${k}${fixed === null ? within : ""}`),
+  ];
+  if (own) facts.push(...fact("what it brings", partOf(own)));
+  if (same) facts.push(...fact(own ? "its degree brings" : "all of its degree bring", partOf(same)));
+  if (!own && worth.norm) facts.push(...fact("by itself", "not computed: a set of more than 256 paths is told by degree"));
+  $("facts").replaceChildren(...facts);
+  const value = own ? `, ${partOf(own)}` : same ? `; all paths with ${layers(k)} together: ${partOf(same)}` : "";
+  $("live").textContent = `path ${grouped(r)}: ${layers(k)}, product ${productText(factors).slice(0, 200)}${value}`;
+  $("latex").value = productLatex(factors);
+  showSum();
+};
+
+const showSum = () => {
+  const total = listed ? worth.listed.length : degreesOf().length;
+  const shares = [...state.visited].map((at) => (listed ? worth.listed[at][1] : bringsOf.get(at)?.share));
+  const sum = shares.reduce((a, b) => a + (b ?? 0), 0);
+  const done = state.visited.size === total;
+  const unit = listed ? plural(total, "path") : `${plural(total, "degree")}, all paths of a degree together`;
+  const known = worth.norm && shares.every((share) => share !== null && share !== undefined);
+  const mark = done && known ? (Math.abs(sum - 1) < 1e-6 ? " ✓ the whole gradient" : " ✗ not the whole gradient") : "";
+  const value = known ? `${shown(sum)} of the gradient${worth.number === null ? "" : `, ${shown(sum * worth.number)}`}` : "not known here";
+  $("sum").textContent = `Running sum over what was visited, ${state.visited.size} of ${unit}: ${value}${mark}`;
+  $("rest").hidden = !known || done;
+  $("rest").textContent = listed ? "visit every path" : "visit every degree";
+  $("anew").disabled = state.visited.size < 2;
+};
+
+// The paths, one by one
+
+let rowsShown = [];
+
+const setApart = (keeps) => rowsShown.forEach(({ path, option }) =>
+  option.classList.toggle("apart", Boolean(keeps) && !keeps(path)));
+
+const showRows = () => {
+  const some = row.countOf(state.degree), j = row.number(state.path, state.degree);
+  const first = (j / BigInt(ROWS)) * BigInt(ROWS);
+  const size = some - first < ROWS ? Number(some - first) : ROWS;
+  const wired = chain && blocks.length && blocks.length <= MOST_WIRES && blocks.every(({ ways }) => ways.length);
+  $("rows").parentElement.classList.toggle("wireless", Boolean(chain) && !wired);
+  rowsShown = Array.from({ length: size }, (_, i) => {
+    const path = row.at(first + BigInt(i), state.degree), chosen = first + BigInt(i) === j;
+    const k = row.degree(path), r = numberOf(path), factors = factorsOf(path);
+    const own = listed ? worth.listed[r] : null;
+    const cells = [
+      element("span", {}, unseen("path "), grouped(r)),
+      element("span", {}, ...(wired ? [wireOf(blocks.map(({ at }) => weightsIn(at, path)))] : chain ? [] : [routeOf(path)])),
+      element("span", { class: k ? "" : "free", title: productText(factors).slice(0, 400) }, ...written(productRuns(factors))),
+      element("span", { class: k ? "" : "free" }, String(k), unseen(k === 1 ? " weight layer" : " weight layers")),
+      element("span", {}, ...(own ? [unseen("norm "), shown(own[0])] : [])),
+      element("span", {}, ...(own ? [unseen("share "), shown(own[1])] : [])),
+    ];
+    const option = element("div", { class: "row", role: "option", id: `${ID}-row-${i}`, "aria-selected": chosen }, ...cells);
+    option.addEventListener("click", () => go(path));
+    option.addEventListener("pointerenter", () => showWhere(path));
+    option.addEventListener("pointerleave", () => showWhere(state.path));
+    return { path, option, chosen };
+  });
+  $("list").replaceChildren(...rowsShown.map(({ option }) => option));
+  $("list").setAttribute("aria-activedescendant", `${ID}-row-${rowsShown.findIndex(({ chosen }) => chosen)}`);
+  const kept = state.degree === null ? "" : ` with ${layers(state.degree)}`;
+  $("window").textContent = `Rows ${grouped(first)} to ${grouped(first + BigInt(size - 1))} of ${grouped(some)}${kept}, in the order of p[r]; arrow keys walk.`;
+};
+
+// Finding a name
+
+const matchesOf = (query) => row.segments.flatMap(({ shape, nodes, edges }, i) => {
+  const b = blocks.findIndex(({ at }) => at === i);
+  const hit = (place) => name(place).toLowerCase().includes(query);
+  const place = blocks[b] ? `, block ${blocks[b].number}` : "";
+  return [
+    ...shape.edges.flatMap((_, e) => (hit(edges[e]) ? [{ i, b, e, words: name(edges[e]) + place }] : [])),
+    ...nodes.flatMap((node, v) => (v < shape.root && hit(node) ? [{ i, b, v, words: name(node) + place }] : [])),
+  ];
+});
+
+const findName = () => {
+  const query = state.query.trim().toLowerCase(), found = query ? matchesOf(query) : [];
+  $("found").textContent = query ? `${plural(found.length, "place")} with this name${found.length > MOST_MATCHES ? `, the first ${MOST_MATCHES}:` : ""}` : "";
+  $("matches").replaceChildren(...found.slice(0, MOST_MATCHES).map((match) => {
+    const button = element("button", { type: "button" }, match.words);
+    button.addEventListener("click", () => lead(match));
+    return button;
+  }));
+};
+
+const lead = ({ i, b, e, v }) => {
+  const { shape } = row.segments[i], taken = wayAt(shape, state.path[i]), path = [...state.path];
+  path[i] = wayNumber(shape, e === undefined ? wayThrough(shape, v, taken) : wayOver(shape, e, taken));
+  if (b >= 0) {
+    state.at = b;
+    if (groups.length) state.open.add(groupOf(b));
+    buildChain();
+  }
+  settle(path);
+  if (b >= 0) tiles.get(b).button.scrollIntoView({ block: "nearest" });
+};
