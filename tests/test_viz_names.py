@@ -99,7 +99,7 @@ def structure(format, text):
             ET.fromstring(text)
         return sorted(set(Tags(text).found))
     if format == "dot":
-        bare = re.sub(r'"(?:[^"\\]|\\.)*"', "", text)
+        bare = re.sub(r'"(?:[^"\\]|\\.)*"|label=<[^\n]*>(?=, pos)', "label=", text)
         return sorted(set(re.sub(r"[-0-9.,!]+", "", bare).split()))
     if format == "mmd":
         assert all('"' not in line.replace('("', "").replace('")', "").replace('["', "")

@@ -10,6 +10,8 @@ import itertools
 
 from .layout import Curve, Label, Layout, Point, Shape, arrowhead
 from .style import OFF_PATH_OPACITY, STYLES, Theme, colour, look
+from .svg import xml_text
+from .text import SUB_SIZE, merged
 
 _INCH = 72
 
@@ -57,7 +59,9 @@ def _id(key: str) -> str:
 
 def _sheet(layout: Layout, theme: Theme) -> str:
     ground = _ink("paper", False, theme)
-    return f'bb="0,0,{layout.width:g},{layout.height:g}", bgcolor={ground}'
+    ink = _ink("quiet", False, theme)
+    size = f'bb="0,0,{layout.width:g},{layout.height:g}"'
+    return f'{size}, bgcolor={ground}, fontname="Helvetica", fontsize=11, fontcolor={ink}'
 
 
 def _at(point: Point, layout: Layout) -> str:
@@ -106,7 +110,7 @@ def _label(label: Label, layout: Layout, theme: Theme) -> str:
         [
             "shape=plaintext",
             "fixedsize=false",
-            f"label={quoted(label.text)}",
+            f"label={_words(label)}",
             f'pos="{_at(centre, layout)}!"',
             f"width={(right - left) / _INCH:.4f}",
             f"height={(bottom - top) / _INCH:.4f}",
@@ -114,6 +118,21 @@ def _label(label: Label, layout: Layout, theme: Theme) -> str:
             f"fontcolor={_ink(STYLES[label.style].fill, label.faded, theme)}",
         ]
     )
+
+
+def _words(label: Label) -> str:
+    """Return a label's text: HTML where it is lowered or bold, else a quoted string."""
+    bold = STYLES[label.style].bold
+    if not bold and not any(kind for _, kind in label.runs):
+        side = {"start": "\\l", "middle": "", "end": "\\r"}[label.anchor]
+        return f'{quoted(label.text)[:-1]}{side}"'
+    side = {"start": '<BR ALIGN="LEFT"/>', "middle": "", "end": '<BR ALIGN="RIGHT"/>'}[label.anchor]
+    low = f'<FONT POINT-SIZE="{label.size * SUB_SIZE:.1f}"><SUB>{{}}</SUB></FONT>'
+    words = "".join(
+        low.format(xml_text(text)) if kind == "sub" else xml_text(text)
+        for text, kind in merged(label.runs) if text
+    )  # fmt: skip
+    return f"<<B>{words}</B>{side}>" if bold else f"<{words}{side}>"
 
 
 def _curve(curve: Curve, layout: Layout, theme: Theme) -> str:
