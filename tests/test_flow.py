@@ -204,6 +204,8 @@ def test_bad_questions_are_refused_before_any_work():
     frozen = tg.parameter(np.ones((3, 3)), name="W", requires_grad=False)
     with pytest.raises(GradientError, match="edge_flow: W carries no gradient"):
         edge_flow((x @ frozen).sum(), frozen)
+    with pytest.raises(GraphError, match="edge_flow: x: expected a tensor, got str"):
+        edge_flow(loss, "x")
     with pytest.raises(GraphError, match="the gradient is zero"):
         edge_flow((x * 0).sum(), x)
     flow = edge_flow(loss, x)

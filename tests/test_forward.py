@@ -323,6 +323,8 @@ def test_bad_questions_are_refused_before_any_work():
     for ask in (forward_paths, path_norm):
         with pytest.raises(GradientError, match="W carries no gradient"):
             ask((x @ frozen).sum(), frozen)
+        with pytest.raises(GraphError, match=f"{ask.__name__}: x: expected a tensor, got str"):
+            ask(y.sum(), "x")
 
 
 def test_sums_of_values_that_are_not_finite_are_refused():

@@ -33,14 +33,13 @@ from typing import Any
 import numpy as np
 
 from . import backend, grading
+from .dag import on_a_path
 from .errors import GradientError, GraphError, UsageError
+from .grading import Outgoing, by_source
 from .graph import Graph, GraphEdge, GraphNode
-from .record import Node
 from .snapshot import graph
 from .sweeps import seed
 from .tensor import Tensor, fitted, raw
-
-Outgoing = dict[int, list[GraphEdge]]
 
 
 @dataclass(frozen=True)
@@ -230,12 +229,7 @@ def edge_flow(loss: Tensor, x: Tensor, direction: Any = None, cotangent: Any = N
     >>> round(flow.total, 3), [round(share, 2) for share in flow.shares.values()]
     (12.806, [0.39, 0.39, 0.22, 0.78, 0.22, 1.0])
     """
-    whole = graph(loss)
-    source, target = whole.output.index, whole.find(x).index
-    if not x.requires_grad:
-        raise GradientError(
-            f"edge_flow: {x.name or 'x'} carries no gradient: make it with requires_grad=True"
-        )
+    whole, source, target = ends("edge_flow", loss, x)
     start = raw(seed("edge_flow", loss._array, cotangent, loss.shape, loss.dtype))
     step = None if direction is None else _step(direction, x)
     outgoing = on_the_way(whole, source, target)
@@ -251,22 +245,28 @@ def edge_flow(loss: Tensor, x: Tensor, direction: Any = None, cotangent: Any = N
     return Flow(whole, source, target, dict(sorted(numbers.items())), nodes)
 
 
+def ends(name: str, output: Tensor, x: Tensor) -> tuple[Graph, int, int]:
+    """Return the graph of ``output``, and where it and ``x`` are in it; ``name`` is for messages.
+
+    Raises:
+        GradientError: ``x`` carries no gradient.
+        GraphError: nothing was recorded, or ``x`` is not in the graph.
+    """
+    whole = graph(output)
+    if not isinstance(x, Tensor):
+        raise GraphError(f"{name}: x: expected a tensor, got {type(x).__name__}")
+    target = whole.find(x).index
+    if not x.requires_grad:
+        raise GradientError(
+            f"{name}: {x.name or 'x'} carries no gradient: make it with requires_grad=True"
+        )
+    return whole, whole.output.index, target
+
+
 def on_the_way(whole: Graph, source: int, target: int) -> Outgoing:
     """Return, for every node on a path from ``source`` to ``target``, its edges on such a path."""
-    on = whole.reached([source]) & whole.reaching([target])
-    return {
-        node: [e for e in whole.outgoing[node] if on[e.target]]
-        for node in map(int, on.nonzero()[0])
-        if node != target
-    }
-
-
-def pull(record: Node, cotangent: Any, edges: Sequence[GraphEdge]) -> list[Any]:
-    """Pull a cotangent of an operation back along some of its edges, in their order."""
-    wanted = tuple(edge.position for edge in edges)
-    found = record.primitive.vjp(record, cotangent, wanted)  # type: ignore[union-attr]
-    dtypes = [record.parents[i].dtype for i in wanted]  # type: ignore[union-attr]
-    return [g.astype(dtype, copy=False) for g, dtype in zip(found, dtypes, strict=True)]
+    used = on_a_path(len(whole.nodes), [source], [target], whole.sources, whole.targets)
+    return by_source(whole.edges[e] for e in np.flatnonzero(used).tolist())
 
 
 def inner(a: Any, b: Any) -> Any:
@@ -310,7 +310,7 @@ def _backward(
     arriving, pulled = {source: start}, {}
     for node in sorted(outgoing, reverse=True):
         edges = outgoing[node]
-        found = pull(whole.nodes[node].record, arriving.pop(node), edges)
+        found = grading.pull(whole.nodes[node], arriving.pop(node), edges)
         for edge, g in zip(edges, found, strict=True):
             pulled[edge.index] = g
             arriving[edge.target] = arriving[edge.target] + g if edge.target in arriving else g

@@ -34,13 +34,13 @@ import numpy as np
 
 from . import backend
 from .affine import LOST, constant, replayed, split
-from .errors import GradientError, GraphError
-from .flow import inner, pull, to_floats
+from .errors import GraphError
+from .flow import ends, inner, to_floats
+from .grading import pull
 from .graph import Grading, Graph, GraphEdge, GraphNode
 from .measures import Paths
 from .paths import paths
 from .record import Leaf
-from .snapshot import graph
 from .sweeps import seed
 from .tensor import Tensor, raw
 
@@ -219,23 +219,18 @@ class _Plan:
 
 
 def _planned(output: Tensor, x: Tensor, cotangent: Any) -> _Plan:
-    whole = graph(output)
-    target = whole.find(x).index
-    if not x.requires_grad:
-        raise GradientError(
-            f"forward_paths: {x.name or 'x'} carries no gradient: make it with requires_grad=True"
-        )
+    whole, source, target = ends("forward_paths", output, x)
     start = raw(seed("forward_paths", output._array, cotangent, output.shape, output.dtype))
-    carried, ends = split(whole, target)
+    carried, stops = split(whole, target)
     values: dict[int, Any] = {}
     for node, edges in carried.items():
         values[node] = constant(whole.nodes[node].record, edges, backend.namespace(start))
-    leaves = [n for n in ends if n == target or _is_term(whole.nodes[n])]
+    leaves = [n for n in stops if n == target or _is_term(whole.nodes[n])]
     users = {e.target: e.source for edges in carried.values() for e in edges}  # the first of each
     leaves.sort(key=lambda n: (n != target, whole.nodes[n].kind == "parameter", users.get(n)))
-    values |= replayed(whole, [n for n in ends if n not in leaves])
+    values |= replayed(whole, [n for n in stops if n not in leaves])
     values |= {n: _value(whole.nodes[n], x if n == target else None) for n in leaves}
-    counts = _count(carried, whole.output.index)
+    counts = _count(carried, source)
     return _Plan(
         whole, output, cotangent, start, carried,
         {node: v for node, v in values.items() if v is not None and v is not LOST},
@@ -301,7 +296,7 @@ def _sweep(plan: _Plan, grades: Sequence[int]) -> tuple[dict[tuple[int, int], fl
                     value = backend.namespace(cotangent).where(cotangent == 0, 0, value)
                 numbers[node, degree] = inner(cotangent, value)
                 numbers["mass", node, degree] = inner(abs(cotangent), abs(value))
-            pulled = pull(plan.graph.nodes[node].record, cotangent, edges) if edges else []
+            pulled = pull(plan.graph.nodes[node], cotangent, edges) if edges else []
             for edge, g in zip(edges, pulled, strict=True):
                 sums = arriving.setdefault(edge.target, {})
                 reached = degree + grades[edge.index]

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +34,14 @@ from .record import Node
 Outgoing = Mapping[int, Sequence[GraphEdge]]
 Degrees = Mapping[int, tuple[int, ...]]
 Rows = slice | list[int]
+
+
+def by_source(edges: Iterable[GraphEdge]) -> dict[int, list[GraphEdge]]:
+    """Return the edges of each node that has some, in their order."""
+    found: dict[int, list[GraphEdge]] = {}
+    for edge in edges:
+        found.setdefault(edge.source, []).append(edge)
+    return found
 
 
 def pull(node: GraphNode, cotangent: Any, edges: Sequence[GraphEdge]) -> list[Any]:

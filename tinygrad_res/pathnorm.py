@@ -24,13 +24,12 @@ import numpy as np
 
 from . import backend
 from .affine import HOMOGENEOUS, SCALING, is_any
-from .errors import GradientError, GraphError, UsageError
+from .errors import GraphError, UsageError
 from .families import Contraction, Pointwise, Reduction, Structural
-from .flow import on_the_way
+from .flow import ends, on_the_way
 from .graph import Graph, GraphEdge
 from .primitives import pointwise, reductions
 from .record import Node
-from .snapshot import graph
 from .tensor import Tensor
 
 Scaled = tuple[Any, Any]
@@ -67,13 +66,8 @@ def path_norm(output: Tensor, x: Tensor, q: float = 2) -> float:
     """
     if not isinstance(q, (int, float, np.integer, np.floating)) or not 0 < q < math.inf:
         raise UsageError(f"path_norm: q {q!r}: give a positive number, such as 1 or 2")
-    whole = graph(output)
-    target = whole.find(x).index
-    if not x.requires_grad:
-        raise GradientError(
-            f"path_norm: {x.name or 'x'} carries no gradient: make it with requires_grad=True"
-        )
-    outgoing = on_the_way(whole, whole.output.index, target)
+    whole, source, target = ends("path_norm", output, x)
+    outgoing = on_the_way(whole, source, target)
     refused = [whole.nodes[n].op for n in outgoing if not _allowed(whole, n, outgoing[n])]
     if refused:
         raise GraphError(
@@ -87,7 +81,7 @@ def path_norm(output: Tensor, x: Tensor, q: float = 2) -> float:
     moving: dict[int, Scaled] = {target: (xp.ones(x.shape), xp.zeros(()))}
     for node, edges in outgoing.items():
         moving[node] = _step(whole.nodes[node].record, edges, moving, q)
-    array, scale = moving[whole.output.index]
+    array, scale = moving[source]
     total, log2 = backend.to_host(xp.stack([array.sum(), scale])).tolist()
     if not total:
         return 0.0

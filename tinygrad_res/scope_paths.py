@@ -21,12 +21,12 @@ from .dag import on_a_path
 from .degrees import Joint
 from .errors import GraphError
 from .frames import Frame
-from .grading import Outgoing
+from .grading import Outgoing, by_source
 from .graph import Grading, Graph, GraphEdge, GraphNode, Place, title
 from .path_sets import Array
 from .scopes import DIFFERS, ScopeGraph
 from .tensor import Tensor
-from .tensor_paths import TensorPaths, by_source, pushed
+from .tensor_paths import TensorPaths, pushed
 
 Copy = tuple[int, int]
 """An entry of the parent, and an operation that routes from it lead through."""

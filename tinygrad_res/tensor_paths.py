@@ -20,7 +20,7 @@ import numpy as np
 from . import backend, grading
 from .degrees import Joint
 from .errors import GraphError, UsageError
-from .grading import Outgoing
+from .grading import Outgoing, by_source
 from .graph import Grading, Graph, GraphEdge
 from .measures import Paths
 from .numbered import Path
@@ -288,14 +288,6 @@ class TensorPaths(Paths):
             return xp.zeros(x.shape, dtype=x.dtype)
         node = self.graph.nodes[self._target]
         return xp.zeros(node.shape, dtype=node.dtype)
-
-
-def by_source(edges: Sequence[GraphEdge]) -> dict[int, list[GraphEdge]]:
-    """Return the edges of each node."""
-    found: dict[int, list[GraphEdge]] = {}
-    for edge in edges:
-        found.setdefault(edge.source, []).append(edge)
-    return found
 
 
 def pushed(graph: Graph, edges: Sequence[GraphEdge], tangent: Any) -> Any:
