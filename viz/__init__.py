@@ -6,7 +6,7 @@ walked.  All show themselves in Jupyter and have ``save``.
 The package reads the public attributes of graphs and paths and nothing else of the
 engine.  On the way a figure is plain data: ``chain`` reads paths into blocks and links,
 the drawing modules put shapes on a ``layout``, and one writer for each format
-translates it (``svg``, ``raster``, ``dot``).
+translates it (``svg``, ``raster``, ``dot``, ``tikz``, ``mermaid``, ``html``).
 """
 
 from .draw import draw
