@@ -172,9 +172,7 @@ def test_unknown_grading_and_bad_grading_functions_are_refused():
     g = tg.graph(data(3) * 2)
     with pytest.raises(UsageError, match="unknown grading 'depth': use one of weight"):
         g.grades("depth")
-    with pytest.raises(
-        UsageError, match=r"returned -1 for edge 0 .*must return an int from 0 to"
-    ):
+    with pytest.raises(UsageError, match=r"returned -1 for edge 0 .*must return an int from 0 to"):
         g.grades(lambda edge: -1)
     with pytest.raises(UsageError, match=r"returned 0\.5"):
         g.grades(lambda edge: 0.5)

@@ -17,6 +17,9 @@ import numpy as np
 
 from .errors import DeviceError
 
+Array = np.ndarray[Any, Any]
+"""An array on the host, such as those of a graph's numbers."""
+
 
 class _Modules(dict[type, Any]):
     """Array module by array type; a type seen for the first time is looked up once."""

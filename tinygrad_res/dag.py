@@ -21,10 +21,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from .backend import Array
 from .semirings import ArraySemiring, Semiring
 
 V = TypeVar("V")
-Array = np.ndarray[Any, Any]
 
 
 class Layer(NamedTuple):

@@ -15,15 +15,11 @@ import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from . import semirings
+from .backend import Array
 from .dag import Dag
 from .semirings import Semiring
-
-Array = np.ndarray[Any, Any]
 
 
 def longest(dag: Dag, grades: Array) -> int:

@@ -30,12 +30,12 @@ from typing import Any
 import numpy as np
 
 from . import backend, batches, nests
+from .backend import Array
 from .errors import GradientError
 from .families import Contraction, Pointwise, Reduction, Structural
 from .primitive import Primitive
 from .record import Node
 
-Array = np.ndarray[Any, Any]
 Entries = tuple[Array, Array, Array]
 
 CHUNK = 1 << 20

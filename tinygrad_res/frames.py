@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from . import backend
+from .backend import Array
 from .dag import reached, reaching
 from .errors import GraphError
 from .graph import Grading, Graph, GraphEdge, Label, Place
 from .sweeps import seed
 from .tensor import Tensor, raw
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)

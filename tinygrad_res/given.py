@@ -14,8 +14,9 @@ from math import prod
 
 import numpy as np
 
+from .backend import Array
 from .errors import GraphError, UsageError
-from .graph import Array, Graph, GraphEdge, GraphNode, Place
+from .graph import Graph, GraphEdge, GraphNode, Place
 from .scalar import place_of
 from .tensor import Tensor
 

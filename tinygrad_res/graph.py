@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import dag
+from .backend import Array
 from .errors import GraphError, UsageError
 from .record import Leaf, Node
 from .tensor import Tensor, raw
@@ -30,7 +31,6 @@ from .tensor import Tensor, raw
 if TYPE_CHECKING:
     import networkx
 
-Array = np.ndarray[Any, Any]
 Grading = str | Callable[["GraphEdge"], int]
 Label = str | Callable[["GraphEdge"], float]
 Place = tuple[int, ...] | int

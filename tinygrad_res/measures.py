@@ -9,8 +9,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
-import numpy as np
-
 from . import grading
 from .errors import UsageError
 from .frames import Used
@@ -19,8 +17,6 @@ from .numbered import Numbered, Path
 from .path_sets import Gradings
 from .semirings import ArraySemiring, Semiring
 from .whole_numbers import at_least
-
-Array = np.ndarray[Any, Any]
 
 
 class Paths(Numbered):

@@ -19,8 +19,6 @@ from .graph import Grading, GraphEdge, GraphNode
 from .path_sets import PathSet
 from .whole_numbers import at_least, whole
 
-Array = np.ndarray[Any, Any]
-
 if TYPE_CHECKING:
     from .measures import Paths
 

@@ -18,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 from . import semirings
+from .backend import Array
 from .dag import Dag, reached, reaching
 from .degrees import Joint, Table
 from .errors import UsageError
@@ -26,7 +27,6 @@ from .graph import Grading, Graph, GraphEdge, GraphNode, Place
 from .tensor import Tensor
 from .whole_numbers import at_least
 
-Array = np.ndarray[Any, Any]
 Gradings = Grading | tuple[Grading, ...]
 
 

@@ -14,14 +14,12 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from typing import Any
 
 import numpy as np
 
+from .backend import Array
 from .dag import Dag
 from .semirings import ABSOLUTE, MAGNITUDE
-
-Array = np.ndarray[Any, Any]
 
 
 def largest(dag: Dag, labels: Array, k: int) -> list[list[int]]:

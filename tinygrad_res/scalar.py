@@ -17,8 +17,9 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 from . import expansion
+from .backend import Array
 from .errors import GraphError, UsageError
-from .graph import Array, Graph, GraphEdge, GraphNode, Place, title
+from .graph import Graph, GraphEdge, GraphNode, Place, title
 from .tensor import Tensor
 from .whole_numbers import at_least
 

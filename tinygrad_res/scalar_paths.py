@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from . import grading, ranking, semirings
+from .backend import Array
 from .errors import GraphError, UsageError
 from .frames import Used
 from .graph import Grading
 from .measures import Paths
 from .numbered import Path
-from .path_sets import Array, Gradings
+from .path_sets import Gradings
 from .whole_numbers import at_least
 
 ROUNDING = 1e-13

@@ -17,13 +17,13 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from . import grading
+from .backend import Array
 from .dag import on_a_path
 from .degrees import Joint
 from .errors import GraphError
 from .frames import Frame
 from .grading import Outgoing, by_source
 from .graph import Grading, Graph, GraphEdge, GraphNode, Place, title
-from .path_sets import Array
 from .scopes import DIFFERS, ScopeGraph
 from .tensor import Tensor
 from .tensor_paths import TensorPaths, pushed

@@ -43,12 +43,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from .backend import Array
 from .whole_numbers import at_least
 
 if TYPE_CHECKING:
     from .graph import Grading, GraphEdge, Label
-
-Array = np.ndarray[Any, Any]
 
 
 class Edges(Protocol):

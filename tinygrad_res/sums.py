@@ -25,7 +25,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from . import semirings
-from .dag import Array, Dag
+from .backend import Array
+from .dag import Dag
 from .factors import Factor, Factors, Product
 from .measures import Paths
 from .notation import Sign

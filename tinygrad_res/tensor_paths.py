@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 
 from . import backend, grading
+from .backend import Array
 from .degrees import Joint
 from .errors import GraphError, UsageError
 from .grading import Outgoing, by_source
 from .graph import Grading, Graph, GraphEdge
 from .measures import Paths
 from .numbered import Path
-from .path_sets import Array, Gradings
+from .path_sets import Gradings
 from .whole_numbers import at_least
 
 MOST_RANKED = 1 << 16
