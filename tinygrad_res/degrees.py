@@ -33,11 +33,11 @@ class Joint:
     """Several gradings as one: degrees are the digits of one number, the first the lowest.
 
     Attributes:
-        labels: the joint grade of each edge.
+        grades: the joint grade of each edge.
         strides: what each digit is multiplied with, and the number of all combinations.
     """
 
-    labels: list[int]
+    grades: list[int]
     strides: tuple[int, ...]
 
     @staticmethod
@@ -46,10 +46,10 @@ class Joint:
         room = zip(gradings, at_least, strict=True)
         sizes = [max(longest(dag, grades), wanted, 0) + 1 for grades, wanted in room]
         strides = tuple(itertools.accumulate(sizes, operator.mul, initial=1))
-        labels = [0] * len(dag.edges)
+        joint = [0] * len(dag.edges)
         for grades, stride in zip(gradings, strides):
-            labels = [k + stride * grade for k, grade in zip(labels, grades.tolist(), strict=True)]
-        return Joint(labels, strides)
+            joint = [k + stride * grade for k, grade in zip(joint, grades.tolist(), strict=True)]
+        return Joint(joint, strides)
 
     def join(self, degrees: Sequence[int]) -> int:
         """Return degrees as one number."""
@@ -65,22 +65,22 @@ class Table:
 
     Args:
         dag: holds the paths.
-        labels: the grade of each edge.
+        grades: the grade of each edge.
         top: the largest degree to count; ``None`` for all.
         total: a bound for every count, such as the number of all paths.
         dense: whether most degrees up to ``top`` occur.
     """
 
     def __init__(
-        self, dag: Dag, labels: Sequence[int], top: int | None, total: int, dense: bool
+        self, dag: Dag, grades: Sequence[int], top: int | None, total: int, dense: bool
     ) -> None:  # fmt: skip
         self._width = 8 * (total.bit_length() // 8 + 1) if dense else 0
         if dense:
             algebra = packed(None if top is None else self._width * (top + 1))
-            labels = [self._width * grade for grade in labels]
+            grades = [self._width * grade for grade in grades]
         else:
             algebra = semirings.polynomial(top=math.inf if top is None else top)
-        self._found = dag.beta(algebra, labels)
+        self._found = dag.beta(algebra, grades)
 
     def ways(self, node: int, degree: int) -> int:
         """Return the number of paths of one degree from a node to the ends."""

@@ -36,7 +36,13 @@ Label = str | Callable[["GraphEdge"], float]
 Place = tuple[int, ...] | int
 MOST = 2**40
 """The largest grade of an edge: a path of millions of them has a degree of 64 bits."""
-GRADINGS = ("weight", "scale", "block", "activation", "length")
+GRADES = ("weight", "scale", "block", "activation")
+"""What is graded when a graph is taken: attributes of every edge."""
+GRADINGS = (*GRADES, "length")
+DIFFERS = -1
+"""The grade of an edge at scope level where the ways inside have different ones."""
+LIMIT = 5_000_000
+"""How many edges the scalar level has at most, unless more are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +327,7 @@ class Graph:
 
     # Other levels
 
-    def scalar(self, limit: int = 5_000_000) -> Graph:
+    def scalar(self, limit: int = LIMIT) -> Graph:
         """Return the same computation with a node for every array element.
 
         Args:

@@ -16,12 +16,10 @@ from typing import Any
 
 from .errors import DataError
 from .given import GivenGraph
-from .graph import Graph, GraphEdge, GraphNode
+from .graph import DIFFERS, GRADES, Graph, GraphEdge, GraphNode
 from .whole_numbers import whole
 
 FORMAT, VERSION = "tinygrad_res graph", 1
-GRADES = ("weight", "scale", "activation", "block")
-DIFFERS = -1
 ENDS = ("source", "target")
 LEVELS = ("tensor", "scalar", "scope")
 Row = dict[str, Any]

@@ -144,7 +144,7 @@ class Numbered(PathSet, ABC):
 
     def _path(self, r: int) -> Path:
         offsets, targets, edges = self._dag.lists
-        grades, node, left, taken = self._joint.labels, self._dag.root, self._goal, []
+        grades, node, left, taken = self._joint.grades, self._dag.root, self._goal, []
         while offsets[node] < offsets[node + 1]:
             for k in range(offsets[node], offsets[node + 1]):
                 ways = self._remaining(targets[k], left - grades[k])
@@ -164,7 +164,7 @@ class Numbered(PathSet, ABC):
         if path not in self:
             raise GraphError(f"rank: {path!r} is not in {self!r}")
         offsets, targets, edges = self._dag.lists
-        grades, node, left, r = self._joint.labels, self._dag.root, self._goal, 0
+        grades, node, left, r = self._joint.grades, self._dag.root, self._goal, 0
         for number in path._numbers:
             k = offsets[node]
             while edges[k] != number:
@@ -176,7 +176,7 @@ class Numbered(PathSet, ABC):
     def __iter__(self) -> Iterator[Path]:
         """Yield the paths in lexicographic order, lazily, without recursion."""
         offsets, targets, edges = self._dag.lists
-        grades, root = self._joint.labels, self._dag.root
+        grades, root = self._joint.grades, self._dag.root
         if not self._remaining(root, self._goal):
             return
         endings = _Endings(self)
@@ -266,7 +266,7 @@ class _Endings:
         if paths._remaining(node, left) * self._lengths[node] > self.MOST_EDGES:
             return None
         offsets, targets, edges = paths._dag.lists
-        grades = paths._joint.labels
+        grades = paths._joint.grades
         found, todo = self._found, [(node, left)]
         while todo:
             v, to_go = todo[-1]

@@ -241,7 +241,7 @@ class PathSet:
         top = self._offset(joint, asked) + joint.strides[asked] - 1 if self._degrees else None
         total = self._ways[self._dag.root] if self._dag.root >= 0 else 0
         few = joint.strides[-1] <= len(self._dag.edges) + 1  # not where grades are large numbers
-        return Table(self._dag, joint.labels, top, total, dense=few and len(joint.strides) == 2)
+        return Table(self._dag, joint.grades, top, total, dense=few and len(joint.strides) == 2)
 
     def _demanded(self, joint: Joint, found: dict[int, Any], asked: int) -> dict[Any, Any]:
         """Return what has the demanded degrees, by the ``asked`` first ones."""

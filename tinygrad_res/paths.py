@@ -82,7 +82,7 @@ from typing import Any, Literal
 
 from .errors import GradientError, GraphError, UsageError
 from .frames import Frame
-from .graph import Graph, GraphNode, Place, title
+from .graph import LIMIT, Graph, GraphNode, Place, title
 from .measures import Paths
 from .scalar import ScalarGraph, place_of
 from .scalar_paths import ScalarPaths
@@ -91,8 +91,6 @@ from .scopes import ScopeGraph
 from .snapshot import graph
 from .tensor import Tensor
 from .tensor_paths import TensorPaths
-
-LIMIT = 5_000_000
 
 Target = Tensor | GraphNode | str
 

@@ -124,9 +124,7 @@ class ScalarGraph(Graph):
         found: list[tuple[Array, ...]] = []
         for _, own in itertools.groupby(edges, key=operator.attrgetter("source")):
             parts = [self._entries(edge) for edge in own]
-            found.append(
-                _by_source([np.concatenate(column) for column in zip(*parts, strict=True)])
-            )
+            found.append(_sorted([np.concatenate(column) for column in zip(*parts, strict=True)]))
         empty = (np.zeros(0, np.int32),) * 2 + (np.zeros(0), np.zeros(0, np.int32))
         sources, targets, derivatives, via = map(np.concatenate, zip(empty, *found, strict=True))
         return sources, targets, derivatives, via
@@ -171,7 +169,7 @@ def place_of(at: Place, shape: tuple[int, ...], label: str) -> int:
     return int(flat)
 
 
-def _by_source(columns: list[Array]) -> tuple[Array, ...]:
+def _sorted(columns: list[Array]) -> tuple[Array, ...]:
     """Return the edges of one operation, sorted by the output's element."""
     order = np.argsort(columns[0], kind="stable")
     return tuple(column[order] for column in columns)

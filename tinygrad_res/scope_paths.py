@@ -23,8 +23,8 @@ from .degrees import Joint
 from .errors import GraphError
 from .frames import Frame
 from .grading import Outgoing, by_source
-from .graph import Grading, Graph, GraphEdge, GraphNode, Place, title
-from .scopes import DIFFERS, ScopeGraph
+from .graph import DIFFERS, Grading, Graph, GraphEdge, GraphNode, Place, title
+from .scopes import ScopeGraph
 from .tensor import Tensor
 from .tensor_paths import TensorPaths, pushed
 
@@ -125,7 +125,7 @@ class ScopePaths(TensorPaths):
     def _by_edge(self, joint: Joint) -> list[int]:
         """Return the joint grade of every edge of the unfolded graph."""
         grades = [0] * len(self._unfolded.graph.edges)
-        for number, grade in zip(self._dag.lists[2], joint.labels, strict=True):
+        for number, grade in zip(self._dag.lists[2], joint.grades, strict=True):
             for e in self._unfolded.last[number]:
                 grades[e] = grade
         return grades

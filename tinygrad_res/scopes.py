@@ -24,20 +24,17 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
-from operator import add
+from operator import add, attrgetter
 from typing import Any, NamedTuple
 
 from .errors import GraphError
-from .graph import Graph, GraphEdge, GraphNode, Place, title
+from .graph import DIFFERS, GRADES, LIMIT, Graph, GraphEdge, GraphNode, Place, title
 from .record import Leaf, Scope
 from .tensor import Tensor
 from .whole_numbers import at_least
 
-DIFFERS = -1
-"""The grade of a step whose routes have different ones."""
 MOST_REPEATED = 1_000_000
 """How often values and edges may be met from further entries than the first."""
-GRADES = ("weight", "scale", "activation", "block")
 
 
 class Routes(NamedTuple):
@@ -192,7 +189,7 @@ class ScopeGraph(Graph):
                     todo.append(edge.source)
         return sorted(found, key=lambda edge: edge.index)
 
-    def scalar(self, limit: int = 5_000_000) -> Graph:
+    def scalar(self, limit: int = LIMIT) -> Graph:
         """Return the same computation with a node for every array element."""
         return self.parent.scalar(limit)
 
@@ -316,12 +313,15 @@ def _group(node: GraphNode, depth: int | None) -> Hashable:
     return scopes[0] if depth is None else scopes[-min(depth, len(scopes))]
 
 
+_read = attrgetter(*GRADES)
+
+
 def _grades(edge: GraphEdge) -> tuple[int, ...]:
-    return edge.weight, edge.scale, edge.activation, edge.block, int(not edge.is_identity)
+    return (*_read(edge), int(not edge.is_identity))
 
 
 def _agrees(edge: GraphEdge) -> bool:
-    return DIFFERS not in (edge.weight, edge.scale, edge.activation, edge.block)
+    return DIFFERS not in _read(edge)
 
 
 class _DiffersError(Exception):

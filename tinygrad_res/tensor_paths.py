@@ -206,7 +206,7 @@ class TensorPaths(Paths):
         if not self.count():
             return
         offsets, targets, numbers = self._dag.lists
-        edges, grades = self.graph.edges, self._joint.labels
+        edges, grades = self.graph.edges, self._joint.grades
         todo: list[tuple[int, int, tuple[int, ...], Any]] = [
             (self._dag.root, self._goal, (), self._start())
         ]
@@ -250,7 +250,7 @@ class TensorPaths(Paths):
     def _by_edge(self, joint: Joint) -> list[int]:
         """Return the joint grade of every edge to sweep over; zero for those not in use."""
         grades = [0] * len(self.graph.edges)
-        for e, grade in zip(self._dag.lists[2], joint.labels, strict=True):
+        for e, grade in zip(self._dag.lists[2], joint.grades, strict=True):
             grades[e] = grade
         return grades
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import GradientError, UsageError
-from ..graph import GraphEdge
+from ..graph import GRADINGS, GraphEdge
 from ..measures import Paths
 from ..paths import paths
 from ..tensor import Tensor, tensor
@@ -26,7 +26,6 @@ __tracebackhide__ = True  # pytest shows the test's own line
 
 CUTS = 24
 LISTED = 256
-GRADINGS = ("weight", "scale", "block", "activation", "length")
 
 
 def check_paths(
