@@ -418,8 +418,17 @@ def test_bad_questions_are_refused_before_any_work():
     with pytest.raises(GraphError, match="is not in this graph"):
         p.through(tg.tensor([1.0], requires_grad=True))
     zero = (x * 0).sum()
-    with pytest.raises(GraphError, match="the gradient is zero"):
-        tg.paths(zero, x).shares()
+    for ask in ("shares", "expected", "cancellation"):
+        with pytest.raises(GraphError, match=f"{ask}: the gradient is zero"):
+            getattr(tg.paths(zero, x), ask)()
+
+
+def test_gradients_too_small_for_their_inverse_have_means_like_others():
+    x = tg.tensor([1.0, 1.0], requires_grad=True)
+    y = (x + x @ tg.parameter(np.eye(2))).sum()
+    p = tg.paths(y, x, cotangent=4e-320)
+    assert p.expected() == pytest.approx((0.5, 0.25))
+    assert p.cancellation() == pytest.approx(1.0, rel=1e-9)
 
 
 def test_questions_about_paths_leave_gradients_alone():

@@ -12,7 +12,7 @@ The sum of their numbers is the cost of the sweep.
 
 Where only moments of the degree are asked for, three cotangents at a node are enough,
 however many degrees there are: the sums of g_k, k g_k and k^2 g_k, which an edge of grade a
-mixes as the binomial theorem expands (k + a)^j.  They are the derivatives of the sum of
+mixes as (k + a)^2 is expanded.  They are the derivatives of the sum of
 g_k z^k at z = 1: the first- and second-order expectation semirings (Li & Eisner 2009,
 sections 3 and 4) with vector-Jacobian products for weights.
 """
@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import backend, batches
-from .errors import GraphError, UsageError
+from .errors import GraphError
 from .graph import Graph, GraphEdge, GraphNode
 from .record import Node
 
@@ -56,11 +56,27 @@ def norm(array: Any) -> float:
     >>> norm(np.array([3e-200, 4e-200]))
     5e-200
     """
-    largest = float(abs(array).max()) if array.size else 0.0
-    if not 0.0 < largest < math.inf:
-        return largest
-    scaled = array.astype("float64") / largest
-    return largest * math.sqrt(float((scaled * scaled).sum()))
+    size = float(abs(array).max()) if array.size else 0.0
+    if not 0.0 < size < math.inf:
+        return size
+    scaled = array.astype("float64") / size
+    return size * math.sqrt(float((scaled * scaled).sum()))
+
+
+def largest(name: str, gradient: Any) -> float:
+    """Return the largest absolute value in a gradient; ``name`` is that of who asks.
+
+    Raises:
+        GraphError: it is zero or not finite, so that nothing has a share of the gradient.
+    """
+    found = float(abs(gradient).max()) if gradient.size else 0.0
+    if not 0.0 < found < math.inf:
+        size = "not finite" if found else "zero"
+        raise GraphError(
+            f"{name}: the gradient is {size}, so no part of it has a share: look at a batch on "
+            "which the loss still changes with the input"
+        )
+    return found
 
 
 def shares(parts: dict[int, Any]) -> dict[int, float]:
@@ -72,17 +88,11 @@ def shares(parts: dict[int, Any]) -> dict[int, float]:
     if not parts:
         return {}
     total = sum(g.astype("float64") for g in parts.values())
-    largest = float(abs(total).max()) if total.size else 0.0
-    if not 0.0 < largest < math.inf:
-        size = "not finite" if largest else "zero"
-        raise GraphError(
-            f"shares: the gradient is {size}, so no part of it has a share: look at a batch on "
-            "which the loss still changes with the input"
-        )
-    scaled = total / largest
+    size = largest("shares", total)
+    scaled = total / size
     square = float((scaled * scaled).sum())
     return {
-        k: float((g.astype("float64") / largest * scaled).sum()) / square for k, g in parts.items()
+        k: float((g.astype("float64") / size * scaled).sum()) / square for k, g in parts.items()
     }
 
 
@@ -246,7 +256,7 @@ def graded_gradient(
         graph: holds the nodes.
         outgoing: the edges of each node on a path from ``source`` to ``target``.
         source, target: where paths start and end.
-        cotangent: of the source; ``None`` where there is no path.
+        cotangent: of the source.
         grades: the grade of every edge, by its index.
         top, bottom: leave out degrees above and below, and what leads to none between.
         progress: what to write beside a bar that counts cotangents; no bar where empty.
@@ -254,8 +264,6 @@ def graded_gradient(
     Returns:
         By degree, in order, arrays of the target's shape, which may share memory.
     """
-    if cotangent is None:
-        return {}
     degrees = live(outgoing, source, target, grades, top, bottom)
     arriving, own = {source: cotangent[None]} if degrees[source] else {}, set[int]()
     for node, crossings in _down(outgoing, degrees, grades, progress):
@@ -268,22 +276,18 @@ def graded_gradient(
 
 def moments(
     graph: Graph, outgoing: Outgoing, source: int, target: int, cotangent: Any,
-    grades: Sequence[int], order: int = 2,
-) -> tuple[Any, ...]:  # fmt: skip
-    """Return the sums over all degrees of g_k, k g_k, ..., k^order g_k, in ``order`` + 1 passes.
+    grades: Sequence[int],
+) -> tuple[Any, Any, Any]:  # fmt: skip
+    """Return the sums over all degrees of g_k, k g_k and k^2 g_k, in three passes.
 
     With their inner products with the gradient, the first of them, they are the moments of
     the degree under the shares <g_k, g> / ||g||^2.
 
     Args:
         graph, outgoing, source, target, cotangent, grades: as for ``graded_gradient``.
-        order: the largest power of k.
 
     Returns:
-        ``order`` + 1 arrays of the target's shape; nothing where there is no path.
-
-    Raises:
-        UsageError: the order is no int of at least 0.
+        Three arrays of the target's shape.
 
     Source: Li & Eisner 2009, First- and Second-Order Expectation Semirings, sections 3 and 4.
 
@@ -294,19 +298,15 @@ def moments(
     >>> moments(g, outgoing, g.output.index, 0, np.ones(2), [e.activation for e in g.edges])
     (array([4., 4.]), array([2., 2.]), array([4., 4.]))
     """
-    if type(order) is not int or order < 0:
-        raise UsageError(f"moments: order {order!r}: give the largest power of k, an int >= 0")
-    if cotangent is None:
-        return ()
-    start = backend.namespace(cotangent).zeros((order + 1, *cotangent.shape), dtype=cotangent.dtype)
+    start = backend.namespace(cotangent).zeros((3, *cotangent.shape), dtype=cotangent.dtype)
     start[0] = cotangent
-    arriving, own, every = {source: start}, set[int](), slice(order + 1)
+    arriving, own = {source: start}, set[int]()
     for node in sorted(outgoing, reverse=True):
         pulled = _pulled(graph.nodes[node], arriving.pop(node), outgoing[node])
         for edge, g in zip(outgoing[node], pulled, strict=True):
-            sums = _raised(g, grades[edge.index])
-            _add(arriving, own, edge.target, sums, every, order + 1)
-    return tuple(arriving[target][j, ...] for j in range(order + 1))
+            _add(arriving, own, edge.target, _raised(g, grades[edge.index]), slice(3), 3)
+    whole, first, second = (arriving[target][j, ...] for j in range(3))
+    return whole, first, second
 
 
 def _pulled(node: GraphNode, stack: Any, edges: Sequence[GraphEdge]) -> list[Any]:
@@ -325,13 +325,12 @@ def _recorded(node: GraphNode) -> Node:
 
 
 def _raised(sums: Any, grade: int) -> Any:
-    """Turn sums of k^j g_k into sums of (k + grade)^j g_k, by the binomial theorem."""
+    """Turn the sums of k^j g_k into those of (k + grade)^j g_k, expanded."""
     if not grade:
         return sums
-    raised = sums.copy()
-    for j in range(1, len(sums)):
-        for i in range(j):
-            raised[j] += float(math.comb(j, i) * grade ** (j - i)) * sums[i]
+    raised, a = sums.copy(), float(grade)
+    raised[2] += 2.0 * a * sums[1] + a * a * sums[0]
+    raised[1] += a * sums[0]
     return raised
 
 

@@ -73,12 +73,11 @@ class TensorPaths(Paths):
             mean = math.fsum(k * s for k, s in shares.items())
             return mean, math.fsum((k - mean) ** 2 * s for k, s in shares.items())
         grades = self._by_edge(Joint.of(self._dag, [self._grades(by)], [0]))
-        parts = grading.moments(*self._swept, self._start(), grades)
-        grading.shares({0: parts[0]})
-        scale = 1 / float(abs(parts[0]).max())
-        whole = parts[0].astype("float64") * scale
+        parts = grading.moments(*self._swept, self.frame.seed(), grades)
+        size = grading.largest("expected", parts[0])
+        whole = parts[0].astype("float64") / size
         square, first, second = (
-            float((part.astype("float64") * scale * whole).sum()) for part in parts
+            float((part.astype("float64") / size * whole).sum()) for part in parts
         )
         mean = first / square
         return mean, second / square - mean * mean
@@ -91,9 +90,10 @@ class TensorPaths(Paths):
         """Return ``absolute_mass`` over the gradient's norm: 1 where the parts are aligned."""
         self._refuse_none("cancellation")
         parts = self.gradient_by(by)
-        grading.shares(parts)
-        whole = grading.norm(sum(g.astype("float64") for g in parts.values()))
-        return math.fsum(map(grading.norm, parts.values())) / whole
+        whole = sum(g.astype("float64") for g in parts.values())
+        size = grading.largest("cancellation", whole)
+        scaled = [g.astype("float64") / size for g in parts.values()]
+        return math.fsum(map(grading.norm, scaled)) / grading.norm(whole / size)
 
     def entropy(self, by: Gradings = "weight") -> float:
         """Return the entropy, in nats, of the sizes of the shares by degree."""
@@ -151,7 +151,7 @@ class TensorPaths(Paths):
 
     def _scaled(self, numbers: Sequence[int]) -> tuple[Any, Any]:
         """Return mantissa and exponent where the arrays are, the exponent an array of one element."""
-        cotangent = self._start()
+        cotangent = self.frame.seed()
         xp = backend.namespace(cotangent)
         exponent = xp.zeros((), dtype="int32")
         for edge in self._edges(numbers):
@@ -208,7 +208,7 @@ class TensorPaths(Paths):
         offsets, targets, numbers = self._dag.lists
         edges, grades = self.graph.edges, self._joint.grades
         todo: list[tuple[int, int, tuple[int, ...], Any]] = [
-            (self._dag.root, self._goal, (), self._start())
+            (self._dag.root, self._goal, (), self.frame.seed())
         ]
         while todo:
             node, left, taken, cotangent = todo.pop()
@@ -271,17 +271,12 @@ class TensorPaths(Paths):
     ) -> dict[int, Any]:  # fmt: skip
         if self._dag.root < 0:
             return {}
-        start = self._start()
-        grades = self._by_edge(joint)
+        start, grades = self.frame.seed(), self._by_edge(joint)
         return grading.graded_gradient(*self._swept, start, grades, top, progress, bottom)
 
     def _refuse_none(self, name: str) -> None:
         if not self.count():
             raise GraphError(f"{name}: {self!r} is empty, so it has no gradient to look at")
-
-    def _start(self) -> Any:
-        """Return the cotangent of the node where paths start."""
-        return self.frame.seed()
 
     def _zeros(self) -> Any:
         xp, x = backend.namespace(self.frame.output()), self.frame.x
