@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from .backend import Array
-from .semirings import ArraySemiring, Semiring
+from .semirings import COUNT, ArraySemiring, Semiring
 
 V = TypeVar("V")
 
@@ -143,6 +143,18 @@ class Dag:
             for k in range(offsets[node], offsets[node + 1]):
                 found[targets[k]] = plus(found[targets[k]], times(own, labels[k]))
         return found
+
+    def joints(self, ways: Sequence[int]) -> list[int]:
+        """Return the nodes that every path visits, the root first.
+
+        Args:
+            ways: for each node, the number of its paths to the ends.
+        """
+        if self.root < 0:
+            return []
+        arriving = self.alpha(COUNT, [1] * len(self.edges))
+        met = {v for v in (*self.nodes, *self.ends) if arriving[v] * ways[v] == ways[self.root]}
+        return sorted(met, reverse=True)
 
     def unrolled(self, grades: Array, degree: int) -> Dag:
         """Return the graph whose paths are the paths of this one with a given degree.

@@ -60,7 +60,7 @@ class Path:
 
         An array of x's shape at tensor level, a float at scalar level.
         """
-        return self.paths.product(self._numbers)
+        return self.paths._product(self._numbers)
 
     def latex(self, first_index: int = 1) -> str:
         r"""Return the product as LaTeX: one term of ``tg.formula``, by the chain rule.
@@ -84,7 +84,7 @@ class Path:
 
         The mantissa keeps its digits where the product itself leaves the range of a float.
         """
-        return self.paths.scaled(self._numbers)
+        return self.paths._scaled(self._numbers)
 
     def operator_norm(self) -> float:
         """Return the largest singular value of the product of the Jacobians along the path.
@@ -92,7 +92,7 @@ class Path:
         It does not depend on the output's cotangent; at scalar level it is abs(product) for a
         cotangent of 1.
         """
-        return self.paths.operator_norm(self._numbers)
+        return self.paths._operator_norm(self._numbers)
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -236,15 +236,15 @@ class Numbered(PathSet, ABC):
     # What a path carries
 
     @abstractmethod
-    def scaled(self, numbers: Sequence[int]) -> tuple[Any, int]:
+    def _scaled(self, numbers: Sequence[int]) -> tuple[Any, int]:
         """Return the product along edges as (mantissa, exponent), product = m * 2^e."""
 
     @abstractmethod
-    def operator_norm(self, numbers: Sequence[int]) -> float:
+    def _operator_norm(self, numbers: Sequence[int]) -> float:
         """Return the largest singular value of the product of Jacobians along edges."""
 
     @abstractmethod
-    def product(self, numbers: Sequence[int]) -> Any:
+    def _product(self, numbers: Sequence[int]) -> Any:
         """Return the product along the path that uses these edges of the graph."""
 
 

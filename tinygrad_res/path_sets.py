@@ -163,23 +163,16 @@ class PathSet:
 
     def joints(self) -> tuple[GraphNode, ...]:
         """Return the nodes that every path visits, the output first, demanded degrees left aside."""
-        if self._dag.root < 0:
-            return ()
-        ones = [1] * len(self._dag.edges)
-        arriving, total = self._dag.alpha(semirings.COUNT, ones), self._ways[self._dag.root]
-        met = (
-            v for v in (*self._dag.nodes, *self._dag.ends) if arriving[v] * self._ways[v] == total
-        )
         nodes = self.graph.nodes
-        return tuple(nodes[v] for v in sorted(set(met), reverse=True) if v < len(nodes))
+        return tuple([nodes[v] for v in self._dag.joints(self._ways) if v < len(nodes)])
 
     def segments(self) -> tuple[Self, ...]:
         """Return the sets of paths between neighbouring joints, from the output's side.
 
-        Beside these, of an output or an input of several elements at scalar level, the set
-        before the first joint or after the last.  A path of this set is one path from each segment, in a row.  A residual block is a
+        A path of this set is one path from each segment, in a row.  A residual block is a
         segment with a shortcut and a branch.  Degrees are counted within the segment;
-        demanded ones are left aside.
+        demanded ones are left aside.  Where an output or an input has several elements, at
+        scalar level, the first or the last segment joins them to the nearest joint.
         """
         if self._dag.root < 0:
             return ()

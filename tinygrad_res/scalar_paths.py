@@ -137,15 +137,15 @@ class ScalarPaths(Paths):
         drawn = ranking.drawn(self._unrolled, self._logarithms, size, rng)
         return [self._from_places(path) for path in drawn]
 
-    def product(self, numbers: Sequence[int]) -> float:
+    def _product(self, numbers: Sequence[int]) -> float:
         """Return the product of the numbers on edges; 0.0 or infinite only where it leaves the range."""
-        mantissa, exponent = self.scaled(numbers)
+        mantissa, exponent = self._scaled(numbers)
         try:
             return math.ldexp(mantissa, exponent)
         except OverflowError:
             return math.copysign(math.inf, mantissa)
 
-    def scaled(self, numbers: Sequence[int]) -> tuple[float, int]:
+    def _scaled(self, numbers: Sequence[int]) -> tuple[float, int]:
         """Return the product as (mantissa, exponent), the mantissa's size from 1/2 to 1, or zero."""
         mantissa, exponent = 1.0, 0
         for derivative in self.frame.carried(list(numbers)).tolist():
@@ -153,10 +153,10 @@ class ScalarPaths(Paths):
             exponent += shift
         return (mantissa, exponent) if mantissa else (mantissa, 0)
 
-    def operator_norm(self, numbers: Sequence[int]) -> float:
+    def _operator_norm(self, numbers: Sequence[int]) -> float:
         """Return abs(product), the cotangent left aside."""
         own = [e for e in numbers if e < len(self.graph.edges)]
-        return abs(self.product(own))
+        return abs(self._product(own))
 
     # How they are found
 

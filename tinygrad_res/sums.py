@@ -167,10 +167,8 @@ def _joints(source: int, target: int, sources: Array, targets: Array) -> tuple[A
     nodes = np.unique(np.concatenate([[source, target], sources, targets]))
     u, w, root, end = (np.searchsorted(nodes, v) for v in (sources, targets, source, target))
     dag = Dag(len(nodes), int(root), (int(end),), u, w, np.arange(len(u)))
-    ones = [1] * len(dag.edges)
-    arriving, ways = dag.alpha(semirings.COUNT, ones), dag.beta(semirings.COUNT, ones)
-    met = [v for v in range(len(nodes)) if arriving[v] * ways[v] == ways[root]]
-    return dag.edges, nodes[met][::-1].tolist()
+    ways = dag.beta(semirings.COUNT, [1] * len(dag.edges))
+    return dag.edges, nodes[dag.joints(ways)].tolist()
 
 
 def _segments(joints: Sequence[int], among: Array, sources: Array) -> list[_Task]:

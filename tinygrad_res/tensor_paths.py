@@ -134,22 +134,22 @@ class TensorPaths(Paths):
         """
         return self.random(n, seed)
 
-    def scaled(self, numbers: Sequence[int]) -> tuple[Any, int]:
+    def _scaled(self, numbers: Sequence[int]) -> tuple[Any, int]:
         """Return the product along edges as (mantissa, exponent) with product m * 2^e."""
-        mantissa, exponent = self._scaled(numbers)
+        mantissa, exponent = self._scaled_on_device(numbers)
         return mantissa, int(backend.to_host(exponent))
 
-    def product(self, numbers: Sequence[int]) -> Any:
+    def _product(self, numbers: Sequence[int]) -> Any:
         """Return the product along edges, an array of x's shape.
 
         Numbers are rounded once, at the end: what leaves the range of the dtype on the way
         (0.1^50 in float32) does no harm.
         """
-        mantissa, exponent = self._scaled(numbers)
+        mantissa, exponent = self._scaled_on_device(numbers)
         with np.errstate(over="ignore", under="ignore"):
             return backend.namespace(mantissa).ldexp(mantissa, exponent)
 
-    def _scaled(self, numbers: Sequence[int]) -> tuple[Any, Any]:
+    def _scaled_on_device(self, numbers: Sequence[int]) -> tuple[Any, Any]:
         """Return mantissa and exponent where the arrays are, the exponent an array of one element."""
         cotangent = self.frame.seed()
         xp = backend.namespace(cotangent)
@@ -161,7 +161,7 @@ class TensorPaths(Paths):
             cotangent = self._pull(edge.source, cotangent, [edge])[0]
         return cotangent.copy(), xp.asarray(exponent)
 
-    def operator_norm(self, numbers: Sequence[int]) -> float:
+    def _operator_norm(self, numbers: Sequence[int]) -> float:
         """Return the largest singular value of the product of Jacobians along edges."""
         edges = self._edges(numbers)
         nodes = self.graph.nodes
