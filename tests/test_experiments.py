@@ -359,12 +359,12 @@ def test_plot_shows_shares_of_the_totals_and_no_text_upon_another(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"blocks": 0}, "blocks 0: must be an int of at least 1"),
-        ({"width": 2.5}, "width 2.5: must be an int of at least 1"),
-        ({"steps": -1}, "steps -1: must be an int of at least 0"),
-        ({"samples": 0}, "samples 0: must be an int of at least 1"),
-        ({"runs": 0}, "runs 0: must be an int of at least 1"),
-        ({"seed": -1}, "seed -1: must be an int of at least 0"),
+        ({"blocks": 0}, "blocks=0: pass an int of at least 1"),
+        ({"width": 2.5}, "width=2.5: pass an int of at least 1"),
+        ({"steps": -1}, "steps=-1: pass an int of at least 0"),
+        ({"samples": 0}, "samples=0: pass an int of at least 1"),
+        ({"runs": 0}, "runs=0: pass an int of at least 1"),
+        ({"seed": -1}, "seed=-1: pass an int of at least 0"),
         ({"gain": 0.0}, "gain 0.0: must be a positive number"),
         ({"gain": "x"}, "gain 'x': must be a positive number"),
         ({"lr": math.nan}, "lr nan: must be a positive number"),

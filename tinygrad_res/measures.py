@@ -23,7 +23,9 @@ class Paths(Numbered):
     """A set of paths from an output back to an input.  Make one with ``tg.paths(loss, x)``.
 
     The set is described, not listed: it may hold 2^600 paths.  ``through``, ``avoiding``,
-    ``with_degree``, ``weight_free`` and ``&`` return smaller sets.
+    ``with_degree``, ``weight_free`` and ``&`` return smaller sets.  ``len(p)``, ``p[r]``,
+    ``for path in p`` and ``path in p`` are what they are for a sequence.  At scalar level
+    there are two questions more, ``active()`` and ``edge_flow()``.
     """
 
     def evaluate(self, semiring: Semiring | ArraySemiring, each: bool = False) -> Any:

@@ -124,6 +124,7 @@ def paths(
             not on one way from ``output`` back to ``x`` in this order; or the scalar level has
             too many edges.
         GradientError: ``x`` was made without ``requires_grad=True``.
+        UsageError: the level is unknown, or ``at`` or ``depth`` is none of it.
 
     >>> import tinygrad_res as tg
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")

@@ -49,6 +49,12 @@ from .whole_numbers import at_least
 if TYPE_CHECKING:
     from .graph import Grading, GraphEdge, Label
 
+__all__ = [
+    "ABSOLUTE", "COUNT", "ENTROPY", "GRADIENT", "MAGNITUDE", "MAX_PRODUCT", "MIN_PRODUCT",
+    "ArraySemiring", "Edges", "Semiring", "best", "expectation", "graded_gradient", "longest",
+    "moments", "polynomial", "semiring",
+]  # fmt: skip
+
 
 class Edges(Protocol):
     """The edges that a set of paths uses, as labels are made from them."""

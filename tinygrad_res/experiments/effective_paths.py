@@ -20,9 +20,7 @@ from __future__ import annotations
 import copy
 import functools
 import math
-import operator
 from concurrent.futures import Executor
-from typing import Any
 
 import numpy as np
 
@@ -32,6 +30,7 @@ from ..errors import UsageError
 from ..nets import Network
 from ..nn import Flatten, Linear, ReLU, Residual, Sequential, he_normal
 from ..report import train
+from ..whole_numbers import at_least
 from .length_report import EffectivePathLength
 from .lengths import Lengths, path_lengths
 
@@ -78,7 +77,7 @@ def effective_path_length(
         ("blocks", blocks, 1), ("width", width, 1), ("steps", steps, 0), ("batch", batch, 1),
         ("samples", samples, 1), ("runs", runs, 1), ("seed", seed, 0),
     ):  # fmt: skip
-        _check(name, value, least)
+        at_least(least, "effective_path_length", name, value)
     gain = blocks**-0.5 if gain is None else gain
     for name, number in (("gain", gain), ("lr", lr)):
         if not (isinstance(number, (int, float)) and 0 < number < math.inf):
@@ -140,14 +139,3 @@ def _measure(
 def _loss_paths(network: Network, images: np.ndarray, labels: np.ndarray) -> Paths:
     x = tensor(images, requires_grad=True, name="x", dtype="float64")
     return paths(primitives.cross_entropy(network(x), labels), x)
-
-
-def _check(name: str, value: Any, least: int) -> None:
-    try:
-        right = operator.index(value) >= least
-    except TypeError:
-        right = False
-    if not right:
-        raise UsageError(
-            f"effective_path_length: {name} {value!r}: must be an int of at least {least}"
-        )
