@@ -451,6 +451,12 @@ def test_path_norm_of_a_dead_connection_is_zero():
     assert path_norm(x @ tg.parameter(np.zeros((2, 2))), x) == 0.0
 
 
+def test_path_norm_of_no_elements_is_zero():
+    x, W = leaf(2, 3), tg.parameter(np.ones((3, 4)))
+    assert path_norm(x[:0] @ W, x) == 0.0
+    assert path_norm((x[:0] @ W).sum(), x) == 0.0
+
+
 def test_path_norm_refuses_what_is_no_network():
     x = leaf(2, 3)
     for y, op in (

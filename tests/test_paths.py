@@ -423,6 +423,21 @@ def test_bad_questions_are_refused_before_any_work():
             getattr(tg.paths(zero, x), ask)()
 
 
+def test_the_mean_of_a_demanded_degree_is_that_of_its_paths():
+    x = tg.tensor(np.ones((1, 2)), requires_grad=True)
+    W = tg.parameter(np.diag([0.5, 0.25]))
+    h = tg.tanh(x + x @ W) + x
+    p = tg.paths((h + h @ W).sum(), x).with_degree("activation", 1)
+    parts = p.gradient_by("weight")
+    whole = sum(parts.values())
+    shares = {k: (g * whole).sum() / (whole**2).sum() for k, g in parts.items()}
+    mean = sum(k * s for k, s in shares.items())
+    variance = sum((k - mean) ** 2 * s for k, s in shares.items())
+    assert {*shares} == {0, 1, 2}
+    assert p.expected("weight") == pytest.approx((mean, variance), rel=1e-12)
+    assert p.expected("activation") == pytest.approx((1.0, 0.0), abs=1e-12)
+
+
 def test_gradients_too_small_for_their_inverse_have_means_like_others():
     x = tg.tensor([1.0, 1.0], requires_grad=True)
     y = (x + x @ tg.parameter(np.eye(2))).sum()

@@ -50,6 +50,12 @@ def test_dead_paths_come_last():
     assert len(set(p.top(4))) == 4
 
 
+def test_where_all_paths_are_dead_they_come_in_their_order():
+    x = tg.tensor([-1.0, -3.0], requires_grad=True)
+    p = tg.paths(tg.relu(x).sum(), x, level="scalar")
+    assert p.top(2) == [p[0], p[1]]
+
+
 def test_the_largest_of_very_many_paths():
     x = h = tg.tensor(1.0, requires_grad=True)
     for i in range(200):

@@ -286,8 +286,9 @@ def test_empty_sets_say_that_they_are_empty(level):
         assert p.absolute_mass() == 0.0
         assert not p.gradient().any()
         assert p.gradient().shape in ((2, 3), (4,))
-        for ask in (p.cancellation, p.expected, p.top, p.sample, p.random):
-            with pytest.raises((GraphError, UsageError), match=r"empty|zero"):
+        assert p.evaluate(tg.semirings.COUNT) == 0
+        for ask in (p.cancellation, p.expected, p.entropy, p.top, p.sample, p.random):
+            with pytest.raises((GraphError, UsageError), match=r"empty|zero|no path"):
                 ask()
 
 
@@ -296,6 +297,7 @@ def test_arrays_without_elements():
     p = tg.paths((x * 2).sum(), x, level="scalar")
     assert p.count() == 0
     assert p.gradient().shape == (0, 3)
+    assert tg.paths((x * 2).sum(), x)[0].operator_norm() == 0.0
     with pytest.raises(GraphError, match=r"has shape \(0, 3\), so it has no element"):
         tg.paths(x * 2, x, level="scalar")
 
@@ -367,6 +369,8 @@ def test_sets_of_different_questions_are_not_joined():
     for q in (tg.paths(whole, x), tg.paths(whole, x, start=y), tg.paths(whole, x, at=0)):
         with pytest.raises(UsageError, match=r"come from different calls of tg\.paths"):
             p & q
+    with pytest.raises(TypeError, match="unsupported operand"):
+        p & {1}
     empty = p.avoiding(total)
     assert (empty & p).count() == (p & empty).count() == 0
 
@@ -397,6 +401,8 @@ def test_bad_arguments_are_named():
         (lambda: tg.paths(y, x, at=(0, 0)), "a tensor is one node at tensor level"),
         (lambda: tg.paths(y, x, level="scalar", limit=2.5), r"limit=2\.5: pass an int"),
         (lambda: p.random(1, by="weight"), "give by= and degree= together"),
+        (lambda: p.count_by(3), "a grading is a name or a function from an edge to an int, not 3"),
+        (lambda: tg.paths(y, tg.tensor(1.0, requires_grad=True), level="scalar", at=1), "at=1"),
     ):
         with pytest.raises(UsageError, match=said):
             ask()
@@ -406,6 +412,24 @@ def test_bad_arguments_are_named():
         tg.paths(y, x, level="scalar", limit=23)
     with pytest.raises(GraphError, match="is not in this graph"):
         p.through(tg.tensor(1.0, requires_grad=True))
+    with pytest.raises(GraphError, match=r"rank: Path\(.*\) is not in Paths\("):
+        p.avoiding(x, at=(0, 0)).rank(p[0])
+
+
+def test_nodes_of_the_scalar_level_are_themselves():
+    x = tg.tensor([[1.0, 2.0]], requires_grad=True, name="x")
+    y = (x * x).sum()
+    g = tg.graph(y).scalar()
+    node = g.nodes[g.numbers(x, at=(0, 1))[0]]
+    assert (node.label, node.element, g.find(node)) == ("x[0,1]", (0, 1), node)
+    assert (g.numbers(node), g.shape(node), g.shape(x)) == ((node.index,), None, (1, 2))
+    assert tg.paths(g, node).gradient() == 4.0
+    assert g.holds(x)
+    assert not g.holds(tg.tensor(1.0, requires_grad=True))
+    with pytest.raises(GraphError, match=r"x.* has 2 nodes at scalar level: graph\.nodes"):
+        g.find(x)
+    with pytest.raises(GraphError, match=r"node 1 \(x\[0,1\]\) is not in this graph"):
+        tg.graph(tg.tensor([1.0, 2.0], requires_grad=True) * 2).scalar().find(node)
 
 
 def test_too_many_edges_are_refused_before_any_is_made(monkeypatch):

@@ -13,7 +13,7 @@ from . import backend
 from .backend import Array
 from .dag import reached, reaching
 from .errors import GraphError
-from .graph import Grading, Graph, GraphEdge, Label, Place
+from .graph import Grading, Graph, GraphEdge, Label
 from .sweeps import seed
 from .tensor import Tensor, raw
 
@@ -29,7 +29,6 @@ class Frame:
         between: the nodes between which degrees are counted, the output's side first;
             ``None`` for all of the graph.
         x: the tensor that paths lead to, where there is one.
-        at: the index of the element of ``x`` that they lead to, if it is one.
         shape: that of the array whose elements the ends are; ``None`` for one number by itself.
         cotangent: of the output, as it was given.
         firsts: at scalar level, the elements of an output that has several or comes with a
@@ -41,7 +40,6 @@ class Frame:
     ends: Sequence[int]
     between: tuple[Sequence[int], Sequence[int]] | None = None
     x: Tensor | None = None
-    at: Place | None = None
     shape: tuple[int, ...] | None = None
     cotangent: Any = None
     firsts: Sequence[int] = ()

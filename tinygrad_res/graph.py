@@ -156,20 +156,18 @@ class Graph:
     """
 
     level = "tensor"
+    derivatives: Array | None = None
 
     def __init__(
         self, nodes: Sequence[GraphNode], edges: Sequence[GraphEdge],
-        derivatives: Array | None = None, taken_from: Tensor | None = None,
+        taken_from: Tensor | None = None,
     ) -> None:  # fmt: skip
         self.nodes = nodes
         self.edges = edges
         self.sources = np.array([edge.source for edge in edges], dtype=np.int64)
         self.targets = np.array([edge.target for edge in edges], dtype=np.int64)
-        self.derivatives = derivatives
         self.layers = np.arange(len(nodes) + 1)
         self.taken_from = taken_from
-        if derivatives is not None:
-            self.level = "scalar"
 
     @property
     def output(self) -> GraphNode:

@@ -186,7 +186,7 @@ class PathSet:
             if root != own.root:
                 frame = replace(frame, cotangent=None, firsts=())
             if ends != lasts[-1]:
-                frame = replace(frame, x=None, at=None, shape=None)
+                frame = replace(frame, x=None, shape=None)
             low, high = np.searchsorted(self._dag.sources, [ends[0] + 1, root + 1])
             found.append(type(self)(frame, self._dag.edges[low:high]))
         return tuple(found)

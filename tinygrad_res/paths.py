@@ -198,7 +198,6 @@ def _between(
         ends=ends,
         between=between,
         x=x if isinstance(x, Tensor) else None,
-        at=at,
         shape=shape if at is None else None,
         cotangent=cotangent,
         firsts=firsts if several else (),

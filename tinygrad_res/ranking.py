@@ -25,11 +25,11 @@ from .semirings import ABSOLUTE, MAGNITUDE
 def largest(dag: Dag, labels: Array, k: int) -> list[list[int]]:
     """Return the ``k`` paths of the largest sums of labels, as places of edges in ``dag``.
 
+    There must be a path.
+
     One sweep over the edges, and then for each path a look at the edges of the nodes on it.
     Paths whose sum is -inf are left out.
     """
-    if dag.root < 0:
-        return []
     beta = dag.beta(MAGNITUDE, labels)
     if beta[dag.root] == -math.inf:
         return []

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,8 @@ from .measures import Paths
 from .numbered import Path
 from .path_sets import Gradings
 from .whole_numbers import at_least
+
+Move = Callable[[GraphEdge, Any], Any]
 
 MOST_RANKED = 1 << 16
 """Up to this many paths are ranked, by computing each one's product."""
@@ -151,60 +152,83 @@ class TensorPaths(Paths):
 
     def _scaled_on_device(self, numbers: Sequence[int]) -> tuple[Any, Any]:
         """Return mantissa and exponent where the arrays are, the exponent an array of one element."""
-        cotangent = self.frame.seed()
-        xp = backend.namespace(cotangent)
-        exponent = xp.zeros((), dtype="int32")
-        for edge in self._edges(numbers):
-            size = abs(cotangent).max() if cotangent.size else cotangent.sum()
-            shift = xp.frexp(size)[1]
-            cotangent, exponent = xp.ldexp(cotangent, -shift), exponent + shift
-            cotangent = self._pull(edge.source, cotangent, [edge])[0]
-        return cotangent.copy(), xp.asarray(exponent)
+        return self._moved(self.frame.seed(), self._edges(numbers), self._pulled_back)
 
     def _operator_norm(self, numbers: Sequence[int]) -> float:
         """Return the largest singular value of the product of Jacobians along edges."""
         edges = self._edges(numbers)
         nodes = self.graph.nodes
-        rows = math.prod(nodes[self._dag.root].shape)
-        columns = math.prod(nodes[edges[-1].target].shape) if edges else rows
+        above, below = self._dag.root, edges[-1].target if edges else self._dag.root
+        rows, columns = (math.prod(nodes[v].shape) for v in (above, below))
         if not rows * columns:
             return 0.0
-        pulled, pushed = partial(self._pulled, edges), partial(self._pushed, edges)
+
+        def pulled(v: Array) -> Array:
+            return self._moved_on_host(above, v, edges, self._pulled_back)
+
+        def pushed(v: Array) -> Array:
+            return self._moved_on_host(below, v, edges[::-1], self._push)
+
         if min(rows, columns) <= MOST_DENSE:
             move, units = (pulled, rows) if rows <= columns else (pushed, columns)
             return float(np.linalg.norm([move(unit) for unit in np.eye(units)], 2))
         from scipy.sparse.linalg import LinearOperator, svds
 
-        operator = LinearOperator((rows, columns), matvec=pushed, rmatvec=pulled, dtype=np.float64)
-        start = np.random.default_rng(0).standard_normal(min(rows, columns))
-        return float(svds(operator, k=1, v0=start, return_singular_vectors=False)[0])
+        start = np.random.default_rng(0).standard_normal(columns)
+        size = float(abs(pushed(start)).max())  # near the largest: its square may be no number
+        if not size:
+            return 0.0
+        operator = LinearOperator(
+            (rows, columns), dtype=np.float64,
+            matvec=lambda v: pushed(v) / size, rmatvec=lambda u: pulled(u) / size,
+        )  # fmt: skip
+        start = start[: min(rows, columns)]
+        return size * float(svds(operator, k=1, v0=start, return_singular_vectors=False)[0])
 
-    def _pulled(self, edges: Sequence[GraphEdge], v: Array) -> Array:
-        """Pull a flat cotangent of the output back along edges."""
-        moving = self._as_at(self._dag.root, v)
-        for edge in edges:
-            moving = self._pull(edge.source, moving, [edge])[0]
-        return backend.to_host(moving).astype(float).ravel()
+    def _moved_on_host(self, node: int, v: Array, edges: Sequence[GraphEdge], move: Move) -> Array:
+        """Move a flat vector, shaped as the value of a node, along edges.
 
-    def _pushed(self, edges: Sequence[GraphEdge], v: Array) -> Array:
-        """Push a flat tangent of the input forward along edges."""
-        moving = self._as_at(edges[-1].target if edges else self._dag.root, v)
-        for edge in reversed(edges):
-            moving = self._push(edge, moving)
-        return backend.to_host(moving).astype(float).ravel()
-
-    def _as_at(self, node: int, v: Array) -> Any:
-        """Return a flat vector as an array like the value of a node."""
+        Raises:
+            GraphError: what comes out is not finite.
+        """
         like = self.graph.nodes[node]
         xp = backend.namespace(self.frame.output())
-        return xp.asarray(v.reshape(like.shape).astype(like.dtype))
+        with np.errstate(invalid="ignore", over="ignore"):  # refused below
+            moved, exponent = self._moved(
+                xp.asarray(v.reshape(like.shape).astype(like.dtype)), edges, move
+            )
+            found: Array = np.ldexp(
+                backend.to_host(moved).astype(float).ravel(), backend.to_host(exponent)
+            )
+        if not np.isfinite(found).all():
+            raise GraphError(
+                "operator_norm: a derivative on the path is not finite, or the product is too large "
+                "for a float: keep away from points without a derivative"
+            )
+        return found
+
+    def _moved(self, array: Any, edges: Sequence[GraphEdge], move: Move) -> tuple[Any, Any]:
+        """Move an array along edges, scaled by powers of two: mantissa and exponent, where it is."""
+        xp = backend.namespace(array)
+        exponent = xp.zeros((), dtype="int32")
+        for edge in edges:
+            size = abs(array).max() if array.size else array.sum()
+            shift = xp.frexp(size)[1]
+            array, exponent = xp.ldexp(array, -shift), exponent + shift
+            array = move(edge, array)
+        return array.copy(), xp.asarray(exponent)
+
+    def _pulled_back(self, edge: GraphEdge, cotangent: Any) -> Any:
+        """Pull a cotangent of an edge's source back along it."""
+        return self._pull(edge.source, cotangent, [edge])[0]
 
     # How they are found
 
     def _products(self) -> Iterator[tuple[Path, Any]]:
-        """Yield every path with its product, in lexicographic order, each edge pulled once."""
-        if not self.count():
-            return
+        """Yield every path with its product, in lexicographic order, each edge pulled once.
+
+        There must be a path.
+        """
         offsets, targets, numbers = self._dag.lists
         edges, grades = self.graph.edges, self._joint.grades
         todo: list[tuple[int, int, tuple[int, ...], Any]] = [
