@@ -93,5 +93,8 @@ def to_device(array: Any, target: str) -> Any:
 
 
 def to_host(array: Any) -> np.ndarray:
-    """Return ``array`` as a NumPy array, copying from the GPU where it lives there."""
-    return array if isinstance(array, np.ndarray) else array.get()
+    """Return ``array`` as a NumPy array, copying from the GPU where it lives there.
+
+    NumPy's arithmetic makes numbers of arrays without axes; they become arrays again.
+    """
+    return np.asarray(array) if isinstance(array, (np.ndarray, np.generic)) else array.get()

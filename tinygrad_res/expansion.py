@@ -122,13 +122,8 @@ def _module(node: Node) -> Any:
     return np
 
 
-def _host(array: Any) -> Array:
-    """Return an array on the host; NumPy's arithmetic makes scalars of arrays without axes."""
-    return backend.to_host(backend.namespace(array).asarray(array))
-
-
 def _flat(array: Any) -> Array:
-    return _host(array).reshape(-1)
+    return backend.to_host(array).reshape(-1)
 
 
 # Any primitive: probes
@@ -160,7 +155,7 @@ def _jacobian(node: Node, position: int, pull: Callable[[Any], Any]) -> Iterator
     for first in range(0, height, step):
         n = min(step, height - first)
         units = xp.eye(n, height, first, dtype=node.dtype).reshape((n, *node.shape))
-        yield first, _host(pull(units)).reshape(n, width)
+        yield first, backend.to_host(pull(units)).reshape(n, width)
 
 
 def _joined(found: list[Entries]) -> Entries:
@@ -202,7 +197,7 @@ def _(primitive: Reduction, node: Node, position: int) -> Entries:
     return (
         np.repeat(np.arange(math.prod(node.shape)), n),
         np.arange(math.prod(shape)).reshape(shape).transpose(order).reshape(-1),
-        np.broadcast_to(_host(coefficients), shape).transpose(order).reshape(-1),
+        np.broadcast_to(backend.to_host(coefficients), shape).transpose(order).reshape(-1),
     )
 
 

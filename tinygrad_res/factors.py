@@ -323,13 +323,7 @@ def mask(record: Node, edge: GraphEdge) -> Any:
     array = next(value for value in record.saved if backend.is_array(value))
     ones = backend.namespace(array).ones(record.shape, dtype=record.dtype)
     (passed,) = record.primitive.vjp(record, ones, (edge.position,))  # type: ignore[union-attr]
-    return on_host(passed)
-
-
-def on_host(value: Any) -> Any:
-    """Return an array or a number as an array of NumPy's, to be looked at."""
-    xp = backend.namespace(value) if hasattr(value, "dtype") else np
-    return backend.to_host(xp.asarray(value))
+    return backend.to_host(passed)
 
 
 def number(value: Any, dtype: Any) -> Fraction | None:

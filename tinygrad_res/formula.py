@@ -29,7 +29,7 @@ import numpy as np
 
 from . import backend, sums, symbolic
 from .errors import GradientError, GraphError, UsageError
-from .factors import Factors, Product, dead, on_host
+from .factors import Factors, Product, dead
 from .families import Structural
 from .graph import Place, title
 from .measures import Paths
@@ -336,7 +336,7 @@ class Formula:
         one = backend.namespace(raw(output)).ones(output.shape, dtype=output.dtype)
         ends, root = frame.x._node, output._node
         found = pull({root: one}, ancestry([root]), [ends]).get(ends)
-        gradient = np.zeros(frame.x.shape) if found is None else on_host(found)
+        gradient = np.zeros(frame.x.shape) if found is None else backend.to_host(found)
         precision = 1e3 * float(np.finfo(frame.x.dtype).eps)
         if not self._scalar:
             return gradient, precision * float(abs(gradient).max(initial=0.0))
@@ -384,5 +384,6 @@ def _value(product: Product) -> Any:
 
 
 def _compare(where: str, found: Any, expected: Any, tolerance: float) -> None:
-    if not np.allclose(on_host(found), expected, rtol=0.0, atol=tolerance, equal_nan=True):
+    values = backend.to_host(found) if backend.is_array(found) else found
+    if not np.allclose(values, expected, rtol=0.0, atol=tolerance, equal_nan=True):
         raise GradientError(f"formula: {where} is {found}, and should be {expected}")
