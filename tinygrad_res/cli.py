@@ -1,5 +1,8 @@
 """The command line: ``tinygrad-res paths MODEL`` and ``tinygrad-res experiment NAME``.
 
+``draw`` and ``explore``, which look at a user's own script, have a room of their own
+(``tinygrad_res.drawing``).
+
 Every error of the project ends as one line on standard error and exit status 2; what
 the command writes is checked for before it computes, and written whole or not at all.
 """
@@ -21,10 +24,12 @@ import numpy as np
 
 from . import __version__, backend, nets
 from .data import Images, load
+from .drawing import add_draw, add_explore
 from .errors import Error, FigureError, UsageError
 from .experiments import EXPERIMENTS
 from .files import write_whole
 from .report import PathReport, Training, examine, train
+from .terminal import say
 
 TOLERANCE = 1e-9  # of the graded sum against backward, in float64
 
@@ -37,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # a closed pipe shows here, not when the interpreter ends
         return status
     except Error as error:
-        print(f"tinygrad-res: error: {error}", file=sys.stderr)
+        say(f"tinygrad-res: error: {error}", sys.stderr)
         return 2
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -52,7 +57,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message in one line and leave with status 2."""
-        print(f"{self.prog}: error: {message} (see {self.prog} --help)", file=sys.stderr)
+        say(f"{self.prog}: error: {message} (see {self.prog} --help)", sys.stderr)
         sys.exit(2)
 
 
@@ -97,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--seed", type=int, default=0, help="of weights and batches (default: 0)")
     _add_experiments(commands)
+    add_draw(commands)
+    add_explore(commands)
     return parser
 
 

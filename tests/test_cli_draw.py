@@ -1,0 +1,357 @@
+"""The commands draw and explore, on scripts as users write them."""
+
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+import test_viz_names
+
+import viz
+from tinygrad_res import drawing
+from tinygrad_res.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+NET = """
+import numpy as np
+import tinygrad_res as tg
+
+rng = np.random.default_rng(0)
+x = h = tg.tensor(rng.standard_normal((2, 4)), requires_grad=True, name="x")
+for k in range(3):
+    with tg.scope(f"block{k}"):
+        V, W = (tg.parameter(rng.standard_normal((4, 4)) / 2, name=f"{c}_{k + 1}") for c in "VW")
+        h = h + tg.relu(h @ V) @ W
+middle = h
+loss = h.sum()
+p = tg.paths(loss, x)
+one = p[3]
+g = tg.graph(loss)
+weights = (V**2).sum()
+y = tg.tensor(np.ones(4), requires_grad=True)
+both = (x * y).sum()
+labels = tg.tensor(np.ones(4), name="labels")
+labelled = ((x - labels) ** 2).sum()
+same = (x * tg.tensor(np.ones(4), requires_grad=True, name="x")).sum()
+constant = tg.tensor(1.0)
+number = 3
+
+
+def pair():
+    return loss, V
+
+
+def small():
+    a = tg.tensor(np.array([[1.0, -1.0]]), requires_grad=True, name="a")
+    return (tg.relu(a @ tg.parameter(np.eye(2), name="W"))).sum()
+
+
+def needs(width):
+    return loss
+
+
+def fails():
+    raise ValueError("of its own")
+
+
+def leaves():
+    raise SystemExit(3)
+
+
+if __name__ == "__main__":
+    raise SystemExit("must not run")
+"""
+
+
+@pytest.fixture
+def net(tmp_path, monkeypatch):
+    """A folder to work in, which holds net.py."""
+    (tmp_path / "net.py").write_text(NET)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def written(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name not in ("net.py", "sub"))
+
+
+def shown(path):
+    return " ".join(ET.parse(path).getroot().itertext())
+
+
+def fails(capsys, *arguments):
+    """Run a command that must fail, and return the one line that it says."""
+    assert main(arguments) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    (line,) = told.err.splitlines()
+    assert line.startswith("tinygrad-res: error: ")
+    return line.removeprefix("tinygrad-res: error: ")
+
+
+# draw
+
+
+def test_a_loss_is_drawn_as_the_paths_to_its_only_input(net, capsys):
+    assert main(["draw", "net.py:loss"]) == 0
+    assert written(net) == ["loss.svg"]
+    assert "3 blocks: 1 weight-free path of 8" in shown(net / "loss.svg")
+    assert capsys.readouterr().out.startswith("wrote loss.svg: Gradient paths through a chain of 3")
+
+
+def test_the_figure_is_the_one_that_the_library_draws(net):
+    from tinygrad_res.scripts import take
+
+    assert main(["draw", "net.py:p", "-o", "p.svg", "--width", "80mm", "--style", "dark"]) == 0
+    figure = viz.draw(take(Path("net.py"), "p").value)
+    assert (net / "p.svg").read_text() == figure.pipe("svg", "dark", size="80mm", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["p"], "3 blocks: 1 weight-free path of 8"),
+        (["one"], "8"),
+        (["pair"], "back to V_3"),
+        (["loss", "--to", "V_1"], "0 weight-free paths of 4"),
+        (["loss", "--to", "W"], "back to W_3"),
+        (["loss", "--to", "middle"], "1 weight-free path of 1"),
+        (["labelled"], "back to x"),
+        (["both", "--to", "y"], "1 weight-free path of 1"),
+        (["small", "--level", "scalar"], "4 paths between numbers (scalar level)"),
+        (["small", "--at", "0,1"], "2 paths between numbers (scalar level)"),
+        (["weights", "--to", "V_3"], "V_3"),
+    ],
+)
+def test_what_is_drawn(net, arguments, words, capsys):
+    name, *rest = arguments
+    assert main(["draw", f"net.py:{name}", *rest, "-o", "a.svg"]) == 0
+    assert words.replace("_", "") in shown(net / "a.svg").replace("_", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["g"], "The graph recorded for sum (tensor level)"),
+        (["loss", "--level", "scope"], "(scope level): 1 weight-free path of 8"),
+        (["loss", "--depth", "1"], "(scope level): 1 weight-free path of 8"),
+    ],
+)
+def test_what_graphviz_lays_out(net, arguments, words):
+    pytest.importorskip("pygraphviz", reason="there is no Graphviz here", exc_type=ImportError)
+    name, *rest = arguments
+    assert main(["draw", f"net.py:{name}", *rest, "-o", "a.svg"]) == 0
+    assert words in shown(net / "a.svg")
+
+
+@pytest.mark.parametrize("ending", ["svg", "pdf", "png", "tex", "html", "dot", "mmd", "SVG"])
+def test_every_format_is_written(net, ending):
+    starts = {"pdf": b"%PDF", "png": b"\x89PNG", "html": b"<!doctype html>", "mmd": b"---"}
+    assert main(["draw", "net.py:loss", "-o", f"a.{ending}"]) == 0
+    assert written(net) == [f"a.{ending}"]
+    content = (net / f"a.{ending}").read_bytes()
+    assert len(content) > 500 and content.startswith(starts.get(ending, b""))
+
+
+def test_a_width_without_a_unit_is_in_mm(net):
+    assert main(["draw", "net.py:loss", "--width", "80"]) == 0
+    assert 'width="80mm"' in (net / "loss.svg").read_text()
+
+
+@pytest.mark.parametrize("wish", ["weight-free", "top", "5"])
+def test_what_is_not_highlighted_is_faded(net, wish):
+    assert main(["draw", "net.py:loss", "--highlight", wish]) == 0
+    assert main(["draw", "net.py:loss", "-o", "all.svg"]) == 0
+    assert "0.15" in (net / "loss.svg").read_text()
+    assert "opacity" not in (net / "all.svg").read_text()
+
+
+def test_a_script_finds_the_modules_beside_it_and_its_own_name_alone(net):
+    (net / "sub").mkdir()
+    (net / "sub" / "beside_it.py").write_text("SCALE = 2.0\n")
+    (net / "sub" / "user.py").write_text(
+        "import sys\nimport tinygrad_res as tg\nfrom beside_it import SCALE\n"
+        "assert __name__ == 'user' and sys.modules['user'].__file__ == __file__\n"
+        "assert sys.argv == [__file__]\n"
+        "x = tg.tensor([1.0], requires_grad=True)\nloss = tg.tanh(x * SCALE)\n"
+    )
+    before, arguments = list(sys.path), list(sys.argv)
+    assert main(["draw", "sub/user.py:loss", "-o", "a.svg"]) == 0
+    assert (sys.path, sys.argv) == (before, arguments)
+    assert "user" not in sys.modules
+    assert not list((net / "sub").rglob("user*.pyc"))
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("no.py:loss", "no.py: cannot read it (No such file"),
+        ("net.py", "'net.py' is not FILE.py:NAME"),
+        ("net:loss", "'net:loss' is not FILE.py:NAME"),
+        ("net.py:a.b", "'net.py:a.b' is not FILE.py:NAME"),
+        ("net.py:los", "net.py makes no 'los': it has leaves, fails, needs, small, pair, "),
+        ("net.py:number", "net.py:number is of type int: give a tensor"),
+        ("net.py:needs", "cannot be called without arguments (missing a required argument: 'w"),
+        ("net.py:constant", "nothing was recorded for the tensor of shape ()"),
+        ("net.py:leaves", "net.py called sys.exit(3): put what is not to run here below if __name"),
+        ("net.py:both", "net.py:both has 2 inputs: choose by --to 'x' (2, 4), y (4,)"),
+        ("net.py:weights", "no input, only parameters: choose by --to 'V_3' (4, 4)"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_drawn_is_said_in_a_line_and_nothing_is_written(net, capsys, where, message):
+    assert message in fails(capsys, "draw", where)
+    assert message in fails(capsys, "explore", where, "--no-browser")
+    assert written(net) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["loss", "--to", "q"], "no tensor 'q' is in its graph: --to is one of 'x' (2, 4), 'V_1' (4"),
+        (["same", "--to", "x"], None),
+        (["same", "--to", "z"], "--to is one of 'x' (2, 4), 'x' (4,)"),
+        (["loss", "--to", "y"], "no tensor 'y' is in its graph"),
+        (["p", "--to", "x"], "net.py:p is Paths(8 from sum to x) already: leave --to out"),
+        (["one", "--highlight", "top"], "is one path already: leave it out"),
+        (["loss", "--at", "0,0", "--level", "scope"], "--at is for --level scalar, not for --level s"),
+        (["loss", "--depth", "1", "--level", "tensor"], "--depth is for --level scope"),
+        (["loss", "--at", "9,9"], "x has shape (2, 4): index 9 is out of bounds"),
+        (["loss", "--highlight", "8"], "--highlight 8: Paths(8 from sum to x) are numbered from 0"),
+        (["loss", "--highlight", "red"], "--highlight 'red': use one of weight-free, top, or a path"),
+        (["loss", "-o", "a.gif"], "-o a.gif: format 'gif' is unknown: use one of svg, pdf"),
+        (["loss", "-o", "a"], "-o a: format '' is unknown"),
+        (["loss", "-o", "no/a.svg"], "-o no/a.svg: cannot write in 'no' (No such file or directory)"),
+        (["loss", "--width", "8 miles"], "--width 8 miles: size '8 miles' is no width on paper"),
+        (["loss", "--width", "80", "-o", "a.dot"], "--width 80: 'dot' has no size on paper"),
+    ],
+)  # fmt: skip
+def test_bad_options_of_draw(net, capsys, arguments, message):
+    name, *rest = arguments
+    if message is None:  # the variable x of the script says which of two tensors named x
+        assert main(["draw", f"net.py:{name}", *rest]) == 0
+        return
+    assert message in fails(capsys, "draw", f"net.py:{name}", *rest)
+    assert written(net) == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-o", "a.gif"], ["-o", "no/a.svg"], ["--width", "wide"]], ids=" ".join
+)
+def test_where_to_write_is_checked_before_the_script_runs(net, capsys, arguments):
+    (net / "net.py").write_text("raise SystemError('it ran')\n")
+    fails(capsys, "draw", "net.py:loss", *arguments)
+
+
+def test_an_index_that_is_none_ends_as_other_bad_options_do(net, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["draw", "net.py:loss", "--at", "a,b"])
+    assert end.value.code == 2
+    assert "argument --at: 'a,b' is no index" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "last"),
+    [
+        (NET, "fails", "ValueError: of its own"),
+        ("x = 1\nraise KeyError('k')\n", "x", "KeyError: 'k'"),
+        ("import tinygrad_res as tg\ntg.tensor([1, 2], requires_grad=True)\n", "x", "DtypeError: "),
+        ("def f(:\n", "f", "SyntaxError: "),
+        ("import nowhere_at_all\n", "f", "ModuleNotFoundError: "),
+        ("x = '\x00'\n", "x", "null bytes"),
+    ],
+)
+def test_a_failing_script_shows_its_own_traceback(net, capsys, source, name, last):
+    (net / "net.py").write_text(source)
+    assert main(["draw", f"net.py:{name}"]) == 2
+    *traceback, line = capsys.readouterr().err.splitlines()
+    assert last in "\n".join(traceback[-2:])
+    assert line.startswith("tinygrad-res: error: net.py failed with the ")
+    assert "scripts.py" not in "\n".join(traceback)
+    assert written(net) == []
+
+
+def test_a_script_that_ends_the_process_says_how_to_mend_it(net, capsys):
+    (net / "net.py").write_text("import sys\nsys.exit()\n")
+    assert "net.py called sys.exit(): put what is not to run" in fails(capsys, "draw", "net.py:x")
+
+
+def test_a_name_that_modules_have_already_is_refused(net, capsys):
+    (net / "json.py").write_text("x = 1\n")
+    assert "a module named 'json' is in use already" in fails(capsys, "draw", "json.py:x")
+
+
+@pytest.mark.parametrize("name", [*test_viz_names.HARMFUL[::3], "a\nb\x1b[31m", "x" * 300])
+@pytest.mark.parametrize("ending", ["svg", "html", "tex", "dot", "mmd"])
+def test_names_are_text_whatever_they_say(net, capsys, name, ending):
+    (net / "net.py").write_text(
+        "import tinygrad_res as tg\n"
+        f"NAME = {name!r}\n"
+        "a = tg.tensor([[1.0, 2.0]], requires_grad=True, name=NAME)\n"
+        "W = tg.parameter([[1.0, 0.0], [0.0, 1.0]], name=NAME)\n"
+        "loss = (a + a @ W).sum()\nloss.name = NAME\n",
+        encoding="utf-8",
+    )
+    assert main(["draw", "net.py:loss", "-o", f"a.{ending}"]) == 0
+    told = capsys.readouterr().out
+    assert told.count("\n") == 1 and told.rstrip("\n").isprintable()
+    assert fails(capsys, "draw", "net.py:loss", "--to", "nothing").isprintable()
+
+
+# explore
+
+
+@pytest.fixture
+def browser(monkeypatch):
+    """A browser that only notes what it is to open."""
+    opened = []
+    monkeypatch.setattr(drawing.webbrowser, "open", lambda address: opened.append(address) or True)
+    return opened
+
+
+def test_the_page_is_written_and_opened(net, browser, capsys):
+    assert main(["explore", "net.py:loss"]) == 0
+    assert written(net) == ["loss.html"]
+    page = (net / "loss.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>") and "1 weight-free path of 8" in page
+    assert browser == [(net / "loss.html").as_uri()]
+    assert capsys.readouterr().out == "wrote loss.html: Paths(8 from sum to x)\n"
+
+
+def test_no_browser_is_opened_where_none_is_wanted(net, browser):
+    assert main(["explore", "net.py:g", "--to", "V_2", "-o", "a.html", "--no-browser"]) == 0
+    assert "back to V_2" in (net / "a.html").read_text(encoding="utf-8")
+    assert browser == []
+
+
+def test_without_a_browser_it_says_where_the_page_is(net, capsys, monkeypatch):
+    monkeypatch.setattr(drawing.webbrowser, "open", lambda address: False)
+    assert main(["explore", "net.py:loss"]) == 0
+    assert f"no browser here: open {net / 'loss.html'} in one" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["loss", "-o", "a.svg"], "-o a.svg: the page is HTML: let the name end in .html"),
+        (["loss", "-o", "no/a.html"], "-o no/a.html: cannot write in 'no'"),
+        (["one"], "net.py:one is one path: give tg.paths(...)"),
+        (["both", "--to", "h"], "no tensor 'h' is in its graph"),
+    ],
+)
+def test_bad_options_of_explore(net, capsys, browser, arguments, message):
+    name, *rest = arguments
+    assert message in fails(capsys, "explore", f"net.py:{name}", *rest)
+    assert written(net) == [] and browser == []
+
+
+def test_a_terminal_without_unicode_shows_escapes(net):
+    (net / "net.py").write_text(NET.replace('name="x"', 'name="权"'), encoding="utf-8")
+    result = subprocess.run(
+        [sys.executable, "-m", "tinygrad_res", "explore", "net.py:loss", "--no-browser"],
+        capture_output=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert result.stdout == b"wrote loss.html: Paths(8 from sum to \\u6743)\n"

@@ -1,0 +1,168 @@
+"""What a user's own script computes, named on the command line as ``FILE.py:NAME``.
+
+The script runs as an import of it would: as a module called after its file, the folder of
+the file first among those that modules are looked for in.  So what stands below
+``if __name__ == "__main__":`` does not run, and a script that trains there can be drawn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .errors import UsageError
+from .graph import Graph
+from .measures import Paths
+from .numbered import Path as GradientPath
+from .tensor import Tensor
+
+Drawable = Tensor | Graph | Paths | GradientPath
+KINDS = "a tensor that was computed, tg.paths(...), tg.graph(...), or a function without arguments that returns one"  # fmt: skip
+_MOST_NAMES = 8
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a script has under a name.
+
+    Attributes:
+        where: ``FILE.py:NAME``, for messages.
+        name: the variable or the function.
+        value: what it holds, or returned.
+        x: the tensor to lead to, where it came as the second of a pair ``(loss, x)``.
+        variables: the script's tensors, by the names of its variables.
+    """
+
+    where: str
+    name: str
+    value: Drawable
+    x: Tensor | None
+    variables: dict[str, Tensor]
+
+
+def parse(where: str) -> tuple[Path, str]:
+    """Return the file and the name that ``FILE.py:NAME`` says.
+
+    Raises:
+        UsageError: it is not of this form.
+
+    >>> parse("net.py:loss")[1]
+    'loss'
+    """
+    file, _, name = where.rpartition(":")
+    if not file.endswith(".py") or not name.isidentifier():
+        raise UsageError(
+            f"{where!r} is not FILE.py:NAME: name a Python file and what to take from it, "
+            "as in net.py:loss"
+        )
+    return Path(file), name
+
+
+def take(file: Path, name: str) -> Found:
+    """Run a script and return what it has under a name.
+
+    Args:
+        file: the script.
+        name: of a tensor, a set of paths or one of them, a graph, a pair ``(loss, x)``, or a
+            function without arguments that returns one of these.
+
+    Raises:
+        UsageError: there is no such file or name, it is something else, or the script failed;
+            then its own traceback is on standard error.
+    """
+    where = f"{file}:{name}"
+    try:
+        source = file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file}: cannot read it ({error.strerror or error})") from error
+    with _as_module(file) as module:
+        with _blaming(file):
+            exec(compile(source, str(file), "exec"), vars(module))
+        if name not in vars(module):
+            raise UsageError(f"{file} makes no {name!r}: {_offer(module)}")
+        value = getattr(module, name)
+        if _is_function(value):
+            _refuse_arguments(where, value)
+            with _blaming(file):
+                value = value()
+        variables = {k: v for k, v in vars(module).items() if isinstance(v, Tensor)}
+    x = None
+    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(v, Tensor) for v in value):
+        value, x = value
+    if not isinstance(value, Drawable):
+        raise UsageError(f"{where} is of type {type(value).__name__}: give {KINDS}")
+    return Found(where, name, value, x, variables)
+
+
+@contextlib.contextmanager
+def _as_module(file: Path) -> Iterator[ModuleType]:
+    """Make an empty module for a file, known as such and alone on the command line for a while."""
+    if file.stem in sys.modules:
+        raise UsageError(
+            f"{file}: a module named {file.stem!r} is in use already: give the file another name"
+        )
+    module = ModuleType(file.stem)
+    module.__file__ = str(file)
+    folder, arguments = str(file.resolve().parent), sys.argv
+    sys.modules[file.stem] = module
+    sys.path.insert(0, folder)
+    sys.argv = [str(file)]
+    try:
+        yield module
+    finally:
+        sys.argv = arguments
+        sys.path.remove(folder)
+        del sys.modules[file.stem]
+
+
+@contextlib.contextmanager
+def _blaming(file: Path) -> Iterator[None]:
+    """Show what a script raises as Python would, without our own frames, and say so in a line."""
+    try:
+        yield
+    except SystemExit as error:
+        raise UsageError(
+            f"{file} called sys.exit({'' if error.code is None else repr(error.code)}): put what "
+            'is not to run here below if __name__ == "__main__":'
+        ) from error
+    except Exception as error:
+        frames = error.__traceback__
+        while frames is not None and frames.tb_frame.f_code.co_filename != str(file):
+            frames = frames.tb_next
+        traceback.print_exception(error.with_traceback(frames))
+        raise UsageError(
+            f"{file} failed with the {type(error).__name__} above; nothing was written"
+        ) from error
+
+
+def _is_function(value: Any) -> bool:
+    return callable(value) and not isinstance(value, (type, Drawable))
+
+
+def _refuse_arguments(where: str, function: Callable[..., Any]) -> None:
+    try:
+        inspect.signature(function).bind()
+    except TypeError as error:
+        raise UsageError(
+            f"{where} cannot be called without arguments ({error}): "
+            "write a function around it that passes them"
+        ) from error
+
+
+def _offer(module: ModuleType) -> str:
+    """Say what there is to draw in a module."""
+    own = [
+        name
+        for name, value in reversed(vars(module).items())
+        if isinstance(value, Drawable)
+        or (inspect.isfunction(value) and value.__module__ == module.__name__)
+    ]
+    more = ", ..." if len(own) > _MOST_NAMES else ""
+    return f"it has {', '.join(own[:_MOST_NAMES])}{more}" if own else f"give {KINDS}"
