@@ -396,6 +396,17 @@ def test_several_outputs_read_back_take_a_cotangent():
         tg.paths(g, x.name).gradient()
 
 
+def test_outputs_that_are_no_array_are_counted_and_take_no_cotangent():
+    form = {"format": graph_rows.FORMAT, "version": 1, "level": "scalar"}
+    nodes = [{"id": i, "name": name, "output": i > 0} for i, name in enumerate("abc")]
+    edges = [{"source": i, "target": 0, "derivative": 2.0} for i in (1, 2)]
+    written = {"directed": True, "graph": form, "nodes": nodes, "edges": edges}
+    p = tg.paths(tg.from_json(json.dumps(written)), "a")
+    assert p.count() == 2
+    with pytest.raises(GraphError, match="the 2 outputs of this graph are not the elements of one"):
+        p.gradient()
+
+
 def test_a_tensor_graph_read_back_is_counted_and_drawn_and_not_differentiated():
     x, y = recorded()
     g = tg.graph(y.sum())

@@ -472,6 +472,17 @@ def test_a_tensor_inside_a_scope_is_no_node():
         p.through(tg.tanh(x))
 
 
+def test_a_node_of_the_recorded_graph_is_found_where_it_is_an_entry():
+    x, _, also, loss = questions()
+    whole = tg.graph(loss)
+    g = whole.scopes()
+    assert [*g.numbers(whole.find(x))] == [*g.numbers(x)] == [g.find(x).index]
+    with pytest.raises(GraphError, match="lies inside the scope 'block'"):
+        g.numbers(whole.find(also))
+    with pytest.raises(UsageError, match="a tensor is one node at scope level"):
+        g.numbers(x, at=0)
+
+
 def test_paths_end_at_a_tensor_inside_a_scope_only_where_they_were_told():
     _, inside, _, loss = questions()
     p = tg.paths(loss, inside, level="scope")

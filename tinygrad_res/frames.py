@@ -1,4 +1,10 @@
-"""Frames: between which ends paths run, and what stands on the edges there."""
+"""Frames: between which ends paths run, and what stands on the edges there.
+
+The one thing to understand: every path of a set starts at one node, the root.  At scalar level
+an output of several elements has no such node, so the root is one of its own then, above the
+graph's, with an edge to each element that carries the element's cotangent.  Its edges are
+numbered behind the graph's: whatever is asked by an edge's number is asked of the frame.
+"""
 
 from __future__ import annotations
 

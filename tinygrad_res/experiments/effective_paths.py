@@ -1,10 +1,10 @@
 """Effective path length: Veit et al.'s estimate beside the exact answer, on real digits.
 
 Veit, Wilber & Belongie (2016, "The importance of short paths") took from their estimate
-that a residual network of 54 blocks learns through paths of 5 to 17 blocks.  ``lengths`` says what the
-estimate leaves out.  Here both are measured on the same gradient, that of the mean
-cross-entropy of one held-out batch by its images, before and after training and on a deep
-random network.
+that a residual network of 54 blocks learns through paths of 5 to 17 blocks.  ``lengths``
+says what the estimate leaves out.  Here both are measured on the same gradient, that of
+the mean cross-entropy of one held-out batch by its images, before and after training and on
+a deep random network.
 
 The blocks are pre-activated (He et al. 2016, "Identity mappings"), h + W'' relu(W' relu(h)),
 so shortcuts are plain wires and exactly one path crosses no branch.  They hold no

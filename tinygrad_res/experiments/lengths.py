@@ -2,11 +2,11 @@
 
 A chain of n residual blocks has C(n, k) paths that cross k residual branches.  Veit,
 Wilber & Belongie (2016, "The importance of short paths") weigh each length by C(n, k)
-times the mean norm of the gradient that one sampled path of this length carries.  A norm has no sign: the
-estimate adds what in the network cancels, since products of different paths point in
-different directions.  The gradient's part g_k, the sum over all paths of length k, is
-computed exactly by ``Paths.gradient_by``, and ||g_k|| <= C(n, k) x (mean norm), with
-equality only where all paths of the length point the same way.
+times the mean norm of the gradient that one sampled path of this length carries.  A norm
+has no sign: the estimate adds what in the network cancels, since products of different
+paths point in different directions.  The gradient's part g_k, the sum over all paths of
+length k, is computed exactly by ``Paths.gradient_by``, and ||g_k|| <= C(n, k) x (mean
+norm), with equality only where all paths of the length point the same way.
 
 A random network shows by how much it falls short.  With branches of independent weights
 of mean zero, whose Jacobians multiply a mean square by gain^2, products of different paths
