@@ -499,3 +499,40 @@ def test_a_label_that_is_no_finite_number_is_refused(bad):
     x = tg.tensor(np.ones(2), requires_grad=True)
     with pytest.raises(UsageError, match=r"the label returned .* it must return a finite number"):
         tg.paths(x.sum(), x, level="scalar").evaluate(tg.semirings.expectation(bad))
+
+
+def test_the_absolute_flow_through_a_unit_is_the_mass_of_the_paths_through_it():
+    rng = np.random.default_rng(0)
+    x = tg.tensor(rng.standard_normal((1, 3)), requires_grad=True)
+    h = tg.relu(x @ tg.parameter(rng.standard_normal((3, 4))))
+    p = tg.paths((h @ tg.parameter(rng.standard_normal((4, 2)))).sum(), x, level="scalar")
+    flow = p.edge_flow(absolute=True)
+    for j in range(4):
+        unit = p.graph.numbers(h, at=(0, j))[0]
+        through = sum(flow[e.index] for e in p.edges if e.target == unit)
+        assert through == pytest.approx(p.through(h, at=(0, j)).absolute_mass(), rel=1e-12)
+
+
+def test_an_element_takes_no_index():
+    x = tg.tensor(np.ones((1, 3)), requires_grad=True)
+    h = tg.tanh(x)
+    p = tg.paths(h.sum(), x, level="scalar")
+    unit = p.graph.nodes[p.graph.numbers(h, at=(0, 1))[0]]
+    assert p.through(unit).count() == 1
+    with pytest.raises(UsageError, match=r"tanh\[0,1\]\) is one element already: leave at= out"):
+        p.through(unit, at=(0, 2))
+
+
+@pytest.mark.parametrize("level", ["tensor", "scalar"])
+def test_an_input_may_be_given_by_its_name(level):
+    x = tg.tensor(np.array([2.0, 3.0]), requires_grad=True, name="x")
+    loss = (x * x).sum()
+    np.testing.assert_array_equal(tg.paths(loss, "x", level=level).gradient(), [4.0, 6.0])
+    with pytest.raises(GraphError, match="'y' is not in this graph: its nodes are named x"):
+        tg.paths(loss, "y", level=level)
+
+
+def test_a_degree_that_no_path_has_is_named():
+    x = tg.tensor(np.ones(2), requires_grad=True)
+    with pytest.raises(GraphError, match=r"no path of .* has degree 9 by 'weight'"):
+        tg.paths(x.sum(), x).random(2, by="weight", degree=9)

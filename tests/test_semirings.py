@@ -1,6 +1,7 @@
 """Semirings: each one's sum over all paths, against the paths of random programs one by one."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -158,3 +159,39 @@ def test_sizes_of_semirings_are_whole_numbers():
         semirings.best(0)
     with pytest.raises(UsageError, match="graded_gradient: top=-1"):
         semirings.graded_gradient("weight", -1)
+
+
+@pytest.mark.parametrize(
+    ("given", "law"),
+    [
+        ((max, lambda a, b: a * b, -math.inf, 1), "times(zero, a) = zero"),
+        ((max, lambda a, b: a * b if a and b else 0, 0, 1), "plus(zero, a) = a"),
+        ((min, lambda a, b: a + b, math.inf, 1), "times(one, a) = a"),
+        ((lambda a, b: a - b, lambda a, b: a * b, 0, 1), "plus(zero, a) = a"),
+        ((lambda a, b: a + b, lambda a, b: a * b, 1, 1), "plus(zero, a) = a"),
+        ((lambda a, b: a + b, lambda a, b: a, 0, 1), "times(one, a) = a"),
+        ((lambda a, b: a + b, lambda a, b: a + b, 0, 0), "times(zero, a) = zero"),
+    ],
+)
+def test_what_is_no_semiring_is_refused_with_the_law_that_fails(given, law):
+    x = tg.tensor(np.array([1.0, 2.0]), requires_grad=True)
+    p = tg.paths((x * x * -3 + x).sum(), x, level="scalar")
+    wrong = semirings.semiring(*given, lambda edge: edge.derivative)
+    with pytest.raises(UsageError, match=re.escape(law) + ".* does not hold for a = "):
+        p.evaluate(wrong)
+
+
+def test_a_semiring_is_made_of_functions():
+    with pytest.raises(UsageError, match="semiring: label=5: pass a function"):
+        semirings.semiring(min, max, 3, 4, 5)
+
+
+def test_values_of_any_type_may_make_a_semiring():
+    x = tg.tensor(np.array([1.0]), requires_grad=True, name="x")
+    p = tg.paths((tg.tanh(x) + tg.relu(x)).sum(), x)
+    ops = semirings.semiring(
+        lambda a, b: a | b, lambda a, b: frozenset(i | j for i in a for j in b),
+        frozenset(), frozenset([frozenset()]),
+        lambda edge: frozenset([frozenset([p.graph.nodes[edge.source].op])]),
+    )  # fmt: skip
+    assert p.evaluate(ops) == {frozenset(["sum", "add", "tanh"]), frozenset(["sum", "add", "relu"])}

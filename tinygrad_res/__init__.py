@@ -45,6 +45,10 @@ __all__ += primitives.__all__
 __all__ += aliases.__all__
 
 
+def __dir__() -> list[str]:
+    return sorted([*__all__, "testing"])
+
+
 def __getattr__(name: str) -> Any:
     if name == "testing":  # for tests alone, so not before it is asked for
         return importlib.import_module(f"{__name__}.testing")

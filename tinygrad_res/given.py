@@ -94,20 +94,6 @@ class GivenGraph(Graph):
             raise UsageError(f"at={at!r}: {what} is a number and has no elements: leave at= out")
         return found if at is None else (found[place_of(at, shape or (), str(what))],)
 
-    def find(self, what: Tensor | GraphNode | str) -> GraphNode:
-        """Return the node with a name.
-
-        Raises:
-            GraphError: there is none, or several have the name.
-        """
-        if isinstance(what, str) and what not in self._named_so:
-            names = sorted(self._named_so)
-            more = ", ..." if len(names) > 8 else ""
-            raise GraphError(
-                f"{what!r} is not in this graph: its nodes are named {', '.join(names[:8])}{more}"
-            )
-        return super().find(what)
-
     @cached_property
     def _named_so(self) -> dict[str, list[int]]:
         """For each name, the numbers of its nodes, in the order of their elements."""

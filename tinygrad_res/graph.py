@@ -243,14 +243,20 @@ class Graph:
     def _recorded(self) -> dict[Node, int]:
         return {n.recorded: i for i, n in enumerate(self.nodes) if n.recorded is not None}
 
-    def _named(self, name: str) -> int | None:
+    def _named(self, name: str) -> int:
         found = [node for node in self.nodes if node.name == name]
         if len(found) > 1:
             raise GraphError(
                 f"{len(found)} nodes have the name {name!r}: pass the tensor itself, or one of "
                 f"graph.nodes: numbers {', '.join(str(node.index) for node in found[:5])}"
             )
-        return found[0].index if found else None
+        if not found:
+            names = sorted({node.name for node in self.nodes if node.name is not None})
+            known = (
+                f"named {', '.join(names[:8])}{', ...' * (len(names) > 8)}" if names else "nameless"
+            )
+            raise GraphError(f"{name!r} is not in this graph: its nodes are {known}")
+        return found[0].index
 
     # Which way
 
@@ -284,7 +290,7 @@ class Graph:
         if not callable(by):
             raise UsageError(
                 f"a grading is a name or a function from an edge to an int, not {by!r}: "
-                f"use one of {', '.join(GRADINGS)}"
+                f"use one of {', '.join(GRADINGS)}; for several at once, a tuple of them"
             )
         return np.array([self._grade(by, edge) for edge in self.edges], dtype=np.int64)
 

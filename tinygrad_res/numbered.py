@@ -224,9 +224,15 @@ class Numbered(PathSet, ABC):
         """
         if (by is None) != (degree is None):
             raise UsageError("random: give by= and degree= together, or neither")
-        if by is not None and degree is not None:
-            return self.with_degree(by, degree).random(n, seed)
         size = at_least(1, "random", "n", n)
+        if by is not None and degree is not None:
+            chosen = self.with_degree(by, degree)
+            if self and not chosen:
+                raise GraphError(
+                    f"random: no path of {self!r} has degree {degree} by {by!r}: count_by says "
+                    "which there are"
+                )
+            return chosen.random(n, seed)
         count = self.count()
         if not count:
             raise GraphError(f"random: {self!r} is empty, so there is no path to draw")

@@ -104,7 +104,7 @@ def paths(
 
     Args:
         output: usually the loss; or a graph, to start at its output.
-        x: the tensor to differentiate by; in a graph without tensors, a node or its name.
+        x: the tensor to differentiate by, its name, or a node of the graph.
         start, end: count degrees between these two tensors only (from ``start``,
             nearer the output, back to ``end``), to leave out a classifier and a stem.
         cotangent: the weight of every output element, for an output of several elements;
@@ -141,12 +141,10 @@ def paths(
         raise UsageError(f"paths: level={level!r}: use 'tensor', 'scalar' or 'scope'")
     if depth is not None and level != "scope":
         raise UsageError(f"paths: depth={depth!r} is for scopes: ask for level='scope'")
-    if not isinstance(x, (Tensor, GraphNode, str)) or (
-        isinstance(output, Tensor) and not isinstance(x, Tensor)
-    ):
+    if not isinstance(x, (Tensor, GraphNode, str)):
         raise GraphError(
-            f"paths: expected a tensor to lead to, got {type(x).__name__}; in a graph, a node or "
-            "its name will do"
+            f"paths: expected a tensor to lead to, got {type(x).__name__}; a name, or a node of "
+            "the graph, will do"
         )
     if isinstance(x, Tensor) and not x.requires_grad:
         raise GradientError(

@@ -95,6 +95,8 @@ class ScalarGraph(Graph):
             UsageError: the tensor has no such element.
         """
         if isinstance(what, GraphNode) and what.element is not None:
+            if at is not None:
+                raise UsageError(f"at={at!r}: {title(what)} is one element already: leave at= out")
             return (self.find(what).index,)
         node = self.parent.find(what)
         first, after = self.first[node.index : node.index + 2].tolist()

@@ -63,17 +63,26 @@ class ScalarPaths(Paths):
         dag = self._unrolled
         return grading.Cost(passes * len(dag.edges), float(passes), 8 * passes * dag.size)
 
-    def edge_flow(self) -> Array:
+    def edge_flow(self, absolute: bool = False) -> Array:
         """Return what all paths over each edge of the graph carry together, a float64 array.
 
         alpha(v) J beta(u) for the edge from v to u; zero for edges that no path uses.  Over
         any cut of the graph it sums to the sum of all products.
+
+        Args:
+            absolute: add abs(product) instead, which shows the units that most of the mass
+                goes through; over any cut it sums to ``absolute_mass()``.
         """
         dag, used = self._unrolled, Used(self.frame, self._unrolled.edges)
-        alpha, beta = (
-            sweep(semirings.GRADIENT, used.derivatives) for sweep in (dag.alpha, dag.beta)
-        )
-        carried = alpha[dag.sources] * used.derivatives * beta[dag.targets]
+        if absolute:
+            labels = self._logarithms
+            alpha, beta = (sweep(semirings.ABSOLUTE, labels) for sweep in (dag.alpha, dag.beta))
+            with np.errstate(over="ignore"):
+                carried = np.exp(alpha[dag.sources] + labels + beta[dag.targets])
+        else:
+            labels = used.derivatives
+            alpha, beta = (sweep(semirings.GRADIENT, labels) for sweep in (dag.alpha, dag.beta))
+            carried = alpha[dag.sources] * labels * beta[dag.targets]
         return np.bincount(dag.edges, carried, len(self.frame.sources))[: len(self.graph.edges)]
 
     def shares(self, by: Gradings = "weight") -> dict[Any, float]:

@@ -35,6 +35,7 @@ compare or add magnitudes carry logarithms.  ``semiring`` makes your own.
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from collections.abc import Callable, Iterator
@@ -44,6 +45,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from .backend import Array
+from .errors import UsageError
 from .whole_numbers import at_least
 
 if TYPE_CHECKING:
@@ -132,8 +134,9 @@ def semiring(
     """Return a semiring of your own, for ``Paths.evaluate``.
 
     Args:
-        plus, times: of two values, which may be of any type; both commutative, since paths
-            are gone along from either end.
+        plus, times: of two values, which may be of any type; ``times`` commutative, since
+            paths are gone along from either end.  (max, *) is no semiring on numbers of both
+            signs: that is ``MAX_PRODUCT``.
         zero, one: the neutral values of ``plus`` and ``times``.
         label: the value on an edge.  At scalar level an output of several elements, or with
             a cotangent, has an edge of family ``"cotangent"`` to each of them.
@@ -147,7 +150,58 @@ def semiring(
     >>> tg.paths((x * h + tg.tanh(h)).sum(), x).evaluate(fewest)
     0
     """
-    return Semiring(plus, times, zero, one, lambda edges: [label(edge) for edge in edges])
+    given = {"plus": plus, "times": times, "label": label}
+    for name, function in given.items():
+        if not callable(function):
+            raise UsageError(f"semiring: {name}={function!r}: pass a function")
+
+    def labels(edges: Edges) -> list[Any]:
+        found = [label(edge) for edge in edges]
+        _hold_to_the_laws(plus, times, zero, one, found)
+        return found
+
+    return Semiring(plus, times, zero, one, labels)
+
+
+def _hold_to_the_laws(plus: Any, times: Any, zero: Any, one: Any, labels: list[Any]) -> None:
+    """Try the laws of a semiring on a few labels, before a sweep rests on them.
+
+    ``plus`` may depend on the order of its operands, which is that of the paths.
+
+    Raises:
+        UsageError: one does not hold; the message has the values.
+    """
+    some = labels[:: max(1, len(labels) // 3)][:3]
+    if all(isinstance(label, (int, float, np.number)) for label in labels):
+        some += [min(labels), max(labels)] if labels else []
+    laws = {
+        "plus(zero, a) = a": lambda a, b, c: (plus(zero, a), a),
+        "times(one, a) = a": lambda a, b, c: (times(one, a), a),
+        "times(zero, a) = zero": lambda a, b, c: (times(zero, a), zero),
+        "times(a, b) = times(b, a)": lambda a, b, c: (times(a, b), times(b, a)),
+        "plus(a, plus(b, c)) = plus(plus(a, b), c)": lambda a, b, c: (
+            plus(a, plus(b, c)), plus(plus(a, b), c)
+        ),
+        "times(a, plus(b, c)) = plus(times(a, b), times(a, c))": lambda a, b, c: (
+            times(a, plus(b, c)), plus(times(a, b), times(a, c))
+        ),
+    }  # fmt: skip
+    for (law, sides), (a, b, c) in itertools.product(
+        laws.items(), itertools.product(some, repeat=3)
+    ):
+        left, right = sides(a, b, c)
+        if not _alike(left, right):
+            raise UsageError(
+                f"semiring: {law} does not hold for a = {a!r}, b = {b!r}, c = {c!r}: the sides are "
+                f"{left!r} and {right!r}, so a sweep would not give the sum over all paths"
+            )
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Say whether two values are equal, numbers up to rounding."""
+    if isinstance(a, (int, float, np.number)) and isinstance(b, (int, float, np.number)):
+        return bool(a == b) or math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
+    return bool(np.all(a == b))
 
 
 def _derivatives(edges: Edges) -> Array:
