@@ -233,10 +233,11 @@ def edge_flow(loss: Tensor, x: Tensor, direction: Any = None, cotangent: Any = N
     start = raw(seed("edge_flow", loss._array, cotangent, loss.shape, loss.dtype))
     step = None if direction is None else _step(direction, x)
     outgoing = on_the_way(whole, source, target)
-    pulled, gradient = _backward(whole, outgoing, source, target, start)
-    if step is None:
-        step = _uphill(gradient)
-    numbers = to_floats(_forward(whole, outgoing, source, target, start, pulled, step))
+    with np.errstate(over="ignore", invalid="ignore"):  # refused below
+        pulled, gradient = _backward(whole, outgoing, source, target, start)
+        if step is None:
+            step = _uphill(gradient)
+        numbers = to_floats(_forward(whole, outgoing, source, target, start, pulled, step))
     _refuse_not_finite(whole, numbers)
     arriving: dict[int, list[float]] = {source: [numbers.pop(-1)]}
     for index, flow in numbers.items():

@@ -335,11 +335,11 @@ class Formula:
         assert output is not None
         one = backend.namespace(raw(output)).ones(output.shape, dtype=output.dtype)
         ends, root = frame.x._node, output._node
-        found = pull({root: one}, ancestry([root]), [ends]).get(ends)
+        found = pull({root: one}, ancestry([root]), [ends], hooked=False).get(ends)
         gradient = np.zeros(frame.x.shape) if found is None else backend.to_host(found)
         precision = 1e3 * float(np.finfo(frame.x.dtype).eps)
         if not self._scalar:
-            return gradient, precision * float(abs(gradient).max(initial=0.0))
+            return gradient, precision * _largest(gradient)
         place = frame.ends[0] - self.paths.graph.numbers(frame.x)[0] if len(frame.ends) else 0
         return float(gradient.flat[place]), precision * self.paths.absolute_mass()
 
@@ -381,6 +381,11 @@ def _value(product: Product) -> Any:
         return math.prod(values, start=float(product.coefficient))
     except OverflowError:
         return math.copysign(math.inf, product.coefficient)
+
+
+def _largest(gradient: Any) -> float:
+    """Return the size of the largest number, infinite ones left aside."""
+    return float(abs(gradient).max(initial=0.0, where=np.isfinite(gradient)))
 
 
 def _compare(where: str, found: Any, expected: Any, tolerance: float) -> None:

@@ -174,7 +174,8 @@ def forward_paths(output: Tensor, x: Tensor, cotangent: Any = None) -> ForwardPa
     (3.5, {'x': 3.0, 'b': 0.5}, {0: 0.5, 1: 3.0})
     """
     plan = _planned(output, x, cotangent)
-    parts, mass = _sweep(plan, [0] * len(plan.graph.edges))
+    with np.errstate(over="ignore", invalid="ignore"):  # refused below
+        parts, mass = _sweep(plan, [0] * len(plan.graph.edges))
     value = parts.pop((_OUTPUT, 0))
     rest = value - math.fsum(parts.values())
     if not math.isfinite(rest):

@@ -79,10 +79,15 @@ def path_norm(output: Tensor, x: Tensor, q: float = 2) -> float:
         return 0.0
     xp = backend.namespace(x._array)
     moving: dict[int, Scaled] = {target: (xp.ones(x.shape), xp.zeros(()))}
-    for node, edges in outgoing.items():
-        moving[node] = _step(whole.nodes[node].record, edges, moving, q)
+    with np.errstate(divide="ignore", invalid="ignore"):  # refused below
+        for node, edges in outgoing.items():
+            moving[node] = _step(whole.nodes[node].record, edges, moving, q)
     array, scale = moving[source]
     total, log2 = backend.to_host(xp.stack([array.sum(), scale])).tolist()
+    if not math.isfinite(total):
+        raise GraphError(
+            "path_norm: a weight on the way is infinite or no number: restore weights that are finite"
+        )
     if not total:
         return 0.0
     size = (math.log2(total) + log2) / q

@@ -48,7 +48,10 @@ def leading_to(order: Sequence[Node], targets: Iterable[Node]) -> set[Node]:
 
 
 def pull(
-    cotangents: dict[Node, Any], order: Sequence[Node], targets: Iterable[Node] | None = None
+    cotangents: dict[Node, Any],
+    order: Sequence[Node],
+    targets: Iterable[Node] | None = None,
+    hooked: bool = True,
 ) -> dict[Node, Any]:
     """Sweep cotangents backward; return what arrives at the targets.
 
@@ -56,13 +59,14 @@ def pull(
         cotangents: the cotangent of each output.
         order: the ancestry of those outputs, newest first.
         targets: the nodes asked for; the leaves of ``order`` where left out.
+        hooked: whether nodes' hooks see what passes, and may change it.
     """
     arriving: dict[Any, Any] = dict(cotangents)
     arrived: dict[Any, Any] = {}
     kept = frozenset(() if targets is None else targets)
     live = None if targets is None else leading_to(order, kept)
     for node in order:
-        if node.hooks and node in arriving:
+        if hooked and node.hooks and node in arriving:
             arriving[node] = _hooked(node, arriving[node])
         parents, wanted = node.parents, node.wanted
         if live is not None:

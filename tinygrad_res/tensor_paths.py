@@ -74,7 +74,8 @@ class TensorPaths(Paths):
             mean = math.fsum(k * s for k, s in shares.items())
             return mean, math.fsum((k - mean) ** 2 * s for k, s in shares.items())
         grades = self._by_edge(Joint.of(self._dag, [self._grades(by)], [0]))
-        parts = grading.moments(*self._swept, self.frame.seed(), grades)
+        with np.errstate(invalid="ignore"):  # 0 times an infinite derivative: refused below
+            parts = grading.moments(*self._swept, self.frame.seed(), grades)
         size = grading.largest("expected", parts[0])
         whole = parts[0].astype("float64") / size
         square, first, second = (
