@@ -169,6 +169,7 @@ KINKED = {
     "max over an axis": lambda h: h + h.max(axis=-1, keepdims=True) + tg.median(h) - tg.min(h),
     "where": lambda h: tg.where(h > 0.1, h, SLOPE * h),
     "copysign": lambda h: tg.copysign(h, 3 - h),
+    "running sums": lambda h: tg.cumulative_sum(h, axis=-1),
     "sorting": lambda h: tg.sort(h, -1)[..., ::-1],
     "padding with a number": lambda h: tg.pad(h, ((0, 0), (1, 0)), value=1.5)[:, :-1],
     "dividing by a parameter": lambda h: tg.relu(h / SLOPE) / 7,

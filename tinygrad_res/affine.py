@@ -19,7 +19,7 @@ from . import backend
 from .errors import GraphError
 from .families import Contraction, Masked, Pointwise, Structural
 from .graph import Graph, GraphEdge, GraphNode
-from .primitives import activations, pointwise, reductions
+from .primitives import activations, cumulative, pointwise, reductions
 from .record import Leaf, Node
 
 SCALING = frozenset(op.apply for op in (pointwise.multiply, pointwise.divide))
@@ -27,10 +27,10 @@ SCALING = frozenset(op.apply for op in (pointwise.multiply, pointwise.divide))
 
 BENT = frozenset(
     op.apply for op in (
-        activations.leaky, pointwise.abs, pointwise.clipped, pointwise.copysign, pointwise.fabs,
-        pointwise.fmax, pointwise.fmin, pointwise.maximum, pointwise.minimum,
-        reductions.max, reductions.mean, reductions.median, reductions.min, reductions.ptp,
-        reductions.sum,
+        activations.leaky, cumulative._summed, pointwise.abs, pointwise.clipped,
+        pointwise.copysign, pointwise.fabs, pointwise.fmax, pointwise.fmin, pointwise.maximum,
+        pointwise.minimum, reductions.max, reductions.mean, reductions.median, reductions.min,
+        reductions.ptp, reductions.sum,
     )
 )  # fmt: skip
 """Linear in all operands together between their kinks, where f(c x) = c f(x) for c > 0."""
