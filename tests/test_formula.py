@@ -451,6 +451,18 @@ def test_astronomical_numbers_of_terms_are_written_in_powers():
     assert str(dropped) == "dL/dx = 1   (2^15000 - 1 of 2^15000 terms dropped: 0 by a dead unit)"
 
 
+def test_ratios_of_astronomical_numbers_are_written_as_what_they_are_about():
+    x = h = tg.tensor(1.0, requires_grad=True, name="x")
+    for _ in range(2000):
+        h = h * 1.001
+    formula = tg.formula(h, x, simplify="collect")
+    assert str(formula) == "dL/dx = about 7.38 · 10^0"
+    assert formula.evaluate() == pytest.approx(1.001**2000)
+    for _ in range(300):
+        h = h * 0.007
+    assert str(tg.formula(h, x, simplify="collect")) == "dL/dx = about 2.50 · 10^-646"
+
+
 def test_equal_terms_add_up_to_their_number():
     x = h = tg.tensor(1.0, requires_grad=True, name="x")
     for _ in range(54):

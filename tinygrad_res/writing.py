@@ -111,6 +111,8 @@ def of_number(value: Fraction, form: Form) -> str:
         decimal = str(float(value)) if top < 10**LONGEST_DECIMAL else ""
         if len(decimal) <= LONGEST_DECIMAL and decimal and Fraction(decimal) == value:
             return decimal
+    if max(top, bottom) >= 10**LONGEST_DIGITS:
+        return _about(math.log10(top) - math.log10(bottom), form)
     return form.ratio.format(of_integer(top, form), of_integer(bottom, form))
 
 
@@ -128,8 +130,12 @@ def of_integer(value: int, form: Form) -> str:
         return str(value)
     if short < 10**3:
         return form.power.format(exponent) + (f" - {short}" if short else "")
-    tens = math.log10(value)
-    return form.about.format(f"{10 ** (tens % 1):.2f}", int(tens))
+    return _about(math.log10(value), form)
+
+
+def _about(tens: float, form: Form) -> str:
+    """Return roughly ten to a power."""
+    return form.about.format(f"{10 ** (tens % 1):.2f}", math.floor(tens))
 
 
 def _gap(right: str, form: Form) -> str:
