@@ -451,6 +451,13 @@ def test_a_name_that_xml_cannot_hold_is_refused_before_a_file_is_touched(name, t
     assert_same(tg.from_json(g.to_json()), g)
 
 
+def test_names_of_text_types_are_texts(tmp_path):
+    x = tg.tensor(np.ones(2), requires_grad=True, name=np.str_("a"))
+    g = tg.graph((x * x).sum())
+    assert type(g.nodes[0].name) is str
+    assert_same(tg.load_graph(g.save(tmp_path / "g.graphml")), g)
+
+
 # Malformed files
 
 
@@ -520,6 +527,9 @@ def test_file_names_and_unreadable_files_are_named(tmp_path):
     g = tg.from_networkx(picture(("F", "x", 2.0)))
     for question in (lambda: g.save(tmp_path / "g.gexf"), lambda: tg.load_graph("g")):
         with pytest.raises(UsageError, match=r"ends in \.json or \.graphml"):
+            question()
+    for question in (lambda: g.save(3), lambda: tg.load_graph(None)):
+        with pytest.raises(UsageError, match="expected a file's name, got"):
             question()
     with pytest.raises(DataError, match=r"load_graph: cannot read .*none\.json"):
         tg.load_graph(tmp_path / "none.json")

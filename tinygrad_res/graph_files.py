@@ -221,6 +221,8 @@ def load_graph(path: str | os.PathLike[str]) -> Graph:
 def _by_ending(
     name: str, path: str | os.PathLike[str]
 ) -> tuple[Callable[[Graph], str], Callable[[str], Graph]]:
+    if not isinstance(path, (str, os.PathLike)):
+        raise UsageError(f"{name}: expected a file's name, got {type(path).__name__}")
     ending = Path(path).suffix.lower()
     if ending not in FILES:
         raise UsageError(

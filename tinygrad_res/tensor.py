@@ -378,7 +378,7 @@ def _carries_gradient(what: str, dtype: Any, wanted: Any) -> None:
 def _text(name: str | None) -> str | None:
     if name is not None and not isinstance(name, str):
         raise UsageError(f"name: expected text, got {name!r}: write name={str(name)!r}")
-    return name
+    return None if name is None else str.__str__(name)  # of a subclass, such as numpy.str_, too
 
 
 # Operators name primitives and primitives make tensors: the one circle in the engine,
