@@ -1,5 +1,8 @@
 """The graph: what was recorded, edge by edge, and which edges are weight layers."""
 
+import copy
+import pickle
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -229,3 +232,14 @@ def test_a_graph_says_how_large_it_is_and_whether_it_holds_a_tensor():
     assert g.output.tensor is None
     with pytest.raises(GraphError, match="a float is not in this graph"):
         g.find(1.0)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickle.dumps])
+def test_what_holds_a_record_says_that_it_cannot_be_copied(copied):
+    x = tg.tensor(np.ones(2), requires_grad=True, name="x")
+    loss = (x * x).sum()
+    for holder in (tg.graph(loss), tg.paths(loss, x), tg.edge_flow(loss, x)):
+        with pytest.raises(UsageError, match="copy: a record cannot be copied or pickled"):
+            copied(holder)
+    given = tg.from_json(tg.graph(loss).to_json())
+    assert pickle.loads(pickle.dumps(given)).nodes == given.nodes

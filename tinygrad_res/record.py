@@ -91,6 +91,13 @@ class Node:
     name: str | None = None
     hooks: tuple[Hook, ...] = ()
 
+    def __reduce__(self) -> Any:
+        raise UsageError(
+            "copy: a record cannot be copied or pickled, nor can graphs, paths and formulas that "
+            "hold one: write the graph to a file, tg.graph(tensor).save('graph.json'), or make the "
+            "computation again where it is needed"
+        )
+
 
 class Leaf(Node):
     """The node of a tensor that no operation made.
