@@ -1,0 +1,82 @@
+"""The gallery in notebooks/: its page, its pictures, and that the one shows how to make the other.
+
+When a picture changes, look at the new one, then ``python notebooks/gallery.py``.
+"""
+
+import ast
+import importlib.util
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+PAGE = (NOTEBOOKS / "gallery.md").read_text(encoding="utf-8")
+PICTURES = sorted((NOTEBOOKS / "gallery").iterdir())
+LARGEST = 60_000
+_SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture(scope="module")
+def gallery():
+    """The script that makes the gallery, as a module."""
+    where = importlib.util.spec_from_file_location("make_gallery", NOTEBOOKS / "gallery.py")
+    module = importlib.util.module_from_spec(where)
+    where.loader.exec_module(module)
+    return module
+
+
+def begins():
+    """The code that the page says all pieces begin with."""
+    return re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)[1]
+
+
+def entries():
+    """For each picture of the page, its alternative text and the code below it, by its name."""
+    found = re.findall(r"!\[([^\]]*)\]\(gallery/(\w+)\.svg\)\n\n```python\n(.*?)```", PAGE, re.DOTALL)
+    return {name: (words, code) for words, name, code in found}
+
+
+def needs_graphviz(gallery, name):
+    if name in {figure.__name__ for figure in gallery.BY_GRAPHVIZ}:
+        pytest.importorskip("pygraphviz", reason="there is no Graphviz here", exc_type=ImportError)
+
+
+@pytest.mark.parametrize("name", entries())
+def test_the_code_beside_a_picture_makes_it(gallery, name):
+    needs_graphviz(gallery, name)
+    words, code = entries()[name]
+    scope = {}
+    exec(begins(), scope)
+    *before, last = ast.parse(code).body
+    exec(compile(ast.Module(before, []), name, "exec"), scope)
+    figure = eval(compile(ast.Expression(last.value), name, "eval"), scope)
+    picture = ET.parse(NOTEBOOKS / "gallery" / f"{name}.svg").getroot()
+    assert picture.find(f"{_SVG}title").text == figure.layout.title == words
+    assert picture.find(f"{_SVG}desc").text == figure.layout.description
+
+
+def test_the_page_shows_every_picture_once_and_every_figure_of_the_script(gallery):
+    shown = re.findall(r"\(gallery/(\w+)\.svg\)", PAGE)
+    made = [figure.__name__ for figures in gallery.ROOMS.values() for figure in figures]
+    assert shown == made == list(entries())
+    assert sorted(f"{name}.svg" for name in made) == [path.name for path in PICTURES]
+
+
+def test_the_page_is_what_the_script_writes_and_again_the_same_bytes(gallery, tmp_path):
+    pytest.importorskip("pygraphviz", reason="there is no Graphviz here", exc_type=ImportError)
+    folders = tmp_path / "a", tmp_path / "b"
+    for folder in folders:
+        folder.mkdir()
+        gallery.write(folder)
+    first, second = ({p.relative_to(f): p.read_bytes() for p in f.rglob("*.*")} for f in folders)
+    assert first == second
+    assert (folders[0] / "gallery.md").read_text(encoding="utf-8") == PAGE
+
+
+@pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.stem)
+def test_a_picture_is_small_and_follows_its_reader_into_the_dark(path):
+    content = path.read_text(encoding="utf-8")
+    assert len(content.encode()) < LARGEST
+    assert "prefers-color-scheme:dark" in content
