@@ -146,7 +146,7 @@ def test_a_graph_by_hand_is_found_by_name_and_narrowed():
     assert not p.through("m") & p.avoiding("m")
     with pytest.raises(GraphError, match="'q' is not in this graph: its nodes are named 7, F, m"):
         tg.paths(g, "q")
-    with pytest.raises(GraphError, match="got int; in a graph, a node or its name"):
+    with pytest.raises(GraphError, match="got int; a name, or a node of the graph"):
         tg.paths(g, 7)
     with pytest.raises(UsageError, match="x is a number"):
         tg.paths(g, "x", at=0)
