@@ -34,7 +34,8 @@ y = tg.tensor(np.ones(4), requires_grad=True)
 both = (x * y).sum()
 labels = tg.tensor(np.ones(4), name="labels")
 labelled = ((x - labels) ** 2).sum()
-same = (x * tg.tensor(np.ones(4), requires_grad=True, name="x")).sum()
+first, other = (tg.tensor(np.ones(n), requires_grad=True, name="twin") for n in (1, 4))
+same = (first * other).sum()
 constant = tg.tensor(1.0)
 number = 3
 
@@ -168,11 +169,12 @@ def test_what_is_not_highlighted_is_faded(net, wish):
     assert "opacity" not in (net / "all.svg").read_text()
 
 
-def test_a_script_finds_the_modules_beside_it_and_its_own_name_alone(net):
+def test_a_script_finds_the_modules_beside_it_first_and_its_own_name_alone(net, monkeypatch):
+    monkeypatch.delitem(sys.modules, "this", raising=False)  # Python has one too
     (net / "sub").mkdir()
-    (net / "sub" / "beside_it.py").write_text("SCALE = 2.0\n")
+    (net / "sub" / "this.py").write_text("SCALE = 2.0\n")
     (net / "sub" / "user.py").write_text(
-        "import sys\nimport tinygrad_res as tg\nfrom beside_it import SCALE\n"
+        "import sys\nimport tinygrad_res as tg\nfrom this import SCALE\n"
         "assert __name__ == 'user' and sys.modules['user'].__file__ == __file__\n"
         "assert sys.argv == [__file__]\n"
         "x = tg.tensor([1.0], requires_grad=True)\nloss = tg.tanh(x * SCALE)\n"
@@ -181,6 +183,7 @@ def test_a_script_finds_the_modules_beside_it_and_its_own_name_alone(net):
     assert main(["draw", "sub/user.py:loss", "-o", "a.svg"]) == 0
     assert (sys.path, sys.argv) == (before, arguments)
     assert "user" not in sys.modules
+    del sys.modules["this"]
     assert not list((net / "sub").rglob("user*.pyc"))
 
 
@@ -210,8 +213,7 @@ def test_what_cannot_be_drawn_is_said_in_a_line_and_nothing_is_written(net, caps
     ("arguments", "message"),
     [
         (["loss", "--to", "q"], "no tensor 'q' is in its graph: --to is one of 'x' (2, 4), 'V_1' (4"),
-        (["same", "--to", "x"], None),
-        (["same", "--to", "z"], "--to is one of 'x' (2, 4), 'x' (4,)"),
+        (["same", "--to", "q"], "no tensor 'q' is in its graph: --to is one of 'twin' (1,), 'twin' (4"),
         (["loss", "--to", "y"], "no tensor 'y' is in its graph"),
         (["p", "--to", "x"], "net.py:p is Paths(8 from sum to x) already: leave --to out"),
         (["one", "--highlight", "top"], "is one path already: leave it out"),
@@ -229,11 +231,16 @@ def test_what_cannot_be_drawn_is_said_in_a_line_and_nothing_is_written(net, caps
 )  # fmt: skip
 def test_bad_options_of_draw(net, capsys, arguments, message):
     name, *rest = arguments
-    if message is None:  # the variable x of the script says which of two tensors named x
-        assert main(["draw", f"net.py:{name}", *rest]) == 0
-        return
     assert message in fails(capsys, "draw", f"net.py:{name}", *rest)
     assert written(net) == []
+
+
+def test_of_two_tensors_of_one_name_the_variable_says_which(net, capsys):
+    message = "2 tensors are named 'twin': --to is one of 'twin' (1,), 'twin' (4,)"
+    assert message in fails(capsys, "draw", "net.py:same", "--to", "twin")
+    for variable, count in (("first", 4), ("other", 1)):  # the first is broadcast
+        assert main(["explore", "net.py:same", "--to", variable, "--at", "0", "--no-browser"]) == 0
+        assert f"Paths(scalar level, {count} from" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -242,6 +249,27 @@ def test_bad_options_of_draw(net, capsys, arguments, message):
 def test_where_to_write_is_checked_before_the_script_runs(net, capsys, arguments):
     (net / "net.py").write_text("raise SystemError('it ran')\n")
     fails(capsys, "draw", "net.py:loss", *arguments)
+
+
+def test_graphs_made_by_hand_or_read_from_a_file_are_drawn_and_explored(net, capsys):
+    (net / "hand.py").write_text(
+        "import networkx as nx\nimport tinygrad_res as tg\nfrom net import loss\n"
+        "edges = [('F', 'm', 2.0), ('F', 'n', 3.0), ('m', 'x', 1.0), ('n', 'x', 4.0)]\n"
+        "made = nx.MultiDiGraph()\nmade.add_weighted_edges_from(edges, weight='derivative')\n"
+        "one = tg.from_networkx(made)\nmade.add_edge('n', 'y', derivative=1.0)\n"
+        "two = tg.from_networkx(made)\nread = tg.from_json(tg.graph(loss).to_json())\n"
+    )
+    assert main(["draw", "hand.py:one", "-o", "a.svg"]) == 0
+    assert "2 paths between numbers" in shown(net / "a.svg")
+    capsys.readouterr()
+    told = fails(capsys, "explore", "hand.py:two")
+    assert told.endswith("has 2 inputs: choose by --to 'x' (), 'y' ()")
+    for arguments, paths in ((["one"], "2 from F to x"), (["two", "--to", "y"], "1 from F to y")):
+        name, *rest = arguments
+        assert main(["explore", f"hand.py:{name}", *rest, "--no-browser"]) == 0
+        assert f"Paths(scalar level, {paths})" in capsys.readouterr().out
+    assert main(["explore", "hand.py:read", "--no-browser"]) == 0
+    assert "Paths(8 from sum to x)" in capsys.readouterr().out
 
 
 def test_an_index_that_is_none_ends_as_other_bad_options_do(net, capsys):
@@ -293,9 +321,10 @@ def test_names_are_text_whatever_they_say(net, capsys, name, ending):
         "loss = (a + a @ W).sum()\nloss.name = NAME\n",
         encoding="utf-8",
     )
-    assert main(["draw", "net.py:loss", "-o", f"a.{ending}"]) == 0
-    told = capsys.readouterr().out
-    assert told.count("\n") == 1 and told.rstrip("\n").isprintable()
+    for arguments in (["draw", "-o", f"a.{ending}"], ["explore", "--no-browser"]):
+        assert main([*arguments, "net.py:loss"]) == 0
+        told = capsys.readouterr().out
+        assert told.count("\n") == 1 and told.rstrip("\n").isprintable()
     assert fails(capsys, "draw", "net.py:loss", "--to", "nothing").isprintable()
 
 

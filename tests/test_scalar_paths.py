@@ -475,7 +475,7 @@ def test_a_long_computation_shows_a_bar(capsys):
     assert "by length" in capsys.readouterr().err
 
 
-def test_mean_and_variance_of_any_additive_label_agree_with_enumeration():
+def test_mean_and_variance_of_any_additive_amount_agree_with_enumeration():
     rng = np.random.default_rng(1)
     x = tg.tensor(rng.standard_normal((2, 3)), requires_grad=True)
     h = x + tg.tanh(x @ tg.parameter(rng.standard_normal((3, 3))))
@@ -495,9 +495,9 @@ def test_mean_and_variance_of_any_additive_label_agree_with_enumeration():
 
 
 @pytest.mark.parametrize("bad", [lambda edge: "a", lambda edge: math.nan, lambda edge: None])
-def test_a_label_that_is_no_finite_number_is_refused(bad):
+def test_an_amount_that_is_no_finite_number_is_refused(bad):
     x = tg.tensor(np.ones(2), requires_grad=True)
-    with pytest.raises(UsageError, match=r"the label returned .* it must return a finite number"):
+    with pytest.raises(UsageError, match=r"the amount returned is .* it must return a finite number"):
         tg.paths(x.sum(), x, level="scalar").evaluate(tg.semirings.expectation(bad))
 
 

@@ -20,12 +20,13 @@ from .exchange import from_networkx
 from .flow import Flow, edge_flow
 from .formula import Formula, formula
 from .forward import ForwardPaths, forward_paths
-from .graph import Graph, GraphEdge, GraphNode
+from .graph import Graph
 from .graph_files import from_json, load_graph
+from .graph_parts import GraphEdge, GraphNode
 from .measures import Paths
 from .numbered import Path
+from .path_calculus import paths
 from .pathnorm import path_norm
-from .paths import paths
 from .primitives import *  # noqa: F403
 from .primitives import aliases, linalg
 from .primitives.aliases import *  # noqa: F403

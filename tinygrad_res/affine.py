@@ -18,7 +18,8 @@ from typing import Any
 from . import backend
 from .errors import GraphError
 from .families import Contraction, Masked, Pointwise, Structural
-from .graph import Graph, GraphEdge, GraphNode
+from .graph import Graph
+from .graph_parts import GraphEdge, GraphNode
 from .primitives import activations, cumulative, pointwise, reductions
 from .record import Leaf, Node
 

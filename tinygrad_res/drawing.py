@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from .errors import Error, FigureError, UsageError
-from .graph import Graph, GraphNode
+from .graph import Graph
+from .graph_parts import GraphNode
 from .measures import Paths
 from .numbered import Path as GradientPath
-from .paths import Target, paths
+from .path_calculus import Target, paths
 from .scalar import ScalarGraph
 from .scopes import ScopeGraph
 from .scripts import Found, parse, take
@@ -262,8 +263,9 @@ def _target(whole: Graph, to: str | None, found: Found) -> Target:
 def _leaves(above: Graph) -> list[GraphNode]:
     """Return one node for each array that a gradient can lead to, the inputs first."""
     found: dict[Any, GraphNode] = {}
+    computed = set(above.sources.tolist())
     for node in above.nodes:
-        if not node.op and node.requires_grad:
+        if not node.op and node.requires_grad and node.index not in computed:
             found.setdefault(node.recorded or node.name or node.index, node)
     return sorted(found.values(), key=lambda node: node.kind != "input")
 

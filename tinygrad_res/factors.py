@@ -40,7 +40,8 @@ from . import backend
 from .dag import on_a_path
 from .families import Contraction, Masked, Pointwise
 from .frames import Frame
-from .graph import Graph, GraphEdge
+from .graph import Graph
+from .graph_parts import GraphEdge
 from .notation import Sign, Symbols, over
 from .record import Node
 from .scalar import ScalarGraph

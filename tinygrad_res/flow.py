@@ -36,7 +36,8 @@ from . import backend, grading
 from .dag import on_a_path
 from .errors import GradientError, GraphError, UsageError
 from .grading import Outgoing, by_source
-from .graph import Graph, GraphEdge, GraphNode
+from .graph import Graph
+from .graph_parts import GraphEdge, GraphNode
 from .snapshot import graph
 from .sweeps import seed
 from .tensor import Tensor, fitted, raw

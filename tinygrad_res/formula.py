@@ -35,7 +35,7 @@ from .graph import Place, title
 from .measures import Paths
 from .notation import Sign
 from .numbered import Path
-from .paths import paths
+from .path_calculus import paths
 from .sweeps import ancestry, pull
 from .tensor import Tensor, raw
 from .whole_numbers import at_least

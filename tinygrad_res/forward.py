@@ -37,9 +37,10 @@ from .affine import LOST, constant, replayed, split
 from .errors import GraphError
 from .flow import ends, inner, to_floats
 from .grading import pull
-from .graph import Grading, Graph, GraphEdge, GraphNode
+from .graph import Graph
+from .graph_parts import Grading, GraphEdge, GraphNode
 from .measures import Paths
-from .paths import paths
+from .path_calculus import paths
 from .record import Leaf
 from .sweeps import seed
 from .tensor import Tensor, raw
@@ -99,16 +100,16 @@ class ForwardPaths:
             )
         return found
 
-    def by(self, grades: Grading = "weight") -> dict[int, float]:
+    def by(self, by: Grading = "weight") -> dict[int, float]:
         """Return the contribution of the paths of each degree, such as weight layers crossed.
 
         Those of a constant start where it is added.  The degrees sum to ``value - unplaced``.
 
         Args:
-            grades: a grading, as for ``Paths.count_by``.
+            by: a grading, as for ``Paths.count_by``.
         """
         found: dict[int, list[float]] = {}
-        parts, _ = _sweep(self._plan, self._plan.graph.grades(grades).tolist())
+        parts, _ = _sweep(self._plan, self._plan.graph.grades(by).tolist())
         del parts[_OUTPUT, 0]
         for (_, degree), value in parts.items():
             found.setdefault(degree, []).append(value)

@@ -19,7 +19,8 @@ from . import backend
 from .backend import Array
 from .dag import reached, reaching
 from .errors import GraphError
-from .graph import Grading, Graph, GraphEdge, Label
+from .graph import Graph
+from .graph_parts import Amount, Grading, GraphEdge
 from .sweeps import seed
 from .tensor import Tensor, raw
 
@@ -149,9 +150,9 @@ class Frame:
         """Return the grade of every edge, zero outside the part where degrees are counted."""
         return self._within(self.graph.grades(by))
 
-    def amounts(self, label: Label) -> Array:
-        """Return an additive label of every edge, zero where degrees are not counted."""
-        return self._within(self.graph.amounts(label))
+    def amounts(self, amount: Amount) -> Array:
+        """Return what every edge adds to its paths, zero where degrees are not counted."""
+        return self._within(self.graph.amounts(amount))
 
     def _within(self, labels: Array) -> Array:
         if self.firsts:
@@ -180,9 +181,9 @@ class Used:
         """Return the grade of each edge."""
         return self.frame.window(by)[self.numbers]
 
-    def amounts(self, label: Label) -> Array:
-        """Return an additive label of each edge."""
-        return self.frame.amounts(label)[self.numbers]
+    def amounts(self, amount: Amount) -> Array:
+        """Return what each edge adds to its paths."""
+        return self.frame.amounts(amount)[self.numbers]
 
     def __len__(self) -> int:
         return len(self.numbers)

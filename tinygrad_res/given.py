@@ -16,7 +16,8 @@ import numpy as np
 
 from .backend import Array
 from .errors import GraphError, UsageError
-from .graph import Graph, GraphEdge, GraphNode, Place
+from .graph import Graph, Place
+from .graph_parts import GraphEdge, GraphNode
 from .scalar import place_of
 from .tensor import Tensor
 

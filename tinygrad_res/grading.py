@@ -28,7 +28,8 @@ from typing import Any
 
 from . import backend, batches
 from .errors import GraphError
-from .graph import Graph, GraphEdge, GraphNode
+from .graph import Graph
+from .graph_parts import GraphEdge, GraphNode
 from .record import Node
 
 Outgoing = Mapping[int, Sequence[GraphEdge]]

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,121 +24,16 @@ import numpy as np
 from . import dag
 from .backend import Array
 from .errors import GraphError, UsageError
-from .record import Leaf, Node
+from .graph_parts import GRADINGS, MOST, Amount, Grading, GraphEdge, GraphNode
+from .record import Node
 from .tensor import Tensor, raw
 
 if TYPE_CHECKING:
     import networkx
 
-Grading = str | Callable[["GraphEdge"], int]
-Label = str | Callable[["GraphEdge"], float]
 Place = tuple[int, ...] | int
-MOST = 2**40
-"""The largest grade of an edge: a path of millions of them has a degree of 64 bits."""
-GRADES = ("weight", "scale", "block", "activation")
-"""What is graded when a graph is taken: attributes of every edge."""
-GRADINGS = (*GRADES, "length")
-DIFFERS = -1
-"""The grade of an edge at scope level where the ways inside have different ones."""
 LIMIT = 5_000_000
 """How many edges the scalar level has at most, unless more are asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class GraphNode:
-    """A value.
-
-    Attributes:
-        index: its place in ``Graph.nodes``; operands come before outputs.
-        op: the operation that made it, ``""`` for a leaf.
-        name: the name it was given, or ``None``.
-        kind: ``"operation"``, ``"parameter"``, ``"input"`` (a leaf that is no parameter), or
-            ``"scope"``, at scope level.
-        scope: the scopes it was recorded in, outermost first, joined by ``/``.
-        shape, dtype: those of its value.
-        weight_valued: whether it is computed from parameters and no data.
-        requires_grad: whether derivatives by it are recorded.
-        element: which element of an array it is, at scalar level.
-    """
-
-    index: int
-    op: str
-    name: str | None
-    kind: str
-    scope: str
-    shape: tuple[int, ...]
-    dtype: str
-    weight_valued: bool
-    requires_grad: bool
-    element: tuple[int, ...] | None = None
-    recorded: Node | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def record(self) -> Node:
-        """The operation, with the arrays that its derivative needs.
-
-        Raises:
-            GraphError: the graph was not taken from tensors.
-        """
-        if self.kind == "scope":
-            raise GraphError(
-                f"node {self.index} ({self.label}) is a scope, which stands for several operations: "
-                "ask about arrays at level='tensor'"
-            )
-        if self.recorded is None:
-            raise GraphError(
-                f"node {self.index} ({self.label}) holds no arrays: this graph was not taken from "
-                "a tensor; it can be counted, and differentiated where edges carry numbers"
-            )
-        return self.recorded
-
-    @property
-    def tensor(self) -> Tensor | None:
-        """The leaf tensor itself; ``None`` for an operation, and where the leaf is gone."""
-        return self.recorded.owner() if isinstance(self.recorded, Leaf) else None
-
-    @property
-    def label(self) -> str:
-        """The name, or the operation where there is none; with the element's indices."""
-        name = self.name or self.op or self.kind
-        return f"{name}[{','.join(map(str, self.element))}]" if self.element else name
-
-
-@dataclass(frozen=True, slots=True)
-class GraphEdge:
-    """The edge from an operation's output back to one operand.
-
-    At scope level the grades are those of all ways inside the scope, -1 where they differ.
-
-    Attributes:
-        index: its place in ``Graph.edges``.
-        source: the index of the output's node.
-        target: the index of the operand's node.
-        position: which operand of the operation the target is.
-        family: the family of the operation.
-        label: what stands on the edge, as text: the other operand's name for a
-            product, the derivative of an activation, ``"1"`` for a plain copy or sum.
-        weight: 1 if it leads through a weight layer.
-        scale: 1 if it leads through a learned scale (a gate, normalisation's gamma).
-        activation: 1 if it leads through a nonlinearity.
-        block: the number of residual branches it enters.
-        is_identity: whether the derivative on it is 1: a sum's operand, or a copy such as
-            a reshape, a slice or zero padding.
-        derivative: the number on it, at scalar level.
-    """
-
-    index: int
-    source: int
-    target: int
-    position: int
-    family: str
-    label: str
-    weight: int
-    scale: int
-    activation: int
-    block: int
-    is_identity: bool
-    derivative: float | None = None
 
 
 class Graph:
@@ -294,26 +188,26 @@ class Graph:
             )
         return np.array([self._grade(by, edge) for edge in self.edges], dtype=np.int64)
 
-    def amounts(self, label: Label) -> Array:
-        """Return an additive label of every edge: a grading, or any function to real numbers.
+    def amounts(self, amount: Amount) -> Array:
+        """Return what every edge adds to its paths: a grading, or any function to real numbers.
 
         Raises:
             UsageError: the function gives something else.
         """
-        if not callable(label):
-            return self.grades(label).astype(float)
-        return np.array([self._amount(label, edge) for edge in self.edges], dtype=float)
+        if not callable(amount):
+            return self.grades(amount).astype(float)
+        return np.array([self._amount(amount, edge) for edge in self.edges], dtype=float)
 
     def _grades(self, by: str) -> Array:
         if by == "length":
             return np.ones(len(self.edges), dtype=np.int64)
         return np.array([getattr(edge, by) for edge in self.edges], dtype=np.int64)
 
-    def _amount(self, label: Callable[[GraphEdge], float], edge: GraphEdge) -> float:
-        amount = label(edge)
+    def _amount(self, by: Callable[[GraphEdge], float], edge: GraphEdge) -> float:
+        amount = by(edge)
         if not isinstance(amount, (int, float, np.number)) or not np.isfinite(amount):
             raise UsageError(
-                f"the label returned {amount!r} for edge {edge.index} "
+                f"the amount returned is {amount!r} for edge {edge.index} "
                 f"({self.nodes[edge.source].label} -> {self.nodes[edge.target].label}): "
                 "it must return a finite number"
             )

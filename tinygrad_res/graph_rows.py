@@ -16,7 +16,8 @@ from typing import Any
 
 from .errors import DataError
 from .given import GivenGraph
-from .graph import DIFFERS, GRADES, Graph, GraphEdge, GraphNode
+from .graph import Graph
+from .graph_parts import DIFFERS, GRADES, GraphEdge, GraphNode
 from .whole_numbers import whole
 
 FORMAT, VERSION = "tinygrad_res graph", 1

@@ -12,7 +12,7 @@ from typing import Any
 from . import grading
 from .errors import UsageError
 from .frames import Used
-from .graph import Grading
+from .graph_parts import Grading
 from .numbered import Numbered, Path
 from .path_sets import Gradings
 from .semirings import ArraySemiring, Semiring

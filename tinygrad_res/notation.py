@@ -21,7 +21,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from .graph import Graph, GraphNode
+from .graph import Graph
+from .graph_parts import GraphNode
 from .record import Node
 from .scalar import ScalarGraph
 

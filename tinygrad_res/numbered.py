@@ -15,7 +15,7 @@ import numpy as np
 
 from . import semirings
 from .errors import GraphError, UsageError
-from .graph import Grading, GraphEdge, GraphNode
+from .graph_parts import Grading, GraphEdge, GraphNode
 from .path_sets import PathSet
 from .whole_numbers import at_least, whole
 

@@ -23,7 +23,8 @@ from .dag import Dag, reached, reaching
 from .degrees import Joint, Table
 from .errors import UsageError
 from .frames import Frame
-from .graph import Grading, Graph, GraphEdge, GraphNode, Place
+from .graph import Graph, Place
+from .graph_parts import Grading, GraphEdge, GraphNode
 from .tensor import Tensor
 from .whole_numbers import at_least
 

@@ -27,7 +27,8 @@ from .affine import HOMOGENEOUS, SCALING, is_any
 from .errors import GraphError, UsageError
 from .families import Contraction, Pointwise, Reduction, Structural
 from .flow import ends, on_the_way
-from .graph import Graph, GraphEdge
+from .graph import Graph
+from .graph_parts import GraphEdge
 from .primitives import pointwise, reductions
 from .record import Node
 from .tensor import Tensor

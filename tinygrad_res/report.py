@@ -20,7 +20,7 @@ from .grading import norm, shares
 from .measures import Paths
 from .nets import Network
 from .optim import Adam
-from .paths import paths
+from .path_calculus import paths
 from .record import no_grad
 from .tensor import Tensor, tensor
 

@@ -19,7 +19,8 @@ import numpy as np
 from . import expansion
 from .backend import Array
 from .errors import GraphError, UsageError
-from .graph import Graph, GraphEdge, GraphNode, Place, title
+from .graph import Graph, Place, title
+from .graph_parts import GraphEdge, GraphNode
 from .tensor import Tensor
 from .whole_numbers import at_least
 

@@ -17,7 +17,7 @@ from . import grading, ranking, semirings
 from .backend import Array
 from .errors import GraphError, UsageError
 from .frames import Used
-from .graph import Grading
+from .graph_parts import Grading
 from .measures import Paths
 from .numbered import Path
 from .path_sets import Gradings

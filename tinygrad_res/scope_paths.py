@@ -23,7 +23,8 @@ from .degrees import Joint
 from .errors import GraphError
 from .frames import Frame
 from .grading import Outgoing, by_source
-from .graph import DIFFERS, Grading, Graph, GraphEdge, GraphNode, Place, title
+from .graph import Graph, Place, title
+from .graph_parts import DIFFERS, Grading, GraphEdge, GraphNode
 from .scopes import ScopeGraph
 from .tensor import Tensor
 from .tensor_paths import TensorPaths, pushed

@@ -28,7 +28,8 @@ from operator import add, attrgetter
 from typing import Any, NamedTuple
 
 from .errors import GraphError
-from .graph import DIFFERS, GRADES, LIMIT, Graph, GraphEdge, GraphNode, Place, title
+from .graph import LIMIT, Graph, Place, title
+from .graph_parts import DIFFERS, GRADES, GraphEdge, GraphNode
 from .record import Leaf, Scope
 from .tensor import Tensor
 from .whole_numbers import at_least

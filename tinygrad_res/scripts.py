@@ -24,7 +24,10 @@ from .numbered import Path as GradientPath
 from .tensor import Tensor
 
 Drawable = Tensor | Graph | Paths | GradientPath
-KINDS = "a tensor that was computed, tg.paths(...), tg.graph(...), or a function without arguments that returns one"  # fmt: skip
+KINDS = (
+    "a tensor that was computed, tg.paths(...), tg.graph(...), a pair (loss, x), or a function "
+    "without arguments that returns one"
+)
 _MOST_NAMES = 8
 
 

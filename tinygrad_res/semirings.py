@@ -49,7 +49,7 @@ from .errors import UsageError
 from .whole_numbers import at_least
 
 if TYPE_CHECKING:
-    from .graph import Grading, GraphEdge, Label
+    from .graph_parts import Amount, Grading, GraphEdge
 
 __all__ = [
     "ABSOLUTE", "COUNT", "ENTROPY", "GRADIENT", "MAGNITUDE", "MAX_PRODUCT", "MIN_PRODUCT",
@@ -68,8 +68,8 @@ class Edges(Protocol):
     def grades(self, by: Grading) -> Array:
         """Return the grade of each edge."""
 
-    def amounts(self, label: Label) -> Array:
-        """Return an additive label of each edge."""
+    def amounts(self, amount: Amount) -> Array:
+        """Return what each edge adds to its paths."""
 
     def __len__(self) -> int: ...
 
@@ -331,11 +331,11 @@ def _further(values: Array, labels: Array) -> Array:
     return values + np.pad(labels, ((0, 0), (0, 1)))  # type: ignore[no-any-return]
 
 
-def expectation(label: Label) -> ArraySemiring:
+def expectation(amount: Amount) -> ArraySemiring:
     """Return the semiring of (mean, variance), under abs(product), of what a path adds up.
 
     Args:
-        label: a grading, or any function from an edge to a real number.
+        amount: a grading, or any function from an edge to a real number.
 
     >>> import numpy as np, tinygrad_res as tg
     >>> x = tg.tensor(np.array([2.0]), requires_grad=True)
@@ -348,7 +348,7 @@ def expectation(label: Label) -> ArraySemiring:
         _further,
         (-math.inf, 0.0, 0.0),
         (0.0, 0.0, 0.0),
-        lambda edges: np.stack([logarithms(edges), edges.amounts(label)], axis=1),
+        lambda edges: np.stack([logarithms(edges), edges.amounts(amount)], axis=1),
         lambda value: (float(value[1]), float(value[2])),
     )
 
@@ -364,11 +364,11 @@ ENTROPY = ArraySemiring(
 )  # fmt: skip
 
 
-def moments(label: Label) -> ArraySemiring:
+def moments(amount: Amount) -> ArraySemiring:
     """Return the semiring of (sum of w, of a w, of a^2 w): w a product, a what its path adds up.
 
     Args:
-        label: a grading, or any function from an edge to a real number.
+        amount: a grading, or any function from an edge to a real number.
     """
 
     def times(values: Array, labels: Array) -> Array:
@@ -382,7 +382,7 @@ def moments(label: Label) -> ArraySemiring:
         times,
         (0.0, 0.0, 0.0),
         (1.0, 0.0, 0.0),
-        lambda edges: np.stack([edges.derivatives, edges.amounts(label)], axis=1),
+        lambda edges: np.stack([edges.derivatives, edges.amounts(amount)], axis=1),
     )
 
 

@@ -18,7 +18,8 @@ from typing import Any
 from .backend import is_array
 from .errors import GraphError
 from .families import Contraction, General, Pointwise, Structural
-from .graph import Graph, GraphEdge, GraphNode, title
+from .graph import Graph, title
+from .graph_parts import GraphEdge, GraphNode
 from .record import Leaf, Node
 from .tensor import Tensor
 

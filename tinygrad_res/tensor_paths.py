@@ -21,7 +21,8 @@ from .backend import Array
 from .degrees import Joint
 from .errors import GraphError, UsageError
 from .grading import Outgoing, by_source
-from .graph import Grading, Graph, GraphEdge
+from .graph import Graph
+from .graph_parts import Grading, GraphEdge
 from .measures import Paths
 from .numbered import Path
 from .path_sets import Gradings

@@ -8,7 +8,7 @@ say so.
 from __future__ import annotations
 
 from tinygrad_res.grading import norm
-from tinygrad_res.graph import Grading
+from tinygrad_res.graph_parts import Grading
 from tinygrad_res.measures import Paths
 
 EDGE_VISITS = 250_000

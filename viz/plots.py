@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tinygrad_res.errors import FigureError, GradientError
-from tinygrad_res.graph import Grading
+from tinygrad_res.graph_parts import Grading
 from tinygrad_res.measures import Paths
 
 from . import text

@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tinygrad_res.graph import Graph, GraphEdge, GraphNode
+from tinygrad_res.graph import Graph
+from tinygrad_res.graph_parts import GraphEdge, GraphNode
 from tinygrad_res.scalar import ScalarGraph
 
 

@@ -18,7 +18,8 @@ import numpy as np
 from tinygrad_res import nests
 from tinygrad_res.errors import GradientError
 from tinygrad_res.expansion import entries
-from tinygrad_res.graph import Graph, GraphEdge
+from tinygrad_res.graph import Graph
+from tinygrad_res.graph_parts import GraphEdge
 from tinygrad_res.record import Leaf, Node
 
 from . import text

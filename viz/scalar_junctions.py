@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tinygrad_res.graph import Graph, GraphEdge
+from tinygrad_res.graph import Graph
+from tinygrad_res.graph_parts import GraphEdge
 
 from . import text
 from .scalar_factors import Factor, Factors

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
-from tinygrad_res.graph import GraphEdge
+from tinygrad_res.graph_parts import GraphEdge
 
 from . import text
 from .scalar_arrays import Merged

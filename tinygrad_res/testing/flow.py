@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import GradientError, UsageError
-from ..graph import GRADINGS, GraphEdge
+from ..graph_parts import GRADINGS, GraphEdge
 from ..measures import Paths
-from ..paths import paths
+from ..path_calculus import paths
 from ..tensor import Tensor, tensor
 from .table import GradientCheckError, assert_close
 

@@ -16,7 +16,7 @@ from math import prod
 from typing import Any
 
 from tinygrad_res.errors import FigureError
-from tinygrad_res.graph import GraphEdge
+from tinygrad_res.graph_parts import GraphEdge
 from tinygrad_res.measures import Paths
 
 from .. import text

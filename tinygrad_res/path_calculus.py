@@ -82,7 +82,8 @@ from typing import Any, Literal
 
 from .errors import GradientError, GraphError, UsageError
 from .frames import Frame
-from .graph import LIMIT, Graph, GraphNode, Place, title
+from .graph import LIMIT, Graph, Place, title
+from .graph_parts import GraphNode
 from .measures import Paths
 from .scalar import ScalarGraph, place_of
 from .scalar_paths import ScalarPaths
