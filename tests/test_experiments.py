@@ -375,3 +375,8 @@ def test_number_out_of_bounds_is_refused_before_any_work(monkeypatch, arguments,
     monkeypatch.setattr(effective_paths, "preactivation_mlp", None)
     with pytest.raises(UsageError, match=f"effective_path_length: {message}"):
         effective_path_length(**arguments)
+
+
+def test_a_closed_form_beyond_the_range_of_floats_is_refused():
+    with pytest.raises(UsageError, match=r"at_random: blocks=3000, gain=2: .* fewer blocks"):
+        at_random(3000, 2.0)

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from tqdm import tqdm
 
 from .. import Paths
-from ..errors import GraphError
+from ..errors import GraphError, UsageError
 from ..grading import norm, shares
 
 
@@ -94,10 +94,18 @@ def at_random(blocks: int, gain: float) -> Lengths:
         blocks: the number of residual blocks.
         gain: the root mean square of a branch's Jacobian, relative to its shortcut.
 
+    Raises:
+        UsageError: the numbers leave the range of a float.
+
     >>> by_length = at_random(blocks=24, gain=24**-0.5)
     >>> f"{by_length.estimate_centre:.2f} {by_length.exact_centre:.2f} {by_length.overcount:.1f}"
     '4.07 1.44 25.6'
     """
+    if blocks * math.log2(2 + 2 * gain * gain) > 1000:  # bits of the largest number on the way
+        raise UsageError(
+            f"at_random: blocks={blocks}, gain={gain:g}: the numbers leave the range of a float: "
+            "take fewer blocks or a smaller gain"
+        )
     counts = {k: math.comb(blocks, k) for k in range(blocks + 1)}
     squares = {k: n * gain ** (2 * k) for k, n in counts.items()}
     total = (1 + gain * gain) ** blocks
