@@ -12,23 +12,26 @@ Everything is listed left to right, the way the forward pass runs.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
+from types import MappingProxyType
 from typing import Literal
 
-from tinygrad_res.graph import Graph, GraphEdge, GraphNode
+from tinygrad_res.graph import Graph
+from tinygrad_res.graph_parts import GraphEdge, GraphNode
 from tinygrad_res.measures import Paths
 from tinygrad_res.numbered import Path
+
+from .highlight import PLAIN, Emphasis, edges_taken
 
 Kind = Literal["weight", "activation", "other"]
 
 MOST_LANES = 4
 _IN_PLACE = frozenset({"reshape", "identity", "to_device"})
 """Structural operations that leave the numbers in their order."""
-MOST_LISTED = 10_000
-"""Sets of up to this many paths are listed to find the edges that they take."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,14 @@ class Step:
         label: the weight's name, or the derivative, such as ``relu'``.
         shape: the weight's shape, as text, where it is known.
         counted: whether it lies where weight layers are counted.
+        layers: how many weight layers it crosses, where it is one.
     """
 
     kind: Kind
     label: str
     shape: str = ""
     counted: bool = True
+    layers: int = 1
 
 
 @dataclass(frozen=True)
@@ -56,17 +61,21 @@ class Lane:
         edges: the indices of its edges, from the output's side, as a path lists them.
         used: whether a path of the set takes it.
         moves: whether it takes numbers to other places: slices, pads, joins, broadcasts.
+        marks: which highlighted sets take it, by their places.
+        flow: what all paths along it carry, where someone asked and it is known.
     """
 
     steps: tuple[Step, ...]
     edges: tuple[int, ...]
     used: bool = True
     moves: bool = False
+    marks: tuple[int, ...] = ()
+    flow: float | None = None
 
     @property
     def weight(self) -> int:
         """The number of weight layers on it."""
-        return sum(step.kind == "weight" for step in self.steps)
+        return sum(step.layers for step in self.steps if step.kind == "weight")
 
     @property
     def is_bare(self) -> bool:
@@ -105,7 +114,8 @@ class Block:
         lanes: its ways, fewest weight layers first; empty where there are too many to draw.
         count: the number of ways.
         by_weight: how many of them cross how many weight layers.
-        merge: the operation in which they meet.
+        merge: the operation in which they meet; ``""`` where it is not known.
+        name: what the value is called in which they meet.
         ends: the indices of the nodes where they part and where they meet.
     """
 
@@ -115,6 +125,7 @@ class Block:
     by_weight: dict[int, int]
     merge: str
     ends: tuple[int, int]
+    name: str = ""
 
     @property
     def weight_free(self) -> int:
@@ -131,6 +142,7 @@ class Chain:
         parts: blocks and links, left to right.
         input, output: what the row starts and ends with.
         chosen: the one path to bring out, or ``None`` for all of the set.
+        emphasis: the sets to bring out, and what stands on edges.
     """
 
     paths: Paths
@@ -138,6 +150,7 @@ class Chain:
     input: GraphNode
     output: GraphNode
     chosen: Path | None = None
+    emphasis: Emphasis = PLAIN
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -189,23 +202,29 @@ class Chain:
 
 @dataclass(frozen=True)
 class _Reading:
-    """What lanes are read from: the graph, where weights count, which edges are used."""
+    """What lanes are read from: the graph, where weights count, which edges are brought out."""
 
     graph: Graph
     window: list[int]
     used: set[int] | None
+    emphasis: Emphasis
 
 
-def read_chain(paths: Paths, chosen: Path | None = None) -> Chain:
+def read_chain(
+    paths: Paths, chosen: Path | None = None, emphasis: Emphasis = PLAIN
+) -> Chain:  # fmt: skip
     """Return the blocks and links that a set of paths runs through.
 
     Args:
         chosen: one of the paths, whose ways are the only ones that count as used.
+        emphasis: the sets to bring out, whose ways count as used as well.
     """
     graph = paths.graph
     segments = paths.segments()[::-1]
-    used = _used_edges(paths, segments) if chosen is None else {e.index for e in chosen.edges}
-    read = _Reading(graph, paths.window("weight").tolist(), used)
+    read = _Reading(
+        graph, paths.window("weight").tolist(), _used_edges(paths, segments, chosen, emphasis),
+        emphasis,
+    )  # fmt: skip
     parts: list[Block | Link] = []
     numbers = itertools.count(1)
     for single, group in itertools.groupby(segments, key=lambda segment: segment.count() == 1):
@@ -220,24 +239,25 @@ def read_chain(paths: Paths, chosen: Path | None = None) -> Chain:
         parts += [_block(read, segment, next(numbers)) for segment in group]
     parts = _with_symbols(_without_identities(parts))
     ends = paths.inputs[0], paths.output
-    return Chain(paths, tuple(parts), *ends, chosen)
+    return Chain(paths, tuple(parts), *ends, chosen, emphasis)
 
 
-def _used_edges(paths: Paths, segments: tuple[Paths, ...]) -> set[int] | None:
-    """Return the edges that the set's paths take, or None for all of them."""
-    if (
-        paths.count() == prod(segment.count() for segment in segments)
-        or paths.count() > MOST_LISTED
-    ):
+def _used_edges(
+    paths: Paths, segments: tuple[Paths, ...], chosen: Path | None, emphasis: Emphasis
+) -> set[int] | None:
+    """Return the edges that are brought out, or None for all of them."""
+    if chosen is not None or emphasis.fades:
+        return emphasis.edges | {edge.index for edge in (chosen.edges if chosen else ())}
+    if paths.count() == prod(segment.count() for segment in segments):
         return None
-    return {edge.index for path in paths for edge in path.edges}
+    return edges_taken(paths)
 
 
 def _link(read: _Reading, segments: list[Paths]) -> Link:
     edges = [edge for segment in reversed(segments) for edge in segment[0].edges]
     lane = _lane(read, edges)
     ops = tuple(
-        read.graph.nodes[edge.source].op for edge in reversed(edges)
+        read.graph.nodes[edge.source].op or _derivative(read.graph, edge) for edge in reversed(edges)
         if not (edge.is_identity and not _moves(read.graph, (edge,)))
     )  # fmt: skip
     return Link(lane, ops, ends=(segments[0].inputs[0].index, segments[-1].output.index))
@@ -255,7 +275,9 @@ def _leading_activations(read: _Reading, segments: list[Paths]) -> int:
 
 
 def _block(read: _Reading, segment: Paths, number: int) -> Block:
-    lanes = [_lane(read, path.edges) for path in itertools.islice(segment, MOST_LANES + 1)]
+    ways = [path.edges for path in itertools.islice(segment, MOST_LANES + 1)]
+    shared = Counter(edge.index for way in ways for edge in way)
+    lanes = [_lane(read, way, shared) for way in ways]
     lanes.sort(key=lambda lane: (lane.weight, len(lane.steps), len(lane.edges)))
     return Block(
         number=number,
@@ -264,18 +286,25 @@ def _block(read: _Reading, segment: Paths, number: int) -> Block:
         by_weight=segment.count_by("weight"),
         merge=segment.output.op,
         ends=(segment.inputs[0].index, segment.output.index),
+        name=segment.output.label,
     )
 
 
-def _lane(read: _Reading, edges: Iterable[GraphEdge]) -> Lane:
+def _lane(
+    read: _Reading, edges: Iterable[GraphEdge], shared: Mapping[int, int] = MappingProxyType({})
+) -> Lane:
+    """Read a way; ``shared`` counts the ways of its block that take each edge."""
     edges = tuple(edges)
     steps = (_step(read, edge) for edge in reversed(edges))
     indices = tuple(edge.index for edge in edges)
+    flows = read.emphasis.flows or {}
     return Lane(
         tuple(step for step in steps if step is not None),
         indices,
         read.used is None or read.used.issuperset(indices),
         _moves(read.graph, edges),
+        read.emphasis.taken_by(indices),
+        next((flows[e] for e in indices if shared.get(e, 1) == 1 and e in flows), None),
     )
 
 
@@ -296,18 +325,32 @@ def _rearranges(op: str, family: str) -> bool:
 def _step(read: _Reading, edge: GraphEdge) -> Step | None:
     """Return what an edge does, or None for one that only copies."""
     if edge.weight:
-        weight = next(
-            read.graph.nodes[other.target] for other in read.graph.outgoing[edge.source]
-            if read.graph.nodes[other.target].weight_valued
-        )  # fmt: skip
-        known = edge.label if not edge.label.endswith("'") and edge.label != "·" else weight.op
-        named = weight.name or known or "W"
-        return Step(
-            "weight", named, "×".join(map(str, weight.shape)), bool(read.window[edge.index])
-        )
+        return _weight_step(read, edge)
     if edge.is_identity:
         return None
-    return Step("activation" if edge.activation else "other", edge.label)
+    label = edge.label or _derivative(read.graph, edge)
+    return Step("activation" if edge.activation else "other", label)
+
+
+def _derivative(graph: Graph, edge: GraphEdge) -> str:
+    return f"∂{graph.nodes[edge.source].label}/∂{graph.nodes[edge.target].label}"
+
+
+def _weight_step(read: _Reading, edge: GraphEdge) -> Step:
+    """Return the step over an edge through one weight layer, or through several in one."""
+    weight = next(
+        (
+            read.graph.nodes[other.target] for other in read.graph.outgoing[edge.source]
+            if read.graph.nodes[other.target].weight_valued
+        ),
+        None,
+    )  # fmt: skip
+    known = edge.label if not edge.label.endswith("'") and edge.label != "·" else ""
+    named = (weight and (weight.name or known or weight.op)) or known or "W"
+    if edge.weight > 1:
+        named = f"{edge.weight} weight layers"
+    shape = "×".join(map(str, weight.shape)) if weight is not None and edge.weight == 1 else ""
+    return Step("weight", named, shape, bool(read.window[edge.index]), edge.weight)
 
 
 def _without_identities(parts: list[Block | Link]) -> list[Block | Link]:

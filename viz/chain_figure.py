@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_res.errors import GradientError
-from tinygrad_res.graph import GraphNode
+from tinygrad_res.errors import GradientError, GraphError
+from tinygrad_res.graph_parts import GraphNode
 
 from . import text
 from .chain import Block, Chain, Link
+from .chain_symbols import symbols_used
+from .highlight import mark_entries, sign_bands
 from .histogram import draw_histogram
 from .layout import Canvas, Label, Layout
-from .legend import draw_legend
+from .legend import OFF_SETS, Entry, draw_legend
 from .norms import norms_by
-from .strip import Collapsed, Part, draw_strip, symbols_used
+from .strip import Collapsed, Part, draw_strip
 from .ticks import logs_of, unplotted
 from .unravelled import MOST_ROWS, draw_product, draw_rows
+from .widths import flow_entries, meaning
 
 MOST_BLOCKS = 4
 NARROWEST = 660.0
@@ -52,10 +55,27 @@ def chain_layout(chain: Chain) -> Layout:
         draw_product(canvas, chain, left, bottom + 44)
     else:
         _histograms(canvas, chain, left, below, width)
+    sign_bands(canvas)
     left, _, right, bottom = canvas.box
     wide = max(right - left, width)
-    draw_legend(canvas, left, bottom + 48, wide, symbols_used(drawn), _LEGEND)
+    words = dict(_LEGEND, faded=OFF_SETS) if chain.emphasis.fades else _LEGEND
+    draw_legend(canvas, left, bottom + 48, wide, symbols_used(drawn), words, _added(chain, drawn))
     return canvas.finish(_title(chain), describe(chain))
+
+
+def _added(chain: Chain, drawn: tuple[Part, ...]) -> list[Entry]:
+    """Return what the legend says of highlighted sets and of flows."""
+    emphasis = chain.emphasis
+    found = mark_entries(emphasis.marks, chain.count)
+    if emphasis.flows is None:
+        return found
+    if emphasis.widths:
+        found += flow_entries(emphasis.flows, "tensor")
+        if any(isinstance(p, Collapsed) or (isinstance(p, Block) and not p.lanes) for p in drawn):
+            found.append(([], "no band where several ways are drawn as one"))
+    if emphasis.labels in ("value", "both"):
+        found.append(([], f"number beside a way’s symbol: its {meaning('tensor')}"))
+    return found
 
 
 def _listable(chain: Chain) -> bool:
@@ -142,7 +162,7 @@ def _histograms(canvas: Canvas, chain: Chain, x: float, y: float, width: float) 
     longest = max(counts)
     try:
         norms = norms_by(chain.paths)
-    except GradientError:
+    except (GradientError, GraphError):
         norms = {}
     top = max(norms, default=longest)
     cut = "" if top == longest else f"computed up to {top} weight layers"
@@ -178,6 +198,7 @@ def describe(chain: Chain) -> str:
     if chain.chosen is not None:
         crossed = _layers(chain.chosen.degree("weight"))
         said.append(f"One path is drawn in full, through {crossed}; the others are faded.")
+    said += [f"Highlighted: {mark.words()}." for mark in chain.emphasis.marks]
     if len(degrees) <= 12:
         parts = ", ".join(f"{k}: {n}" for k, n in degrees.items())
         said.append(f"Paths by weight layers crossed: {parts}.")

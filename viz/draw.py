@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tinygrad_res.errors import FigureError
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
+
+from tinygrad_res.errors import FigureError, UsageError
 from tinygrad_res.graph import Graph
 from tinygrad_res.measures import Paths
 from tinygrad_res.numbered import Path
@@ -10,11 +13,19 @@ from tinygrad_res.snapshot import graph
 from tinygrad_res.tensor import Tensor
 
 from . import text
-from .chain import MOST_LISTED, Chain, read_chain
+from .chain import Chain, read_chain
 from .chain_figure import chain_layout
 from .figure import Figure
 from .graph_figure import graph_figure
 from .graph_view import MOST_BOXES, InputCount, count_paths
+from .highlight import (
+    MOST_LISTED,
+    Emphasis,
+    Highlight,
+    edges_taken,
+    graph_for,
+    read_highlight,
+)  # fmt: skip
 from .layout import Canvas, Label, Layout
 from .scalar_figure import MOST_COLUMNS, network_of, scalar_layout
 from .scalar_subject import (
@@ -26,12 +37,28 @@ from .scalar_subject import (
     size,
     tensor_graph,
     tensor_paths,
+    window_of,
 )  # fmt: skip
+from .widths import flows_of, only_paths
 
 TENSOR_LEVEL = "tensor level: every step passes a whole array"
+NO_ARRAYS = "; this graph holds none, so paths are counted and their products are not known"
+_LABELS = ("symbol", "value", "both", "none")
 
 
-def draw(what: Tensor | Graph | Paths | Path, *, max_nodes: int = MOST_BOXES) -> Figure:
+class _Wish(NamedTuple):
+    """How a figure is wanted."""
+
+    most: int
+    emphasis: Emphasis
+
+
+def draw(
+    what: Tensor | Graph | Paths | Path, *, max_nodes: int = MOST_BOXES,
+    highlight: Highlight | None = None,
+    labels: Literal["symbol", "value", "both", "none"] | None = None,
+    widths: Literal["flow"] | None = None,
+) -> Figure:  # fmt: skip
     """Draw a set of paths, a recorded graph, or the graph that a loss was computed by.
 
     Paths through a chain of blocks, or through a plain chain, become the figure of the
@@ -44,75 +71,145 @@ def draw(what: Tensor | Graph | Paths | Path, *, max_nodes: int = MOST_BOXES) ->
     Args:
         what: ``tg.paths(loss, x)``, one of its paths, ``tg.graph(loss)``, or ``loss``.
         max_nodes: a graph with more nodes is drawn by scope, and says so.
+        highlight: a part of what is drawn to bring out: a set of paths, a path, a list of
+            paths such as ``p.top(3)``, or up to four of these as ``{"label": set, ...}``.
+            Each has a colour, a dash and a sign of its own; the legend tells its count, and
+            of a single path the product (at tensor level the norm of it).  The rest is faded.
+        labels: what stands on edges: the ``"symbol"`` of what the edge passes, a ``"value"``,
+            ``"both"`` or ``"none"``.  The value is at scalar level the derivative, at
+            tensor level the flow (below), which the legend says.  Left out, symbols at
+            tensor level, and at scalar level values with as many symbols as are readable.
+        widths: ``"flow"`` draws a band under every edge, as wide as the square root of what
+            all paths over it carry (``tg.edge_flow``; at scalar level ``p.edge_flow()``),
+            green with a plus or purple with a minus.
 
     Raises:
-        FigureError: ``what`` is none of these, or there is no Graphviz for a graph.
+        FigureError: ``what`` is none of these; there is no Graphviz for a graph; what is to be
+            highlighted is not in what is drawn; or the flow is not known.
         GraphError: nothing was recorded for the tensor.
+        UsageError: ``labels`` or ``widths`` is none of the choices.
 
     >>> import tinygrad_res as tg
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
     >>> W = tg.parameter([[0.5, 0.0], [0.0, 0.5]], name="W")
-    >>> draw(tg.paths((x + x @ W).sum(), x)).layout.title
+    >>> p = tg.paths((x + x @ W).sum(), x)
+    >>> draw(p).layout.title
     'Gradient paths through a chain of 1 block: 1 weight-free path of 2'
+    >>> figure = draw(p, highlight={"shortcut": p.weight_free()}, labels="none")
+    >>> "shortcut: 1 path, product of norm 1.41" in figure.layout.description
+    True
     >>> draw(tg.paths((x + x @ W).sum(), x, level="scalar")).layout.title
     '6 paths between numbers (scalar level), 4 active, 2 weight-free'
     """
-    if isinstance(what, Paths):
-        return _draw_paths(what, max_nodes)
-    if isinstance(what, Path):
-        return _draw_paths(what.paths, max_nodes, what)
-    if isinstance(what, Tensor):
-        what = graph(what)
-    if isinstance(what, Graph):
-        return _draw_graph(what, max_nodes)
-    raise FigureError(
-        f"draw: cannot draw a {type(what).__name__}: pass tg.paths(loss, x), one of its paths, "
-        "tg.graph(loss), or a tensor that a computation returned, such as the loss"
-    )
+    _refuse_unknown("labels", labels, _LABELS)
+    _refuse_unknown("widths", widths, ("flow",))
+    if widths is not None and highlight is not None:
+        raise UsageError(
+            "draw: highlight= and widths= both draw bands under the edges: make two figures"
+        )
+    chosen = what if isinstance(what, Path) else None
+    subject: Any = what.paths if isinstance(what, Path) else what
+    if isinstance(subject, Tensor):
+        subject = graph(subject)
+    if isinstance(subject, Graph):
+        subject = graph_for(highlight, subject)
+    if not isinstance(subject, (Paths, Graph)):
+        raise FigureError(
+            f"draw: cannot draw a {type(what).__name__}: pass tg.paths(loss, x), one of its paths, "
+            "tg.graph(loss), or a tensor that a computation returned, such as the loss"
+        )
+    marks = read_highlight(highlight, subject)
+    wish = _Wish(max_nodes, Emphasis(marks, None, widths is not None, labels or ""))
+    if isinstance(subject, Paths):
+        return _draw_paths(subject, wish, chosen)
+    return _draw_graph(subject, wish)
 
 
-def _draw_graph(graph: Graph, max_nodes: int) -> Figure:
+def _refuse_unknown(name: str, given: object, choices: tuple[str, ...]) -> None:
+    if given is not None and given not in choices:
+        raise UsageError(
+            f"draw: {name}={given!r}: use one of {', '.join(map(repr, choices))}, or leave it out"
+        )
+
+
+def _draw_graph(graph: Graph, wish: _Wish) -> Figure:
     if graph.level == "scalar":
-        drawn = _numbers(from_graph(graph)) if len(graph.edges) <= MOST_EDGES else None
+        few = len(graph.edges) <= MOST_EDGES
+        drawn = _numbers(from_graph(graph, _flowing(wish, graph))) if few else None
         above = tensor_graph(graph)
         if drawn is not None:
             return drawn
         if above is not None:
-            figure = _draw_graph(above, max_nodes)
+            figure = _draw_graph(above, _raised(wish, graph, above))
             return Figure(_with_line(figure.layout, _too_many(len(graph.edges))), figure.source)
     graded = all(edge.weight >= 0 for edge in graph.edges)  # no scope with ways that differ
-    return Figure(*graph_figure(graph, max_nodes, count_paths(graph) if graded else ()))
+    emphasis = _flowing(wish, graph)
+    used = emphasis.edges if emphasis.fades else None
+    counts = count_paths(graph) if graded else ()
+    return Figure(*graph_figure(graph, wish.most, counts, used, emphasis=emphasis))
 
 
-def _draw_paths(paths: Paths, max_nodes: int, chosen: Path | None = None) -> Figure:
+def _draw_paths(paths: Paths, wish: _Wish, chosen: Path | None = None) -> Figure:
     if not paths.count():
         return Figure(_no_path(paths))
     if paths.level == "scalar":
         edges = size(paths)
-        drawn = _numbers(from_paths(paths, chosen)) if edges <= MOST_EDGES else None
+        drawn = None
+        if edges <= MOST_EDGES:
+            drawn = _numbers(from_paths(paths, chosen, _flowing(wish, paths)))
         above = tensor_paths(paths)
         if drawn is not None:
             return drawn
         if above is not None:
-            figure = _draw_paths(above, max_nodes)
+            figure = _draw_paths(above, _raised(wish, paths.graph, above.graph))
             return Figure(_with_line(figure.layout, _too_many(edges)), figure.source)
     if paths.level == "tensor":
-        single = from_single_numbers(paths, chosen)
+        single = from_single_numbers(paths, chosen, wish.emphasis)
         drawn = _numbers(single) if single is not None else None
         if drawn is not None:
             return drawn
-        chain = read_chain(paths, chosen)
-        held = paths.graph.taken_from is not None  # products on the rows need arrays
-        if held and not _is_tangle(chain):
-            return Figure(_with_line(chain_layout(chain), TENSOR_LEVEL))
-    used = None
-    if chosen is not None or paths.count() <= MOST_LISTED:
-        listed = paths if chosen is None else (chosen,)
-        used = {edge.index for path in listed for edge in path.edges}
+    emphasis = _flowing(wish, paths)
+    if paths.level == "tensor":
+        chain = read_chain(paths, chosen, emphasis)
+        if not _is_tangle(chain):
+            held = paths.graph.taken_from is not None
+            return Figure(_with_line(chain_layout(chain), TENSOR_LEVEL + NO_ARRAYS * (not held)))
+    used = None if paths.count() > MOST_LISTED else edges_taken(paths)
+    if chosen is not None or emphasis.fades:
+        used = emphasis.edges | {edge.index for edge in (chosen.edges if chosen else ())}
     free, total = paths.count_by("weight").get(0, 0), paths.count()
     counts = (InputCount(paths.inputs[0], total, free),)
     title = f"Gradient paths ({paths.level} level): {text.weight_free_of(free, total)}"
-    return Figure(*graph_figure(paths.graph, max_nodes, counts, used, title))
+    drawing = graph_figure(
+        paths.graph, wish.most, counts, used, title, paths.window("weight").tolist(), emphasis,
+        total, window_of(paths),
+    )  # fmt: skip
+    return Figure(*drawing)
+
+
+def _flowing(wish: _Wish, what: Paths | Graph) -> Emphasis:
+    """Return what to bring out, with the flows where these are asked for."""
+    emphasis = wish.emphasis
+    values = emphasis.labels in ("value", "both") and what.level != "scalar"
+    if not (emphasis.widths or values):
+        return emphasis
+    asked = "widths='flow'" if emphasis.widths else f"labels={emphasis.labels!r}"
+    paths = what if isinstance(what, Paths) else only_paths(what, asked)
+    return emphasis._replace(flows=flows_of(paths, asked))
+
+
+def _raised(wish: _Wish, scalar: Graph, above: Graph) -> _Wish:
+    """Return what to bring out where a graph is drawn at tensor level after all."""
+    place = {(above.nodes[e.source].recorded, e.position): e.index for e in above.edges}
+    nodes, edges = scalar.nodes, scalar.edges
+    marks = tuple(
+        replace(
+            mark,
+            edges=frozenset(place[nodes[edges[e].source].recorded, edges[e].position] for e in mark.edges),
+        )
+        for mark in wish.emphasis.marks
+    )  # fmt: skip
+    return wish._replace(emphasis=wish.emphasis._replace(marks=marks))
 
 
 def _numbers(subject: Subject) -> Figure | None:

@@ -23,6 +23,7 @@ from tinygrad_res.whole_numbers import at_least
 
 from . import text
 from .chain import Chain, read_chain
+from .chain_symbols import symbols_used
 from .explorer.bars import draw_bars
 from .explorer.data import KINDS, Names, numbering, segments_of
 from .explorer.map import draw_map
@@ -30,7 +31,6 @@ from .explorer.tiles import draw_tiles
 from .explorer.worth import worth
 from .figure import write
 from .layout import Layout
-from .strip import symbols_used
 from .style import FONTS, PALETTE, colour
 from .svg import to_svg
 

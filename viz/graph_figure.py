@@ -7,7 +7,7 @@ are the gradient's and carry the local derivatives.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,19 +17,21 @@ from . import text
 from .dot import quoted
 from .engine import lay_out
 from .graph_view import Arrow, Box, GraphView, InputCount, view_graph
+from .highlight import PLAIN, SIGNS, Emphasis, bands, beside, mark_entries, sign_bands
 from .layout import Canvas, Curve, Label, Layout, Point, Shape
-from .legend import draw_legend
+from .legend import OFF_SETS, WORDS, Entry, draw_legend
+from .widths import flow_band, flow_entries, meaning, signed, widest
 
 _INCH = 72.0
 _SQUARE, _CIRCLE = 11.0, 22.0
 _FORWARD_GAP = 5.0
-_NEAR = 6.0
 _INK = {"weight": "text weight", "activation": "text activation"}
 
 
 def graph_figure(
     graph: Graph, most: int, counts: tuple[InputCount, ...], used: set[int] | None = None,
-    title: str = "",
+    title: str = "", counted: Sequence[int] | None = None, emphasis: Emphasis = PLAIN,
+    total: int | None = None, note: str = "",
 ) -> tuple[Layout, str]:  # fmt: skip
     """Return the layout of a graph and its plain DOT source.
 
@@ -38,9 +40,14 @@ def graph_figure(
         counts: the nodes that gradients are followed to, and the paths that lead there.
         used: the edges on the chosen paths; all edges if left out.
         title: what the figure is called, where it is not the whole graph's.
+        counted: the weight layers that every edge counts for.
+        emphasis: the sets to bring out, and what stands on edges.
+        total: the number of paths that the sets are parts of, where that is one.
+        note: what else there is to say about what is counted.
     """
-    view = view_graph(graph, most, [found.node.index for found in counts], used)
-    placed = lay_out(_source(view, named=False))
+    targets = [found.node.index for found in counts]
+    view = view_graph(graph, most, targets, used, counted, emphasis)
+    placed = lay_out(_source(view, named=False, labels=emphasis.labels))
     canvas = Canvas()
     height = float(placed["bb"].split(",")[3])
     objects = placed.get("objects", [])
@@ -49,7 +56,7 @@ def graph_figure(
             _cluster(canvas, item, height, _clusters(view)[item["name"]])
     for item in placed.get("edges", []):
         number = int(item["id"])
-        _arrow(canvas, item, height, view.arrows[number], view)
+        _arrow(canvas, item, height, view.arrows[number], emphasis)
     on = {end for arrow in view.arrows if arrow.used for end in (arrow.output, arrow.operand)}
     on |= {len(view.boxes) - 1}
     for item in objects:
@@ -60,12 +67,30 @@ def graph_figure(
             start = len(canvas.items)
             _box(canvas, view.boxes[number], x, y, f"node {number}")
             canvas.items[start:] = [replace(item, faded=faded) for item in canvas.items[start:]]
+    sign_bands(canvas)
     left, top, right, bottom = canvas.box
-    _headline(canvas, graph, view, left, top, counts)
-    draw_legend(canvas, left, bottom + 40, max(right - left, 560.0))
+    _headline(canvas, graph, view, left, top, counts, note)
+    words = dict(WORDS, faded=OFF_SETS) if emphasis.fades else WORDS
+    draw_legend(
+        canvas, left, bottom + 40, max(right - left, 560.0), (), words,
+        _added(emphasis, graph.level, total),
+    )  # fmt: skip
     named = graph.output.name or graph.output.op
     title = title or f"The graph recorded for {text.clean(named)} ({graph.level} level)"
-    return canvas.finish(title, describe(graph, counts)), _source(view, named=True)
+    said = [describe(graph, counts)]
+    said += [f"Highlighted: {mark.words()}." for mark in emphasis.marks]
+    source = _source(view, named=True, labels=emphasis.labels)
+    return canvas.finish(title, " ".join(said)), source
+
+
+def _added(emphasis: Emphasis, level: str, total: int | None) -> list[Entry]:
+    """Return what the legend says of highlighted sets and of flows."""
+    found = mark_entries(emphasis.marks, total)
+    if emphasis.flows is not None and emphasis.widths:
+        found += flow_entries(emphasis.flows, level)
+    if emphasis.flows is not None and emphasis.labels in ("value", "both"):
+        found.append(([], f"number on an edge: its {meaning(level)}"))
+    return found
 
 
 def describe(graph: Graph, counts: tuple[InputCount, ...]) -> str:
@@ -87,7 +112,7 @@ def describe(graph: Graph, counts: tuple[InputCount, ...]) -> str:
 
 def _headline(
     canvas: Canvas, graph: Graph, view: GraphView, x: float, top: float,
-    counts: tuple[InputCount, ...],
+    counts: tuple[InputCount, ...], remark: str,
 ) -> None:  # fmt: skip
     """Draw above the graph what it is, and how many paths lead to its inputs."""
     weighted = any(arrow.style == "weight" for arrow in view.arrows)
@@ -106,7 +131,7 @@ def _headline(
     )
     more = f"; {len(counts) - 3} more inputs" if len(counts) > 3 else ""
     ends = text.plain(f"{graph.level} level, recorded for ") + text.name(graph.output.label)
-    note = f"; {view.note}" if view.note else ""
+    note = "".join(f"; {words}" for words in (view.note, remark) if words)
     lines.append(
         Label(ends + text.plain(f": {what}{more}{note}"), x, 0.0, 12, "text quiet", "start")
     )
@@ -117,7 +142,7 @@ def _headline(
 # What Graphviz is asked
 
 
-def _source(view: GraphView, *, named: bool) -> str:
+def _source(view: GraphView, *, named: bool, labels: str) -> str:
     """Return DOT source: with names, for readers, or with sizes and numbers only."""
     lines = [
         "digraph recorded {",
@@ -128,10 +153,12 @@ def _source(view: GraphView, *, named: bool) -> str:
     ]  # fmt: skip
     lines += _nested(view, (), named)
     for number, arrow in enumerate(view.arrows):
-        label = _words(arrow)
+        label = _words(arrow, labels)
         attributes = [f'id="{number}"']
         if named:
-            attributes.append(f"label={quoted(text.joined(label))}")
+            signs = "".join(SIGNS[k] for k in arrow.marks)
+            shown = " ".join(filter(None, (text.joined(label), signs)))
+            attributes.append(f"label={quoted(shown)}")
             line = {"weight": "dashed", "activation": "dotted", "identity": "bold"}
             attributes.append(f"style={line.get(arrow.style, 'solid')}")
         elif label:
@@ -190,10 +217,18 @@ def _room(width: float, height: float) -> str:
     )
 
 
-def _words(arrow: Arrow) -> text.Runs:
+def _words(arrow: Arrow, labels: str) -> text.Runs:
+    """Return what stands on an arrow: for how many edges it stands, its symbol, its flow."""
+    parts = []
     if arrow.times > 1:
-        return text.plain(f"× {arrow.times}")
-    return text.name(arrow.label, 18) if arrow.label else ()
+        parts.append(text.plain(f"× {arrow.times}"))
+    elif arrow.label and labels not in ("value", "none"):
+        parts.append(text.name(arrow.label, 18))
+    if arrow.flow is not None and labels in ("value", "both"):
+        parts.append(text.plain(signed(arrow.flow)))
+    return (
+        parts[0] if len(parts) == 1 else (*parts[0], *text.plain(": "), *parts[1]) if parts else ()
+    )
 
 
 def _size(box: Box) -> tuple[float, float]:
@@ -258,37 +293,30 @@ def _box(canvas: Canvas, box: Box, x: float, y: float, key: str) -> None:
 
 
 def _arrow(
-    canvas: Canvas, item: dict[str, Any], height: float, arrow: Arrow, view: GraphView
+    canvas: Canvas, item: dict[str, Any], height: float, arrow: Arrow, emphasis: Emphasis
 ) -> None:
-    """Draw an edge twice: grey and forward, coloured and back."""
+    """Draw an edge twice: grey and forward, coloured and back; its bands under it."""
     points = tuple(_point(pair, height) for pair in item["pos"].split())
+    if emphasis.widths and arrow.flow is not None:
+        canvas.add(*flow_band(points[::-1], True, arrow.flow, widest(emphasis.flows)))
+    canvas.add(*bands(points[::-1], True, arrow.marks, len(emphasis.marks) == 1))
     operand, output = f"node {arrow.operand}", f"node {arrow.output}"
     canvas.add(
         Curve(
-            beside(points), "forward", True, True, tail=operand, head=output, faded=not arrow.used
+            beside(points, _FORWARD_GAP),
+            "forward",
+            True,
+            True,
+            tail=operand,
+            head=output,
+            faded=not arrow.used,
         ),
         Curve(
             points[::-1], arrow.style, True, True, tail=output, head=operand, faded=not arrow.used
         ),
     )
-    words = _words(arrow)
+    words = _words(arrow, emphasis.labels)
     if words and "lp" in item:
         x, y = _point(item["lp"], height)
         ink = _INK.get(arrow.style, "text quiet")
         canvas.add(Label(words, x, y + 1.5, 11.5, ink, title=arrow.label, faded=not arrow.used))
-
-
-def beside(points: tuple[Point, ...]) -> tuple[Point, ...]:
-    """Return a spline a little to the right of another, as one walks along it."""
-    found = []
-    for i, (x, y) in enumerate(points):
-        before = next((p for p in points[i::-1] if _distance(p, points[i]) > _NEAR), points[i])
-        after = next((p for p in points[i:] if _distance(p, points[i]) > _NEAR), points[i])
-        dx, dy = after[0] - before[0], after[1] - before[1]
-        norm = math.hypot(dx, dy) or 1.0
-        found.append((x - dy / norm * _FORWARD_GAP, y + dx / norm * _FORWARD_GAP))
-    return tuple(found)
-
-
-def _distance(a: Point, b: Point) -> float:
-    return math.hypot(a[0] - b[0], a[1] - b[1])

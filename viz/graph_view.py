@@ -7,12 +7,14 @@ becomes a single box.  The view says which of these happened.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tinygrad_res.graph import Graph, GraphEdge, GraphNode
+from tinygrad_res.graph import Graph
+from tinygrad_res.graph_parts import GraphEdge, GraphNode
+
+from .highlight import PLAIN, Emphasis
 
 MOST_BOXES = 120
 _FEW, _KEPT_ENDS = 40, 6
@@ -43,6 +45,9 @@ class Arrow:
     Attributes:
         style: ``"identity"``, ``"weight"``, ``"activation"`` or ``"plain"``.
         times: how many equal edges it stands for.
+        used: whether it is brought out, or nothing is.
+        marks: which highlighted sets take it, by their places.
+        flow: what all paths over it carry, where someone asked.
     """
 
     output: int
@@ -51,6 +56,8 @@ class Arrow:
     label: str
     times: int
     used: bool
+    marks: tuple[int, ...] = ()
+    flow: float | None = None
 
 
 @dataclass(frozen=True)
@@ -93,31 +100,39 @@ def _ways(graph: Graph, keep: Callable[[GraphEdge], bool]) -> list[int]:
 
 
 def view_graph(
-    graph: Graph, most: int, targets: Iterable[int], used: set[int] | None = None
-) -> GraphView:
+    graph: Graph, most: int, targets: Iterable[int], used: set[int] | None = None,
+    counted: Sequence[int] | None = None, emphasis: Emphasis = PLAIN,
+) -> GraphView:  # fmt: skip
     """Return what to draw of a graph.
 
     Args:
         most: the largest number of boxes.
         targets: the nodes that gradients are followed to.
         used: the edges on the chosen paths; all edges if left out.
+        counted: the weight layers that every edge counts for; as it says itself if left out.
+        emphasis: the sets to bring out, and the flows.
     """
     groups, note = _groups(graph, most)
     place = {index: i for i, group in enumerate(groups) for index in group}
     boxes = tuple(_box(graph, group) for group in groups)
-    styles = _styles(graph, targets)
-    found: Counter[tuple[int, int, str, str, bool]] = Counter()
+    styles = _styles(graph, targets, counted or [edge.weight for edge in graph.edges])
+    flows = emphasis.flows or {}
+    found: dict[tuple[int, int, str, bool, tuple[int, ...]], list[float | None]] = {}
     arrows: list[Arrow] = []
     for edge in graph.edges:
         output, operand = place[edge.source], place[edge.target]
         if output == operand:
             continue
         on = used is None or edge.index in used
+        marks, flow, style = emphasis.taken_by((edge.index,)), flows.get(edge.index), styles[edge.index]  # fmt: skip
         if boxes[output].kind == "group" or boxes[operand].kind == "group":
-            found[output, operand, styles[edge.index], "", on] += 1
+            found.setdefault((output, operand, style, on, marks), []).append(flow)
         else:
-            arrows.append(Arrow(output, operand, styles[edge.index], _label(edge), 1, on))
-    arrows += [Arrow(a, b, style, label, n, on) for (a, b, style, label, on), n in found.items()]
+            arrows.append(Arrow(output, operand, style, _label(edge), 1, on, marks, flow))
+    for (output, operand, style, on, marks), several in found.items():
+        known = [flow for flow in several if flow is not None]
+        total = sum(known) if known else None
+        arrows.append(Arrow(output, operand, style, "", len(several), on, marks, total))
     return GraphView(boxes, tuple(arrows), note)
 
 
@@ -130,14 +145,14 @@ def _label(edge: GraphEdge) -> str:
     return f"{edge.weight} weight layer{'s' * (edge.weight != 1)}" if edge.weight else ""
 
 
-def _styles(graph: Graph, targets: Iterable[int]) -> list[str]:
+def _styles(graph: Graph, targets: Iterable[int], counted: Sequence[int]) -> list[str]:
     """Return how each edge is drawn; red is for copies on a weight-free path."""
-    down = _ways(graph, lambda edge: not edge.weight)
+    down = _ways(graph, lambda edge: not counted[edge.index])
     reaching = set(targets)
     for node in graph.nodes:
-        if any(e.target in reaching and not e.weight for e in graph.outgoing[node.index]):
+        if any(e.target in reaching and not counted[e.index] for e in graph.outgoing[node.index]):
             reaching.add(node.index)
-    some_weight = any(edge.weight for edge in graph.edges)
+    some_weight = any(counted)
 
     def style(edge: GraphEdge) -> str:
         if edge.weight:

@@ -8,12 +8,15 @@ dots and squares, and stands above it in words.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from . import text
 from .chain import Kind, Lane, Step
-from .layout import Canvas, Curve, Label, Shape
+from .highlight import PLAIN, Emphasis, bands
+from .layout import Canvas, Curve, Label, Point, Shape
 from .text import Runs
+from .widths import flow_band, signed, widest
 
 DOT_RADIUS = 2.4
 SQUARE = 11.0
@@ -78,15 +81,17 @@ LOOSE = Ends()
 
 def draw_lane(
     canvas: Canvas, lane: Lane, left: float, right: float, y: float, pad: float = 0.0,
-    words_below: bool = False, ends: Ends = LOOSE,
+    words_below: bool = False, ends: Ends = LOOSE, emphasis: Emphasis = PLAIN,
 ) -> None:  # fmt: skip
     """Draw a lane's steps between two ends, the spare room shared among them.
 
     Args:
         pad: room at both ends that the first and the last label keep clear.
         words_below: write under the lane, not over it.
+        emphasis: which sets to bring out, and what to write on the steps.
     """
     faded = not lane.used
+    canvas.add(*lane_bands(lane, ((right, y), (left, y)), False, emphasis))
     if lane.is_bare:
         line = Curve(((right, y), (left, y)), "identity", arrow=True, faded=faded)
         canvas.add(replace(line, tail=ends.tail, head=ends.head))
@@ -104,7 +109,8 @@ def draw_lane(
         rise = 13.0 if step.kind == "weight" else 9.0
         baseline = y + rise + 10 if words_below else y - rise
         words, ink = _step_label(step), _INK[step.kind]
-        canvas.add(Label(words, middle, baseline, 12, ink, title=step.label, faded=faded))
+        if emphasis.labels not in ("value", "none") or step.label.startswith("…"):
+            canvas.add(Label(words, middle, baseline, 12, ink, title=step.label, faded=faded))
         if step.kind == "weight":
             title = " ".join(filter(None, (step.label, step.shape)))
             style = "square" if step.counted else "square uncounted"
@@ -114,6 +120,22 @@ def draw_lane(
             dot = Shape("circle", at, y, 2 * DOT_RADIUS, 2 * DOT_RADIUS, "dot", faded=faded)
             canvas.add(replace(dot, key=joints[i][1]))
         at = end
+
+
+def lane_bands(
+    lane: Lane, points: Sequence[Point], smooth: bool, emphasis: Emphasis
+) -> Iterable[Curve]:
+    """Yield the bands under a lane: of its flow, and of the sets that take it."""
+    if emphasis.widths and lane.flow is not None:
+        yield from flow_band(points, smooth, lane.flow, widest(emphasis.flows))
+    yield from bands(points, smooth, lane.marks, len(emphasis.marks) == 1)
+
+
+def lane_words(lane: Lane, symbol: str, emphasis: Emphasis) -> Runs:
+    """Return what formulas call a lane, and its flow where values are asked for."""
+    told = emphasis.labels in ("value", "both") and lane.flow is not None
+    flow = f": {signed(lane.flow)}" if told and lane.flow is not None else ""
+    return (*text.math(symbol), *(text.plain(flow) if flow else ()))
 
 
 def _step(
@@ -139,12 +161,13 @@ def _step(
 def draw_arc(
     canvas: Canvas, lane: Lane, fork: tuple[float, float], merge: tuple[float, float],
     height: float, symbol: str, style: str | None = None, ends: Ends = LOOSE,
-    angle: float = NEAR_ARC,
+    angle: float = NEAR_ARC, emphasis: Emphasis = PLAIN,
 ) -> None:  # fmt: skip
     """Draw a lane as an arc from the merging node back to the fork; both are (x, radius).
 
     Args:
         angle: where on the nodes it ends, in degrees away from the axis between them.
+        emphasis: which sets to bring out, and what to write on it.
     """
     sign = 1 if height > 0 else -1
     across, along = math.cos(math.radians(angle)), sign * math.sin(math.radians(angle))
@@ -157,6 +180,8 @@ def draw_arc(
     style = style or ("weight" if lane.weight else "identity")
     faded = not lane.used
     inside = height - sign * 9
+    flat = (((2 * a + b) / 3, height), ((a + 2 * b) / 3, height))
+    canvas.add(*lane_bands(lane, (*rise, *flat, *fall), True, emphasis))
     canvas.add(
         Curve(
             (
@@ -170,14 +195,15 @@ def draw_arc(
         )
     )  # fmt: skip
     if lane.is_bare:
-        flat = (((2 * a + b) / 3, height), ((a + 2 * b) / 3, height))
         arc = Curve((*rise, *flat, *fall), style, smooth=True, arrow=True, faded=faded)
         canvas.add(replace(arc, tail=ends.tail, head=ends.head))
     else:
         canvas.add(Curve(rise, style, smooth=True, faded=faded))
         canvas.add(Curve(fall, style, smooth=True, arrow=True, faded=faded))
-        draw_lane(canvas, lane, b, a, height, words_below=sign > 0, ends=ends)
+        bare = replace(lane, marks=(), flow=None)
+        draw_lane(canvas, bare, b, a, height, words_below=sign > 0, ends=ends, emphasis=emphasis)
     ink = {"identity": "text identity", "weight": "text weight"}.get(style, "text quiet")
     away = 10.0 if lane.is_bare else 28.0
     y = height - away if sign < 0 else height + away + 14
-    canvas.add(Label(text.math(symbol), (a + b) / 2, y, 13, ink, faded=faded))
+    words = lane_words(lane, symbol, emphasis)
+    canvas.add(Label(words, (a + b) / 2, y, 13, ink, faded=faded))

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from . import text
 from .layout import Canvas, Curve, Item, Label, Shape
 
+Entry = tuple[list[Item], str]
+"""A sample, drawn from the origin to the right, and what it stands for."""
+
 _SAMPLE, _GAP, _ROW, _SIZE = 34.0, 26.0, 22.0, 11.5
-_WORDS = {"value": "value", "faded": "off the chosen paths"}
+WORDS = {"value": "value", "faded": "off the chosen paths"}
+OFF_SETS = "on no highlighted path"
+"""Why something is faded where sets are highlighted."""
 
 
 def draw_legend(
     canvas: Canvas, x: float, y: float, width: float, symbols: tuple[str, ...] = (),
-    words: dict[str, str] = _WORDS,
+    words: dict[str, str] = WORDS, more: Sequence[Entry] = (),
 ) -> None:  # fmt: skip
     """Draw the legend of what is on the canvas so far, in rows of at most ``width``.
 
@@ -19,18 +26,12 @@ def draw_legend(
         symbols: explanations of symbols, such as ``"I: identity"``, set under the samples.
         words: what a circle stands for, ``"value"``, why something is ``"faded"``, and,
             where it is not the usual, what a ``"plain"`` arrow passes.
+        more: what this figure adds: samples with their words, in rows of their own.
     """
     canvas.add(Curve(((x, y - 20), (x + width, y - 20)), "rule"))
-    at, row = x, y
-    for sample, said in _entries(canvas.items, words):
-        runs = text.plain(said)
-        before = _SAMPLE + 9 if sample else 0.0
-        needed = before + text.width(runs, _SIZE)
-        if at > x and at + needed > x + width:
-            at, row = x, row + _ROW
-        canvas.extend(sample, at, row)
-        canvas.add(Label(runs, at + before, row + 4, _SIZE, "text quiet", "start"))
-        at += needed + _GAP
+    row = _rows(canvas, _entries(canvas.items, words), x, y, width)
+    if more:
+        row = _rows(canvas, more, x, row + _ROW, width)
     at, row = x, row + _ROW + 2
     for said in symbols:
         runs = text.math(said)
@@ -41,13 +42,28 @@ def draw_legend(
         at += needed + _GAP
 
 
-def _entries(items: list[Item], words: dict[str, str]) -> list[tuple[list[Item], str]]:
+def _rows(canvas: Canvas, entries: Sequence[Entry], x: float, y: float, width: float) -> float:
+    """Draw entries in rows from ``(x, y)`` on; return where the last row stands."""
+    at, row = x, y
+    for sample, said in entries:
+        runs = text.plain(said)
+        before = _SAMPLE + 9 if sample else 0.0
+        needed = before + text.width(runs, _SIZE)
+        if at > x and at + needed > x + width:
+            at, row = x, row + _ROW
+        canvas.extend(sample, at, row)
+        canvas.add(Label(runs, at + before, row + 4, _SIZE, "text quiet", "start"))
+        at += needed + _GAP
+    return row
+
+
+def _entries(items: list[Item], words: dict[str, str]) -> list[Entry]:
     """Return a sample and its words for everything that occurs."""
     styles = {item.style for item in items if not isinstance(item, Label)}
     shapes = [item for item in items if isinstance(item, Shape)]
     middle = _SAMPLE / 2
     whole = ((_SAMPLE, 0.0), (0.0, 0.0))
-    entries: list[tuple[list[Item], str]] = [
+    entries: list[Entry] = [
         ([Curve(((0, 0), (_SAMPLE, 0)), "forward", arrow=True)], "forward pass, left to right"),
     ]
     entries.append(([], "gradient, right to left, by what it passes:"))

@@ -13,9 +13,9 @@ from dataclasses import replace
 from tinygrad_res.numbered import Path
 
 from . import text
-from .graph_figure import beside
+from .highlight import Emphasis, bands, beside, mark_entries, sign_bands
 from .layout import Canvas, Curve, Item, Label, Layout, Point, Shape
-from .legend import draw_legend
+from .legend import OFF_SETS, Entry, draw_legend
 from .scalar_columns import RADIUS, SQUARE, Columns, stack
 from .scalar_network import Element, Network, edges_of
 from .scalar_rows import MOST_ROWS, draw_rows, read_rows
@@ -24,9 +24,10 @@ from .scalar_symbols import named, number
 from .scalar_view import read_network
 from .scalar_wires import MARK, SIZE, Plan, Route, label_width, plan
 from .text import Runs
+from .widths import flow_band, flow_entries, widest
 
 MOST_COLUMNS = 24
-_FORWARD_GAP = 4.5
+_FORWARD_GAP, _BENT_GAP = 4.5, 5.0
 _NARROWEST = 620.0
 _INK = {"weight": "text weight", "activation": "text activation"}
 
@@ -34,22 +35,32 @@ _INK = {"weight": "text weight", "activation": "text activation"}
 def network_of(subject: Subject) -> Network:
     """Return the network that the paths of a subject run through."""
     used = subject.used if subject.chosen is None else edges_of(subject.chosen)
-    return read_network(subject.graph, subject.edges, subject.outputs, subject.ends, used)
+    if subject.emphasis.fades:
+        used = subject.emphasis.edges | (edges_of(subject.chosen) if subject.chosen else set())
+    return read_network(
+        subject.graph, subject.edges, subject.outputs, subject.ends, used, subject.counted,
+        subject.emphasis,
+    )  # fmt: skip
 
 
 def scalar_layout(subject: Subject, network: Network) -> Layout:
     """Return the figure of paths between numbers."""
-    needed = {v for w in network.wires if w.used and subject.chosen for v in (w.output, w.operand)}
+    emphasis = subject.emphasis
+    few = subject.chosen or (emphasis.fades and sum(m.count for m in emphasis.marks) <= MOST_ROWS)
+    needed = {v for w in network.wires if w.used and few for v in (w.output, w.operand)}
     columns = stack(network, needed)
     drawn = plan(network, columns)
     canvas = Canvas()
-    dead = subject.chosen is None and any(w.live for w in network.wires if w.edge >= 0)
+    whole = subject.chosen is None and not emphasis.fades
+    dead = whole and any(w.live for w in network.wires if w.edge >= 0)
     for faded in (True, False):
         routes = [r for r in drawn.routes if _faded(r, dead) == faded]
+        canvas.extend(item for route in routes for item in _bands(route, emphasis))
         canvas.extend(item for route in routes for item in _wire(route, faded))
         canvas.extend(item for route in routes for item in _words(route, faded))
     on = {v for r in routes for v in (r.wire.output, r.wire.operand)}
     _numbers(canvas, network, columns, drawn, on if drawn.routes else set(columns.at))
+    sign_bands(canvas)
     left, top, right, bottom = canvas.box
     title = _title(subject, network.weighted)
     _headline(canvas, subject, network, columns, drawn, title, left, top)
@@ -61,10 +72,23 @@ def scalar_layout(subject: Subject, network: Network) -> Layout:
         canvas, left, bottom + 44, max(right - left, _NARROWEST), _symbols(network, subject),
         {
             "value": "a number", "faded": _off(subject),
-            "plain": "another derivative; 1 where no number stands",
+            "plain": "another derivative; 1 where no number stands"
+            if emphasis.labels in ("", "both", "value") else "another derivative",
         },
+        _added(subject),
     )  # fmt: skip
     return canvas.finish(title, _describe(network, columns, subject, title))
+
+
+def _added(subject: Subject) -> list[Entry]:
+    """Return what the legend says of highlighted sets, of flows and of numbers on edges."""
+    emphasis = subject.emphasis
+    found = mark_entries(emphasis.marks, subject.counts[0])
+    if emphasis.widths and emphasis.flows is not None:
+        found += flow_entries(emphasis.flows, "scalar")
+    if emphasis.labels in ("value", "both"):
+        found.append(([], "number on an edge: its derivative"))
+    return found
 
 
 def _faded(route: Route, dead: bool) -> bool:
@@ -73,6 +97,8 @@ def _faded(route: Route, dead: bool) -> bool:
 
 
 def _off(subject: Subject) -> str:
+    if subject.emphasis.fades:
+        return OFF_SETS
     return (
         "off the path"
         if subject.chosen is not None
@@ -83,11 +109,19 @@ def _off(subject: Subject) -> str:
 # Wires and what is written on them
 
 
+def _bands(route: Route, emphasis: Emphasis) -> Iterable[Curve]:
+    """Yield what is drawn under a wire: its flow, and the sets that take it."""
+    points, wire = route.points[::-1], route.wire
+    if emphasis.widths and wire.flow is not None:
+        yield from flow_band(points, route.smooth, wire.flow, widest(emphasis.flows))
+    yield from bands(points, route.smooth, wire.marks, len(emphasis.marks) == 1)
+
+
 def _wire(route: Route, faded: bool) -> Iterable[Item]:
     """Draw a wire twice: grey and forward, coloured and back."""
     points = route.points
     tail, head = (f"number {v}" for v in (route.wire.output, route.wire.operand))
-    forward = beside(points) if route.smooth else _moved(points, _FORWARD_GAP)
+    forward = beside(points, _BENT_GAP) if route.smooth else _moved(points, _FORWARD_GAP)
     back = points[::-1] if route.smooth else _moved(points, 0.0)[::-1]
     yield Curve(forward, "forward", route.smooth, True, tail=head, head=tail, faded=faded)
     yield Curve(back, route.wire.style, route.smooth, True, tail=tail, head=head, faded=faded)
@@ -111,7 +145,8 @@ def _words(route: Route, faded: bool) -> Iterable[Item]:
     if route.label:
         yield Shape("box", x, y, wide, 14.0, "ground", 3)
     if route.mark == "square":
-        yield Shape("box", left + MARK / 2, y, MARK, MARK, "square", 1.5, faded=faded)
+        style = "square" if route.wire.counted else "square uncounted"
+        yield Shape("box", left + MARK / 2, y, MARK, MARK, style, 1.5, faded=faded)
     elif route.mark == "cross":
         at, half = left + MARK / 2, MARK / 2 - 1
         for sign in (1, -1):
@@ -206,6 +241,8 @@ def _headline(
     notes = []
     if subject.chosen is not None:
         notes.append(f"one is drawn in full, through {_layers(subject.chosen.degree('weight'))}")
+    if subject.window:
+        notes.append(subject.window)
     if columns.hidden:
         notes.append(
             "of long columns the first numbers are drawn, and the edges between them: "
@@ -235,7 +272,7 @@ def _rows(
         low = next(v for v in stands[1:] if network.elements[v].kind != "beside")
         ends = network.elements[stands[0]].symbol, network.elements[low].symbol
     total = "" if subject.gradient is None else number(subject.gradient)
-    rows = read_rows(network, shown)
+    rows = read_rows(network, shown, subject.emphasis)
     draw_rows(canvas, rows, ends, total, subject.chosen is None, network.weighted, x, y)
 
 
@@ -255,6 +292,7 @@ def _describe(network: Network, columns: Columns, subject: Subject, title: str) 
     said = [f"{title}, {text.joined(_ends(subject))}.", f"{ranks}; {len(network.wires)} edges."]
     if columns.hidden:
         said.append(f"{columns.hidden} numbers are not drawn.")
+    said += [f"Highlighted: {mark.words()}." for mark in subject.emphasis.marks]
     shown = (subject.chosen,) if subject.chosen is not None else subject.listed
     for row in read_rows(network, shown[:MOST_ROWS]):
         factors = " · ".join(map(text.joined, row.factors)) or "1"

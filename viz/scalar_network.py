@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tinygrad_res.graph import GraphEdge
+from tinygrad_res.graph_parts import GraphEdge
 from tinygrad_res.numbered import Path
 
 from .text import Runs
@@ -60,6 +60,9 @@ class Wire:
         free: whether it lies on a weight-free path.
         live: whether a path with a product other than zero takes it.
         used: whether one of the chosen paths takes it.
+        counted: of one through a weight layer, whether it lies where these are counted.
+        marks: which highlighted sets take it, by their places.
+        flow: what all paths over it carry, where someone asked.
     """
 
     output: int
@@ -72,6 +75,9 @@ class Wire:
     free: bool
     live: bool
     used: bool
+    counted: bool = True
+    marks: tuple[int, ...] = ()
+    flow: float | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from tinygrad_res.errors import GradientError, GraphError
 from tinygrad_res.numbered import Path
 
 from . import text
+from .highlight import PLAIN, Emphasis, sign
 from .layout import Canvas, Curve, Item, Label
 from .scalar_network import Network, Wire
 from .scalar_symbols import number
@@ -26,18 +27,29 @@ _TIMES = text.plain(" · ")
 
 @dataclass(frozen=True)
 class Row:
-    """A path in words: its factors from the output back, their numbers, their product."""
+    """A path in words: its factors from the output back, their numbers, their product.
+
+    Attributes:
+        marks: which highlighted sets hold it, by their places.
+        faded: whether others are brought out and it is not.
+    """
 
     factors: tuple[Runs, ...]
     numbers: tuple[str, ...]
     product: str
     weights: int
+    marks: tuple[int, ...] = ()
+    faded: bool = False
 
 
-def read_rows(network: Network, paths: Sequence[Path]) -> list[Row]:
+def read_rows(network: Network, paths: Sequence[Path], emphasis: Emphasis = PLAIN) -> list[Row]:
     """Return paths as rows; copies are left out of the factors."""
     wires = {wire.edge: wire for wire in network.wires}
-    return [_row(wires, path) for path in paths]
+    rows = []
+    for path in paths:
+        held = emphasis.holding(path)
+        rows.append(replace(_row(wires, path), marks=held, faded=emphasis.fades and not held))
+    return rows
 
 
 def _row(wires: dict[int, Wire], path: Path) -> Row:
@@ -109,10 +121,11 @@ def draw_rows(
             (text.plain(row.product), columns[2], 12.5), (text.plain(words), columns[3], 12.5),
         ]  # fmt: skip
         labels: list[Item] = [
-            Label(runs, at, line, size, ink, "start")
+            Label(runs, at, line, size, ink, "start", faded=row.faded)
             for runs, at, size in cells
             if text.joined(runs)
         ]
+        labels += [sign(k, x - 12 - 10 * place, line - 4) for place, k in enumerate(row.marks)]
         canvas.extend(labels, 0.0, 0.0)
     if ends is None or not whole:
         return

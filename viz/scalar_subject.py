@@ -14,17 +14,19 @@ from typing import Any
 import numpy as np
 
 from tinygrad_res.errors import GradientError, GraphError
-from tinygrad_res.graph import Graph, GraphEdge
+from tinygrad_res.graph import Graph
+from tinygrad_res.graph_parts import GraphEdge
 from tinygrad_res.measures import Paths
 from tinygrad_res.numbered import Path
-from tinygrad_res.paths import paths as paths_of
+from tinygrad_res.path_calculus import paths as paths_of
 from tinygrad_res.scalar import ScalarGraph
 
+from . import text
+from .highlight import PLAIN, Emphasis, edges_taken
 from .scalar_network import on_routes, ways
 from .scalar_rows import MOST_ROWS
 
 MOST_EDGES = 40_000
-MOST_LISTED = 10_000
 _MOST_NUMBERS = 60
 
 
@@ -42,6 +44,9 @@ class Subject:
         chosen: the one path to bring out.
         used: the numbers of the edges that paths take; all if left out.
         gradient: the sum of all products where paths lead to one number.
+        counted: the weight layers that each edge of the graph counts for; all if left out.
+        window: between which numbers they are counted, in words.
+        emphasis: the sets to bring out, and what stands on edges.
     """
 
     graph: Graph
@@ -54,24 +59,36 @@ class Subject:
     chosen: Path | None = None
     used: Collection[int] | None = None
     gradient: float | None = None
+    counted: Sequence[int] | None = None
+    window: str = ""
+    emphasis: Emphasis = PLAIN
 
 
-def from_paths(paths: Paths, chosen: Path | None = None) -> Subject:
+def from_paths(
+    paths: Paths, chosen: Path | None = None, emphasis: Emphasis = PLAIN
+) -> Subject:  # fmt: skip
     """Return the subject of a set of paths at scalar level, or of one of them."""
     frame = paths.frame
     outputs = frame.firsts or (frame.root,)
     edges = paths.edges
     total = paths.count()
-    used = None
-    if total != ways(edges, outputs, frame.ends) and total <= MOST_LISTED:
-        used = {edge.index for path in paths for edge in path.edges}
     return Subject(
-        paths.graph, edges, outputs, frame.ends, _counts(paths), chosen=chosen, used=used,
-        listed=tuple(paths) if total <= MOST_ROWS else (), gradient=_gradient(paths),
+        paths.graph, edges, outputs, frame.ends, _counts(paths), chosen=chosen,
+        used=edges_taken(paths), listed=tuple(paths) if total <= MOST_ROWS else (),
+        gradient=_gradient(paths), counted=paths.window("weight").tolist(),
+        window=window_of(paths), emphasis=emphasis,
     )  # fmt: skip
 
 
-def from_graph(graph: Graph) -> Subject:
+def window_of(paths: Paths) -> str:
+    """Say between which values weight layers are counted; nothing where it is everywhere."""
+    if paths.frame.between is None:
+        return ""
+    start, end = (text.clean(node.name or node.label) for node in paths.between)
+    return f"weight layers counted from {start} back to {end}"
+
+
+def from_graph(graph: Graph, emphasis: Emphasis = PLAIN) -> Subject:
     """Return the subject of a graph at scalar level: all ways to its inputs, or to its weights."""
     outputs = graph.outputs
     passed = graph.reached(outputs)
@@ -85,10 +102,12 @@ def from_graph(graph: Graph) -> Subject:
         lambda _: True, lambda e: e.derivative != 0, lambda e: not e.weight,
     )  # fmt: skip
     total, active, free = (ways(edges, outputs, ends, keep) for keep in keeps)
-    return Subject(graph, edges, outputs, ends, (total, active, free))
+    return Subject(graph, edges, outputs, ends, (total, active, free), emphasis=emphasis)
 
 
-def from_single_numbers(paths: Paths, chosen: Path | None = None) -> Subject | None:
+def from_single_numbers(
+    paths: Paths, chosen: Path | None = None, emphasis: Emphasis = PLAIN
+) -> Subject | None:
     """Return the subject of paths between arrays of one number each; ``None`` for any other.
 
     A path through weight layers is left to the figure of the chain.
@@ -99,24 +118,29 @@ def from_single_numbers(paths: Paths, chosen: Path | None = None) -> Subject | N
         single and len(edges) > 0 and len(nodes) <= _MOST_NUMBERS and paths.frame.cotangent is None
     ) or any(edge.weight for edge in edges):
         return None
-    whole = paths_of(paths.graph, paths.inputs[0], level="scalar").graph
+    numbers: Any = paths_of(paths.graph, paths.inputs[0], level="scalar")
+    whole = numbers.graph
     known = {(_owner(paths.graph, edge.source), edge.position): edge.index for edge in edges}
-    found = []
+    found, places = [], {}
     for edge in whole.edges:
         key = (_owner(whole, edge.source), edge.position)
         if key in known:
             found.append(replace(edge, index=known[key]))
+            places[known[key]] = edge.index
     (output,) = whole.numbers(paths.output)
     (end,) = whole.numbers(paths.inputs[0])
     total = paths.count()
     active = ways(found, (output,), (end,), lambda edge: edge.derivative != 0)
+    if emphasis.widths:
+        carried = numbers.edge_flow()
+        emphasis = emphasis._replace(flows={e: float(carried[at]) for e, at in places.items()})
     used = None
     if total != ways(found, (output,), (end,)):
         used = {edge.index for path in paths for edge in path.edges}
     return Subject(
         whole, found, (output,), (end,), (total, active if used is None else None, 0),
         "tensor level: every array holds one number", tuple(paths) if total <= MOST_ROWS else (),
-        chosen, used, _gradient(paths),
+        chosen, used, _gradient(paths), emphasis=emphasis,
     )  # fmt: skip
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from tinygrad_res.graph import Graph, GraphEdge
+from tinygrad_res.graph import Graph
+from tinygrad_res.graph_parts import GraphEdge
 
 from . import text
+from .highlight import PLAIN, Emphasis
 from .scalar_arrays import arrays_of, merge, ranks_of
 from .scalar_factors import Factor, Factors
 from .scalar_junctions import with_junctions
@@ -21,7 +23,8 @@ MOST_PARTIALS = 16
 
 def read_network(
     graph: Graph, edges: Sequence[GraphEdge], outputs: Collection[int], ends: Collection[int],
-    used: Collection[int] | None = None,
+    used: Collection[int] | None = None, counted: Sequence[int] | None = None,
+    emphasis: Emphasis = PLAIN,
 ) -> Network:  # fmt: skip
     """Return the network that some edges make, from the outputs back to the ends.
 
@@ -30,7 +33,12 @@ def read_network(
         edges: those that paths take.
         outputs, ends: the numbers of the nodes where paths start and end.
         used: the numbers of the edges of the chosen paths; all if left out.
+        counted: the weight layers that each edge of the graph counts for; as it says itself if
+            left out.
+        emphasis: the sets to bring out, and what stands on edges.
     """
+    layers = {e.index: e.weight if counted is None else int(counted[e.index]) for e in edges}
+    flows = emphasis.flows or {}
     visited = sorted({v for e in edges for v in (e.source, e.target)} | set(ends) & set(outputs))
     visited = visited or sorted(outputs)
     arrays, owner = arrays_of(graph, visited, edges, set(ends))
@@ -43,9 +51,9 @@ def read_network(
         for v, at in stands.items()
     }
     factors = Factors(graph, drawn, {element.symbol[0][0] for element in elements.values()})
-    free = on_routes(edges, outputs, ends, lambda edge: not edge.weight)
+    free = on_routes(edges, outputs, ends, lambda edge: not layers[edge.index])
     live = on_routes(edges, outputs, ends, lambda edge: edge.derivative != 0)
-    weighted = any(edge.weight for edge in edges)
+    weighted = any(layers.values())
     kept = [e for e in edges if stands[e.source] != stands[e.target]]
     many = sum(not (e.weight or e.activation or e.is_identity) for e in kept) > MOST_PARTIALS
     wires = []
@@ -57,6 +65,7 @@ def read_network(
             edge, style, factor, elements[output].symbol, elements[operand].symbol,
             many, to_weight, graph.nodes[edge.source].op,
         )  # fmt: skip
+        label = _asked(label, symbol, edge, emphasis.labels)
         wires.append(
             Wire(
                 output,
@@ -69,6 +78,9 @@ def read_network(
                 edge.index in free,
                 edge.index in live,
                 used is None or edge.index in used,
+                bool(layers[edge.index]),
+                emphasis.taken_by((edge.index,)),
+                flows.get(edge.index),
             )
         )
     symbols = (*symbols, *factors.symbols)
@@ -85,6 +97,15 @@ def _style(edge: GraphEdge, free: bool) -> str:
     if edge.activation:
         return "activation"
     return "identity" if free and edge.is_identity else "plain"
+
+
+def _asked(label: Runs, symbol: Runs, edge: GraphEdge, labels: str) -> Runs:
+    """Return what stands on an edge in place of the usual; nothing on a copy."""
+    if not label or not labels:
+        return label
+    value = text.plain(number(edge.derivative)) if edge.derivative is not None else ()
+    both = (*symbol, *text.plain(" = "), *value) if value else symbol
+    return {"symbol": symbol, "value": value, "both": both, "none": ()}[labels]
 
 
 def _words(

@@ -119,7 +119,7 @@ def mark_of(wire: Wire) -> str:
     """Return the sign beside a wire's label."""
     if wire.style == "weight" and wire.label:
         return "square"
-    return "cross" if wire.value == 0 and wire.label else ""
+    return "cross" if wire.value == 0 else ""
 
 
 # Where wires run
@@ -198,7 +198,7 @@ def _labelled(
         if i in columns.lanes:
             if route.label:
                 blocked.append(placed[i].box)
-        elif route.wire.label:
+        elif route.wire.label or placed[i].mark:
             gaps.setdefault(columns.at[route.wire.operand][0], []).append(i)
     crowded = set()
     for gap, members in gaps.items():

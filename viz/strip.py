@@ -7,12 +7,24 @@ stands on it is a local derivative; a faint grey arrow beside it is the forward 
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, replace
 
 from . import text
 from .chain import Block, Chain, Lane, Link
-from .lanes import DOT_RADIUS, FAR_ARC, NEAR_ARC, PAD, Ends, draw_arc, draw_lane, lane_width
+from .chain_symbols import MERGES, block_symbols
+from .highlight import Emphasis
+from .lanes import (
+    DOT_RADIUS,
+    FAR_ARC,
+    NEAR_ARC,
+    PAD,
+    Ends,
+    draw_arc,
+    draw_lane,
+    lane_bands,
+    lane_width,
+    lane_words,
+)  # fmt: skip
 from .layout import Canvas, Curve, Label, Shape
 from .text import Runs
 
@@ -40,13 +52,6 @@ class Collapsed:
 
 Part = Block | Link | Collapsed
 
-_MERGES = {
-    "multiply": ("×", "multiply: the product of the ways, number by number"),
-    "concat": ("∥", "concat: the ways side by side in one array"),
-    "subtract": ("−", "subtract: the difference of the ways"),
-}
-"""Where ways meet other than in a sum: the sign, and what it says."""
-
 
 def draw_strip(canvas: Canvas, chain: Chain, parts: tuple[Part, ...]) -> None:
     """Draw the chain from ``x = 0`` on, its axis at ``y = 0``."""
@@ -62,9 +67,9 @@ def draw_strip(canvas: Canvas, chain: Chain, parts: tuple[Part, ...]) -> None:
             ends = Ends("output value" if last else here, key)
             right = _link(canvas, part, chain, x, radius, after, ends, last)
         elif isinstance(part, Collapsed):
-            right = _collapsed(canvas, part, x, radius, after, Ends(here, key))
+            right = _collapsed(canvas, part, x, radius, after, Ends(here, key), chain.emphasis)
         else:
-            right = _block(canvas, part, x, radius, after, Ends(here, key))
+            right = _block(canvas, part, x, radius, after, Ends(here, key), chain.emphasis)
         if last:
             named = chain.output.name or ("L" if chain.output.shape == () else "y")
             if not isinstance(part, Link):
@@ -72,68 +77,16 @@ def draw_strip(canvas: Canvas, chain: Chain, parts: tuple[Part, ...]) -> None:
                 x, radius = right, SUM_RADIUS
                 right += SUM_RADIUS + 44
                 ends = Ends("output value", here)
-                _wire(canvas, right - VALUE_RADIUS, x + radius, _free(chain), "g", ends)
+                lane = Lane((), (), marks=chain.emphasis.taken_by(()))
+                _wire(
+                    canvas, right - VALUE_RADIUS, x + radius, _free(chain), "g", ends, lane, chain
+                )
             _end(canvas, right, named, "output value", chain.output.name or chain.output.op)
         elif isinstance(part, Link):
             canvas.add(Shape("circle", right, 0.0, 2 * after, 2 * after, "value", key=here))
         else:
             _sum(canvas, part, right, here, after)
         x, radius, key = right, after, here
-
-
-def block_symbols(block: Block) -> tuple[str, ...]:
-    """Return what formulas call the ways through a block, in the order of its lanes."""
-    moving = sum(lane.is_bare and lane.moves for lane in block.lanes)
-    branches = sum(not lane.is_bare for lane in block.lanes)
-    bare, branch = itertools.count(1), itertools.count(1)
-    found = []
-    for i, lane in enumerate(block.lanes):
-        if lane.is_identity:
-            found.append("I")
-        elif lane.is_bare:
-            found.append(f"P_{{{block.number}{f',{next(bare)}' if moving > 1 else ''}}}")
-        elif branches == len(block.lanes) == 2:
-            found.append(f"{'JP'[i == 0]}_{{{block.number}}}")
-        else:
-            found.append(f"J_{{{block.number}{f',{next(branch)}' if branches > 1 else ''}}}")
-    return tuple(found)
-
-
-def symbols_used(parts: tuple[Part, ...]) -> tuple[str, ...]:
-    """Return what the symbols in formulas mean, for those that occur."""
-    blocks = [part for part in parts if isinstance(part, Block)]
-    if not blocks:
-        return ()
-    links = [part.symbol for part in parts if isinstance(part, Link) and part.symbol]
-    ways = [
-        (symbol, lane) for block in blocks
-        for symbol, lane in zip(block_symbols(block), block.lanes, strict=True)
-    ]  # fmt: skip
-    found = {symbol[0] + "," * ("," in symbol) for symbol, _ in ways}
-    bare = [lane.is_bare for symbol, lane in ways if symbol[0] == "P"]
-    moving = "weight-free shortcut of block k, slices and pads"
-    shortcut = moving if all(bare) else "derivative of block k’s shortcut"
-    if any(bare) and not all(bare):
-        shortcut += "; weight-free where it slices and pads"
-    meanings = [
-        ("I: identity", "I" in found),
-        ("J_{k}: derivative of block k’s branch", "J" in found),
-        ("J_{k,i}: derivative of branch i of block k, fewest weight layers first", "J," in found),
-        (f"P_{{k}}: {shortcut}", "P" in found),
-        ("P_{k,i}: weight-free way i through block k, slices and pads", "P," in found),
-        ("S: derivative of the stem", "S" in links),
-        ("R_{k}: derivative behind block k", any(symbol[0] == "R" for symbol in links)),
-        (f"g: the gradient that arrives at {_last(parts)}", True),
-    ]
-    merges = {block.merge for block in blocks}
-    signs = [(f"{sign} {words}", merge in merges) for merge, (sign, words) in _MERGES.items()]
-    return tuple(words for words, used in meanings + signs if used)
-
-
-def _last(parts: tuple[Part, ...]) -> str:
-    """Say what stands at the right end of a product, next to ``g``."""
-    behind = [part for part in parts[-2:] if isinstance(part, Link) and part.symbol[:1] == "R"]
-    return behind[-1].symbol if behind else "the last block"
 
 
 def _free(chain: Chain) -> str:
@@ -164,17 +117,20 @@ def _sum(canvas: Canvas, part: Part, x: float, key: str, radius: float) -> None:
         canvas.add(Shape("circle", x, 0.0, 2 * radius, 2 * radius, "value", sign="+", key=key))
         return
     canvas.add(Shape("circle", x, 0.0, 2 * radius, 2 * radius, "value", key=key, title=merge))
-    sign, _ = _MERGES.get(merge, ("•", ""))
+    sign, _ = MERGES.get(merge, ("•", ""))
     canvas.add(Label(text.plain(sign), x, 4.5, 13, title=merge))
-    canvas.add(Label(text.name(merge), x, radius + 38, 10.5, "text quiet"))
+    met = part.blocks[-1] if isinstance(part, Collapsed) else part
+    words = merge or (met.name if isinstance(met, Block) else "")
+    canvas.add(Label(text.name(words), x, radius + 38, 10.5, "text quiet"))
 
 
 def _block(
-    canvas: Canvas, block: Block, x: float, radius: float, after: float, ends: Ends
-) -> float:
+    canvas: Canvas, block: Block, x: float, radius: float, after: float, ends: Ends,
+    emphasis: Emphasis,
+) -> float:  # fmt: skip
     """Draw a block from the node at ``x`` on; return where its ways meet."""
     if not block.lanes:
-        return _crowded(canvas, block, x, radius, after, ends)
+        return _crowded(canvas, block, x, radius, after, ends, emphasis)
     symbols = block_symbols(block)
     inner = max(
         lane_width(block.lanes[-1]) + 2 * PAD, *(lane_width(lane) + 92 for lane in block.lanes[:-1]),
@@ -184,23 +140,31 @@ def _block(
     centre = right + after
     main = len(block.lanes) - 1
     lanes = [replace(ends, name=symbol) for symbol in symbols]
-    draw_lane(canvas, block.lanes[main], left, right, 0.0, PAD, ends=lanes[main])
+    draw_lane(canvas, block.lanes[main], left, right, 0.0, PAD, ends=lanes[main], emphasis=emphasis)
     _forward(canvas, left, right, faded=not block.lanes[main].used)
     fork, merge = (x, radius), (centre, after)
-    draw_arc(canvas, block.lanes[0], fork, merge, -ARC_HEIGHT, symbols[0], ends=lanes[0])
+    draw_arc(
+        canvas, block.lanes[0], fork, merge, -ARC_HEIGHT, symbols[0], ends=lanes[0],
+        emphasis=emphasis,
+    )  # fmt: skip
     inset = 4.0 if main < 2 else 44.0
     faded = not block.lanes[main].used
-    _bracket(canvas, left + inset, right - inset, FORWARD_GAP + 14, symbols[main], faded)
+    words = lane_words(block.lanes[main], symbols[main], emphasis)
+    _bracket(canvas, left + inset, right - inset, FORWARD_GAP + 14, words, faded)
     for i in range(1, main):
         low = FIRST_LOW + (i - 1) * LOW_GAP
         angle = NEAR_ARC if i == 1 else FAR_ARC
-        draw_arc(canvas, block.lanes[i], fork, merge, low, symbols[i], ends=lanes[i], angle=angle)
+        draw_arc(
+            canvas, block.lanes[i], fork, merge, low, symbols[i], ends=lanes[i], angle=angle,
+            emphasis=emphasis,
+        )  # fmt: skip
     return centre
 
 
 def _crowded(
-    canvas: Canvas, block: Block, x: float, radius: float, after: float, ends: Ends
-) -> float:
+    canvas: Canvas, block: Block, x: float, radius: float, after: float, ends: Ends,
+    emphasis: Emphasis,
+) -> float:  # fmt: skip
     """Draw a block with too many ways as a box that says how many."""
     degrees = sorted(block.by_weight)
     ways = f"{text.grouped(block.count)} ways in all"
@@ -209,12 +173,14 @@ def _crowded(
         canvas, x, radius, after, ends, ways, layers, f"block {block.number}", double=False,
         free=block.weight_free > 0,
         arc=f"{text.grouped(block.weight_free)} of them weight-free" if block.weight_free else "",
+        axis=Lane((), (), marks=emphasis.taken_by(())), over=Lane((), ()), emphasis=emphasis,
     )  # fmt: skip
 
 
 def _collapsed(
-    canvas: Canvas, part: Collapsed, x: float, radius: float, after: float, ends: Ends
-) -> float:
+    canvas: Canvas, part: Collapsed, x: float, radius: float, after: float, ends: Ends,
+    emphasis: Emphasis,
+) -> float:  # fmt: skip
     first, last = part.blocks[0].number, part.blocks[-1].number
     n = len(part.blocks)
     shortcuts = sum(block.weight_free > 0 for block in part.blocks)
@@ -226,8 +192,22 @@ def _collapsed(
     arc = "I" if same else "weight-free" if free else f"{shortcuts} of {n} have a weight-free way"
     return _boxed(
         canvas, x, radius, after, ends, f"× {n}", f"blocks {first} … {last}{_between(part)}",
-        _shortcuts(part), double=True, free=free, arc=arc,
+        _shortcuts(part), double=True, free=free, arc=arc, **_brought_out(part, emphasis),
+        emphasis=emphasis,
     )  # fmt: skip
+
+
+def _brought_out(part: Collapsed, emphasis: Emphasis) -> dict[str, Lane]:
+    """Return what a fold's box and its arc stand for: sets that only take shortcuts, and others."""
+    sets = emphasis.taken_by(())
+    beside = {k for block in part.blocks for lane in block.lanes[1:] for k in lane.marks}
+    beside |= {k for block in part.blocks if not block.lanes for k in sets}
+    above = {k for k in sets if all(k in block.lanes[0].marks for block in part.blocks if block.lanes)}  # fmt: skip
+    used = {
+        "axis": not emphasis.fades or bool(beside), "over": not emphasis.fades or bool(above),
+    }  # fmt: skip
+    marks = {"axis": tuple(sorted(beside)), "over": tuple(sorted(above))}
+    return {place: Lane((), (), used[place], marks=marks[place]) for place in marks}
 
 
 def _between(part: Collapsed) -> str:
@@ -249,7 +229,7 @@ def _shortcuts(part: Collapsed) -> str:
 
 def _boxed(
     canvas: Canvas, x: float, radius: float, after: float, ends: Ends, title: str, line: str,
-    below: str, *, double: bool, free: bool, arc: str,
+    below: str, *, double: bool, free: bool, arc: str, axis: Lane, over: Lane, emphasis: Emphasis,
 ) -> float:  # fmt: skip
     """Draw a box on the axis with an arc over it; return where the next node stands."""
     title_runs, runs = text.plain(title), text.plain(line)
@@ -263,7 +243,9 @@ def _boxed(
     for a, b, tail, head in (
         (right, middle + wide / 2 + 5, ends.tail, key), (middle - wide / 2 - 5, left, key, ends.head)
     ):  # fmt: skip
-        canvas.add(Curve(((a, 0.0), (b, 0.0)), "weight", arrow=True, tail=tail, head=head))
+        canvas.add(*lane_bands(axis, ((a, 0.0), (b, 0.0)), False, emphasis))
+        arrow = Curve(((a, 0.0), (b, 0.0)), "weight", arrow=True, tail=tail, head=head)
+        canvas.add(replace(arrow, faded=not axis.used))
     canvas.add(
         Shape("box", middle, 0.0, wide, 46, style, 7, double=double, key=key),
         Label(title_runs, middle, -3, 14, "text title"),
@@ -273,7 +255,7 @@ def _boxed(
     if arc:
         style = "identity" if free else "weight"
         fork, merge = (x, radius), (centre, after)
-        draw_arc(canvas, Lane((), ()), fork, merge, -ARC_HEIGHT, arc, style, ends)
+        draw_arc(canvas, over, fork, merge, -ARC_HEIGHT, arc, style, ends, emphasis=emphasis)
     if below:
         canvas.add(Label(text.plain(below), middle, 58, 11.5, "text quiet"))
     return centre
@@ -286,16 +268,20 @@ def _forward(canvas: Canvas, left: float, right: float, faded: bool = False) -> 
 
 
 def _bracket(
-    canvas: Canvas, left: float, right: float, y: float, symbol: str, faded: bool = False
+    canvas: Canvas, left: float, right: float, y: float, words: Runs, faded: bool = False
 ) -> None:
     """Draw a bracket under a stretch and what formulas call it."""
     canvas.add(
         Curve(((left, y - 4), (left, y), (right, y), (right, y - 4)), "rule", faded=faded),
-        Label(text.math(symbol), (left + right) / 2, y + 17, 13, faded=faded),
+        Label(words, (left + right) / 2, y + 17, 13, faded=faded),
     )
 
 
-def _wire(canvas: Canvas, right: float, left: float, style: str, symbol: str, ends: Ends) -> None:
+def _wire(
+    canvas: Canvas, right: float, left: float, style: str, symbol: str, ends: Ends, lane: Lane,
+    chain: Chain,
+) -> None:  # fmt: skip
+    canvas.add(*lane_bands(lane, ((right, 0.0), (left, 0.0)), False, chain.emphasis))
     _forward(canvas, left, right)
     line = Curve(((right, 0.0), (left, 0.0)), style, arrow=True)
     canvas.add(replace(line, tail=ends.tail, head=ends.head))
@@ -313,15 +299,16 @@ def _link(
     left = x + radius
     if inline and link.lane.steps:
         right = left + max(lane_width(link.lane), 60.0)
-        draw_lane(canvas, link.lane, left, right, 0.0, ends=ends)
+        draw_lane(canvas, link.lane, left, right, 0.0, ends=ends, emphasis=chain.emphasis)
         _forward(canvas, left, right)
         if link.symbol and chain.blocks:
-            _bracket(canvas, left + 4, right - 4, FORWARD_GAP + 14, link.symbol)
+            _bracket(canvas, left + 4, right - 4, FORWARD_GAP + 14, text.math(link.symbol))
         return right + after
     style = "weight" if link.lane.weight else _free(chain)
     if inline or not link.ops:
         right = left + 44
-        _wire(canvas, right, left, style, "g" if last and chain.blocks else "", ends)
+        symbol = "g" if last and chain.blocks else ""
+        _wire(canvas, right, left, style, symbol, ends, link.lane, chain)
         return right + after
     title, line = _stage_texts(link, first, last)
     wide = max(text.width(title, 13), text.width(line, 10.5)) + 24
@@ -330,8 +317,9 @@ def _link(
     right = left + 2 * wire + wide
     key = f"{ends.tail} box"
     arriving = "g" if last and chain.blocks else ""
-    _wire(canvas, right, middle + wide / 2, style, "", replace(ends, head=key))
-    _wire(canvas, middle - wide / 2, left, style, arriving, replace(ends, tail=key))
+    into, out = replace(ends, head=key), replace(ends, tail=key)
+    _wire(canvas, right, middle + wide / 2, style, "", into, link.lane, chain)
+    _wire(canvas, middle - wide / 2, left, style, arriving, out, link.lane, chain)
     high = 44.0 if line else 32.0
     ops = " · ".join(link.ops)[:200]
     canvas.add(

@@ -25,6 +25,16 @@ PALETTE: dict[str, tuple[str, str]] = {
     "weight pale": ("#DCEBF5", "#1D3648"),
     "activation": ("#009E73", "#009E73"),
     "activation text": ("#007A59", "#2CC79B"),
+    "set 1": ("#F2B134", "#8A6114"),
+    "set 2": ("#B79AE0", "#7358A8"),
+    "set 3": ("#5CC4C4", "#1F8B8B"),
+    "set 4": ("#C9A98A", "#8C6B4A"),
+    "flow 1": ("#DDEEDA", "#1E3325"),
+    "flow 2": ("#C3E3BE", "#254530"),
+    "flow 3": ("#A6D5A2", "#2C573B"),
+    "flow -1": ("#EAE2F2", "#33273F"),
+    "flow -2": ("#D8C8E8", "#45325A"),
+    "flow -3": ("#C4ABDC", "#573D75"),
 }
 """Colours by name, for a light and for a dark ground."""
 
@@ -33,6 +43,8 @@ GREYS = {
     "surface": "#FFFFFF",
     "faint": "#B8B8B8",
     "weight pale": "#DCDCDC",
+    **{f"set {k}": "#C4C4C4" for k in range(1, 5)},
+    **{f"flow {sign}{k}": "#D4D4D4" for sign in ("", "-") for k in range(1, 4)},
 }
 """Colours in print, where they are not black."""
 
@@ -41,6 +53,16 @@ HAIRLINE = 0.5
 
 FONTS = "'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', 'Noto Sans', sans-serif"
 """The fonts of the SVG writer; labels are measured for the widest of them."""
+
+MOST_SETS = 4
+"""So many highlighted sets can be told apart, each by a colour, a dash and a sign."""
+
+_SET_DASHES: tuple[tuple[float, ...], ...] = ((), (9, 3), (3, 2), (0.1, 6))
+
+FLOW_LEVELS = 12
+"""So many widths of a band are told apart; the widest has ``FLOW_WIDTH`` pixels."""
+
+FLOW_WIDTH = 15.0
 
 OFF_PATH_OPACITY = 0.15
 """What lies off the chosen paths keeps its colours at this opacity."""
@@ -65,6 +87,22 @@ STYLES: dict[str, Style] = {
     "activation": Style(stroke="activation", width=2.0, dash=(0.1, 4)),
     "plain": Style(stroke="ink", width=1.3),
     "forward": Style(stroke="forward", width=1.1),
+    # bands under edges: highlighted sets alone and side by side, signed flows
+    **{f"set {k + 1}": Style(f"set {k + 1}", width=9.0) for k in range(MOST_SETS)},
+    **{
+        f"set {k + 1} beside": Style(f"set {k + 1}", width=3.4, dash=dash)
+        for k, dash in enumerate(_SET_DASHES)
+    },
+    **{f"set {k + 1} sign": Style("paper", "ink", width=0.8) for k in range(MOST_SETS)},
+    **{
+        f"flow {sign}{k}": Style(
+            f"flow {sign}{1 + 3 * (k - 1) // FLOW_LEVELS}", width=FLOW_WIDTH * k / FLOW_LEVELS
+        )
+        for sign in ("", "-")
+        for k in range(1, FLOW_LEVELS + 1)
+    },
+    "flow sign": Style("quiet", "paper", width=0.8),
+    "flow stroke": Style(stroke="ink", width=1.3),
     # values, sums, weights, stages
     "value": Style(stroke="ink", fill="paper", width=1.2),
     "dot": Style(fill="quiet"),

@@ -9,15 +9,16 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from tinygrad_res.errors import GradientError
+from tinygrad_res.errors import GradientError, GraphError
 from tinygrad_res.grading import norm
 from tinygrad_res.measures import Paths
 from tinygrad_res.numbered import Path
 
 from . import text
 from .chain import Chain, Lane, Link
+from .chain_symbols import block_symbols
+from .highlight import bands
 from .layout import Canvas, Curve, Label, Shape
-from .strip import block_symbols
 from .text import Runs
 
 ROW = 27.0
@@ -51,6 +52,9 @@ def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float, width: float) ->
     for row, ((path, choice), runs, size) in enumerate(zip(paths, products, sizes, strict=True)):
         first = len(canvas.items)
         middle = y + 20 + ROW * (row + 0.5)
+        held = chain.emphasis.holding(path)
+        ends = ((wires + column * blocks - 3, middle), (wires + 3, middle))
+        canvas.add(*bands(ends, False, held, len(chain.emphasis.marks) == 1))
         _wire(canvas, chain, choice, wires, middle, column)
         weight = path.degree("weight")
         free = weight == 0
@@ -62,7 +66,8 @@ def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float, width: float) ->
         )
         if size is not None:
             canvas.add(Label(text.plain(size), right, middle + 4.5, 12.5, ink, "end"))
-        if chain.chosen is not None and path.edges != chain.chosen.edges:
+        chosen = chain.chosen is not None and path.edges == chain.chosen.edges
+        if (chain.chosen is not None or chain.emphasis.fades) and not (held or chosen):
             canvas.items[first:] = [replace(item, faded=True) for item in canvas.items[first:]]
     bottom = y + 20 + ROW * len(paths) + 8
     canvas.add(Curve(((x, bottom), (right, bottom)), "axis"))
@@ -171,6 +176,6 @@ def _size(paths: Path | Paths) -> str | None:
     """Return a product or a sum as text: a number, an array's norm, or None where it has none."""
     try:
         found = paths.product() if isinstance(paths, Path) else paths.gradient()
-    except GradientError:
+    except (GradientError, GraphError):
         return None
     return text.value(float(found.sum()) if found.size == 1 else norm(found))

@@ -14,9 +14,10 @@ from typing import Any
 
 from .. import text
 from ..chain import Block, Chain, Link
+from ..chain_symbols import block_symbols
 from ..lanes import MOST_STEPS, PAD, draw_arc, draw_lane, lane_width
 from ..layout import Canvas, Curve, Item, Label, Layout, Shape
-from ..strip import ARC_HEIGHT, FIRST_LOW, FORWARD_GAP, LOW_GAP, SUM_RADIUS, block_symbols
+from ..strip import ARC_HEIGHT, FIRST_LOW, FORWARD_GAP, LOW_GAP, SUM_RADIUS
 from .data import Names
 
 MARGIN = 8.0
