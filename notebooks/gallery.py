@@ -101,6 +101,14 @@ def every_neuron():
     return viz.draw(tg.paths(loss, x, level="scalar"))
 
 
+def flow_of_numbers():
+    """The flow through every neuron"""
+    x = vector(1, 3)
+    h = tg.relu(x @ weight(3, 3, name="W_1"))
+    loss = (h @ weight(3, 2, name="W_2")).sum()
+    return viz.draw(tg.paths(loss, x, level="scalar"), widths="flow", labels="none")
+
+
 # Blocks
 
 
@@ -125,15 +133,29 @@ def residual_chain():
     return viz.draw(tg.paths(h.sum(), x))
 
 
-def one_path():
-    """One path of eight
+def highlighted():
+    """Some paths brought out
 
-    The path of the second largest product is drawn in full, the others are faded.
+    A set of paths, one path, or up to four of these with names; the others are faded.
     """
     x = h = vector(2, 4)
     for k in (1, 2, 3):
         h = h + tg.relu(h @ weight(4, 4, name=f"V_{k}")) @ weight(4, 4, name=f"W_{k}")
-    return viz.draw(tg.paths(h.sum(), x).top(2)[1])
+    p = tg.paths(h.sum(), x)
+    some = {"through one block": p.with_degree("weight", 2), "smallest": p.top(8)[-1]}
+    return viz.draw(p, highlight=some)
+
+
+def flow():
+    """What each edge carries
+
+    Bands as wide as the square root of what all paths over the edge carry together: with
+    a plus where it works for the gradient, with a minus where it works against it.
+    """
+    x = h = vector(2, 4)
+    for k in (1, 2, 3):
+        h = h + tg.relu(h @ weight(4, 4, name=f"V_{k}", size=1.0)) @ weight(4, 4, name=f"W_{k}")
+    return viz.draw(tg.paths(h.sum(), x), widths="flow")
 
 
 def deep_chain():
@@ -258,9 +280,11 @@ def large_record():
 
 
 ROOMS: dict[str, tuple[Callable[[], viz.Figure], ...]] = {
-    "Between numbers": (chain_rule, same_factor_twice, last_weight, weight_before, every_neuron),
+    "Between numbers": (
+        chain_rule, same_factor_twice, last_weight, weight_before, every_neuron, flow_of_numbers,
+    ),
     "Chains of blocks": (
-        residual_block, residual_chain, one_path, deep_chain, very_deep_chain, plain_chain,
+        residual_block, residual_chain, highlighted, flow, deep_chain, very_deep_chain, plain_chain,
         pre_activation, projection, attention,
     ),
     "Any record": (recorded_graph, dense_block, scope_level, large_record),

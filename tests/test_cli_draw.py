@@ -161,12 +161,15 @@ def test_a_width_without_a_unit_is_in_mm(net):
     assert 'width="80mm"' in (net / "loss.svg").read_text()
 
 
-@pytest.mark.parametrize("wish", ["weight-free", "top", "5"])
-def test_what_is_not_highlighted_is_faded(net, wish):
+@pytest.mark.parametrize(
+    ("wish", "label"), [("weight-free", "weight-free: 1 path"), ("top", "top"), ("5", "path 5")]
+)
+def test_what_is_not_highlighted_is_faded(net, wish, label):
     assert main(["draw", "net.py:loss", "--highlight", wish]) == 0
     assert main(["draw", "net.py:loss", "-o", "all.svg"]) == 0
-    assert "0.15" in (net / "loss.svg").read_text()
-    assert "opacity" not in (net / "all.svg").read_text()
+    assert "1 weight-free path of 8" in shown(net / "loss.svg")
+    assert label in shown(net / "loss.svg") and label not in shown(net / "all.svg")
+    assert (net / "loss.svg").read_text().count("opacity") > 1
 
 
 def test_a_script_finds_the_modules_beside_it_first_and_its_own_name_alone(net, monkeypatch):

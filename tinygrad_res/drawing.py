@@ -125,7 +125,8 @@ def _draw(options: argparse.Namespace) -> int:
     _try_format(out, options)
     _try_folder(out)
     found = take(file, name)
-    figure = viz.draw(_highlighted(_subject(found, options), options))
+    what = _subject(found, options)
+    figure = viz.draw(what, highlight=_highlighted(what, options.highlight))
     figure.save(out, options.style, size=_width(options.width))
     say(f"wrote {out}: {figure.layout.title}")
     return 0
@@ -222,22 +223,21 @@ def _paths(found: Found, options: argparse.Namespace) -> Paths | GradientPath:
     return paths(whole, x, level=level or "tensor", at=at, depth=depth)
 
 
-def _highlighted(what: Any, options: argparse.Namespace) -> Any:
-    """Return the paths to bring out of a set."""
-    wish = options.highlight
+def _highlighted(what: Graph | Paths | GradientPath, wish: str | None) -> dict[str, Any] | None:
+    """Return the paths to bring out of a set, by what the legend calls them."""
     if wish is None:
-        return what
+        return None
     if not isinstance(what, Paths):
         raise UsageError(f"--highlight {wish}: {what!r} is one path already: leave it out")
     if wish in HIGHLIGHTS:
-        return HIGHLIGHTS[wish](what)
+        return {wish: HIGHLIGHTS[wish](what)}
     if not wish.isdecimal():
         raise UsageError(
             f"--highlight {wish!r}: use one of {', '.join(HIGHLIGHTS)}, or a path's number"
         )
     if int(wish) >= what.count():
         raise UsageError(f"--highlight {wish}: {what!r} are numbered from 0")
-    return what[int(wish)]
+    return {f"path {int(wish)}": what[int(wish)]}
 
 
 def _target(whole: Graph, to: str | None, found: Found) -> Target:
