@@ -73,7 +73,7 @@ class Mark:
         """Return its name, its count, and of a single path the product, as the legend has them."""
         name, n = text.clean(self.label), text.grouped(self.count)
         if not self.count:
-            return f"{name}: 0 paths highlighted"
+            return f"{name}: 0 paths highlighted".removeprefix(f"{UNNAMED}: ")
         of = "" if total is None else f" of {text.grouped(total)}"
         product = _product(next(iter(self.paths))) if self.count == 1 else ""
         return f"{name}: {n} path{'s' * (self.count != 1)}{of}{', ' * bool(product)}{product}"
