@@ -34,7 +34,9 @@ def begins():
 
 def entries():
     """For each picture of the page, its alternative text and the code below it, by its name."""
-    found = re.findall(r"!\[([^\]]*)\]\(gallery/(\w+)\.svg\)\n\n```python\n(.*?)```", PAGE, re.DOTALL)
+    found = re.findall(
+        r"!\[([^\]]*)\]\(gallery/(\w+)\.svg\)\n\n```python\n(.*?)```", PAGE, re.DOTALL
+    )
     return {name: (words, code) for words, name, code in found}
 
 
