@@ -497,7 +497,9 @@ def test_mean_and_variance_of_any_additive_amount_agree_with_enumeration():
 @pytest.mark.parametrize("bad", [lambda edge: "a", lambda edge: math.nan, lambda edge: None])
 def test_an_amount_that_is_no_finite_number_is_refused(bad):
     x = tg.tensor(np.ones(2), requires_grad=True)
-    with pytest.raises(UsageError, match=r"the amount returned is .* it must return a finite number"):
+    with pytest.raises(
+        UsageError, match=r"the amount returned is .* it must return a finite number"
+    ):
         tg.paths(x.sum(), x, level="scalar").evaluate(tg.semirings.expectation(bad))
 
 
