@@ -181,9 +181,7 @@ def test_unnamed_values_are_passed_over_unless_there_are_two_ways():
     assert tg.formula(x + s, x).latex() == partial("L", "x") + " + " + partial(
         "L", r"\mathrm{sin}"
     ) + partial(r"\mathrm{sin}", "x")
-    assert tg.formula(x + s, x, simplify="junction").latex() == "1 + " + partial(
-        r"\mathrm{sin}", "x"
-    )
+    assert tg.formula(x + s, x, simplify="junction").latex() == r"1 + \mathrm{cos}\left(x\right)"
 
 
 def test_a_value_used_twice_by_one_operation_is_told_apart_by_operand():
@@ -214,7 +212,265 @@ def test_elements_of_large_arrays_have_commas_between_their_indices():
     assert tg.formula(loss, w, at=(-1, 2)).derivative.text == "dL/dw[12,3]"
 
 
+# Factors in common
+
+
+def net(outputs=2, batch=1, named_hidden=False):
+    """Return x, W, V and the loss of a layer of tanh units without a name, and the units."""
+    rng = np.random.default_rng(0)
+    x = tg.tensor(rng.standard_normal((batch, 3)), requires_grad=True, name="x")
+    w = tg.parameter(rng.standard_normal((3, 3)), name="W")
+    v = tg.parameter(rng.standard_normal((3, outputs)), name="V")
+    h = tg.tanh(x @ w)
+    if named_hidden:
+        h.name = "h"
+    return x, w, v, h, (h @ v).sum()
+
+
+def test_factors_in_common_are_taken_out_though_no_joint_has_a_name():
+    _, w, _, _, loss = net()
+    formula = tg.formula(loss, w, at=(0, 0), simplify="collect")
+    assert str(formula) == ("dL/dW[1,1] = (V[1,1] + V[1,2]) · ∂tanh[1,1]/∂matmul_1[1,1] · x[1,1]")
+    formula.check()
+
+
+def test_terms_are_grouped_by_the_factor_that_most_of_them_have():
+    x, *_, loss = net()
+    formula = tg.formula(loss, x, at=(0, 1), simplify="collect")
+    assert formula.steps[-1].text == " + ".join(
+        f"(V[{i},1] + V[{i},2]) · ∂tanh[1,{i}]/∂matmul_1[1,{i}] · W[2,{i}]" for i in (1, 2, 3)
+    )
+
+
+def test_a_factor_of_all_terms_is_written_once_where_terms_are_left_out():
+    _, w, _, _, loss = net(outputs=20)
+    text = tg.formula(loss, w, at=(0, 0), simplify="collect", most=4).steps[-1].text
+    assert text.startswith("(V[1,1] + V[1,2] + V[1,3] + ... (16 more terms) ... + V[1,20]) · ")
+    assert (text.count("x[1,1]"), text.count("∂tanh")) == (1, 1)
+
+
+def test_coefficients_in_common_are_taken_out():
+    a, b, c = (
+        tg.tensor(k, requires_grad=True, name=n) for k, n in ((2.0, "a"), (3.0, "b"), (5.0, "c"))
+    )
+    u, v = named("u", a * b), named("v", a * c)
+    written = [
+        tg.formula(loss, a, simplify="collect").steps[-1].text
+        for loss in (0.5 * (u - v), 3 * u + 3 * v, u + 2 * v, -u - v)
+    ]
+    assert written == ["0.5 · (-c + b)", "3 · (b + c)", "b + 2 · c", "-b - c"]
+
+
+def calculated(formula):
+    """Return the text of a formula calculated with the values of its factors."""
+    signs = {f.sign.text: f.value for term in formula.terms for f in term.product.factors}
+    text, places = formula.steps[-1].text, []
+    for sign in sorted(signs, key=len, reverse=True):
+        text = text.replace(sign, f"@{len(places)}@")
+        places.append(signs[sign])
+    text = re.sub(r"@(\d+)@", lambda found: f"({places[int(found[1])]!r})", text)
+    return eval(text.replace("·", "*").replace("^", "**"))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_text_of_a_collected_formula_comes_to_the_gradient(seed):
+    x, loss = random_program(seed, size=5)
+    loss.backward()
+    for at in ((0, 0), (1, 1)):
+        for step in ("relu", "collect"):
+            formula = tg.formula(loss, x, at=at, simplify=step, most=200)
+            if "more" not in formula.steps[-1].text:
+                assert calculated(formula) == pytest.approx(x.grad.data[at], rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_collecting_makes_no_formula_longer(seed):
+    x, loss = random_program(seed, size=5)
+    formula = tg.formula(loss, x, at=(0, 1), simplify="collect", most=200)
+    before, after = (formula.steps[k].text for k in (-2, -1))
+    assert "more" in before or len(after) <= len(before)
+
+
+def test_an_expression_of_many_terms_says_how_many_to_show():
+    _, w, _, _, loss = net(outputs=8, batch=8)
+    formula = tg.formula(loss, w, at=(0, 0), simplify="collect", most=6)
+    with pytest.raises(UsageError, match=r"not all of 64 terms .*: raise most= to 64$"):
+        formula.sympy()
+    pytest.importorskip("sympy")
+    whole = tg.formula(loss, w, at=(0, 0), simplify="collect", most=64)
+    assert float(whole.sympy().subs(whole.values())) == pytest.approx(whole.evaluate())
+
+
+# What edges carry
+
+y = 1.3
+FUNCTIONS = [
+    (lambda y: y**2, "2 · y"), (tg.square, "2 · y"), (lambda y: y * y, "2 · y"),
+    (lambda y: y**3, "3 · y^2"), (lambda y: y**0.5, "0.5 · y^-0.5"), (lambda y: y**-1, "-y^-2"),
+    (lambda y: y**1, "1"), (lambda y: (y + 0.0) ** 0 + y, "1"),
+    (tg.exp, "exp(y)"), (tg.expm1, "exp(y)"), (tg.log, "1/y"), (tg.log1p, "1/(1 + y)"),
+    (tg.sqrt, "0.5 · 1/sqrt(y)"), (tg.reciprocal, "-1/y^2"), (tg.sin, "cos(y)"),
+    (tg.cos, "-sin(y)"), (tg.sinh, "cosh(y)"), (tg.cosh, "sinh(y)"), (lambda y: -y, "-1"),
+    (lambda y: 2 - y, "-1"), (lambda y: 0.25 * y, "0.25"), (lambda y: y / 3, "1/3"),
+    (lambda y: 1 / y, "-1/y^2"), (lambda y: -2.5 / y, "2.5 · 1/y^2"), (lambda y: 0 / y, "0"),
+    (lambda y: y * y / y, "1/y · y + 1/y · y - multiply/y^2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("function", "text"), FUNCTIONS)
+def test_a_derivative_that_a_book_has_is_written_out(function, text):
+    x = tg.tensor(y, requires_grad=True, name="y")
+    formula = tg.formula(function(x), x, simplify="relu" if "multiply" in text else "collect")
+    formula.check()
+    assert formula.steps[-1].text == text
+    assert parses(formula.latex())
+    names = {**vars(math), "y": y, "multiply": y * y}
+    slope = (function(y + 1e-6) - function(y - 1e-6)) / 2e-6
+    found = eval(text.replace("·", "*").replace("^", "**"), names)
+    assert found == pytest.approx(float(tg.tensor(slope).numpy()), rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (tg.tanh, "1 - h^2"), (tg.sigmoid, "h · (1 - h)"), (tg.exp, "h"), (tg.sqrt, "0.5 · 1/h"),
+        (tg.reciprocal, "-h^2"), (tg.tan, "1 + h^2"),
+    ],
+)  # fmt: skip
+def test_a_derivative_is_written_in_the_output_where_that_has_a_name(function, text):
+    x = tg.tensor(y, requires_grad=True, name="y")
+    h = named("h", function(x))
+    formula = tg.formula(h * 1.0, x, simplify="collect")
+    formula.check()
+    assert formula.steps[-1].text == text
+    h = h.item()
+    assert eval(text.replace("·", "*").replace("^", "**"), {"h": h}) == pytest.approx(
+        formula.evaluate(), rel=1e-12
+    )
+    assert parses(
+        tg.formula(named("h", function(x.reshape((1,))))[0] * 3, x, simplify="relu").latex()
+    )
+
+
+@pytest.mark.parametrize("function", [tg.tanh, tg.sigmoid, tg.softplus, tg.leaky_relu, tg.relu])
+def test_an_activation_whose_output_has_no_name_is_primed(function):
+    x = tg.tensor([y], requires_grad=True, name="z")
+    formula = tg.formula(function(x).sum(), x, at=0, simplify="junction")
+    name = function.__name__ if hasattr(function, "__name__") else str(function)
+    assert formula.steps[-1].text.endswith("'(z[1])"), name
+    assert r"^{\prime}\left(z^{1}\right)" in formula.latex()
+    assert parses(formula.latex())
+
+
+def test_a_named_hidden_layer_has_its_derivative_in_parentheses():
+    _, w, _, _, loss = net(named_hidden=True)
+    formula = tg.formula(loss, w, at=(0, 0), simplify="collect")
+    assert formula.latex() == (
+        r"\left(V^{11} + V^{12}\right)\left(1 - \left(h^{11}\right)^{2}\right) x^{11}"
+    )
+    formula.check()
+    whole = tg.formula(loss, w, level="tensor", simplify="collect")
+    assert whole.latex().endswith(r" V^{\top} \odot \left(1 - h^{2}\right)\right)")
+
+
+def test_a_quotient_carries_both_of_its_operands():
+    a, b = (tg.tensor([v, 1.0], requires_grad=True, name=n) for v, n in ((2.0, "a"), (4.0, "b")))
+    formula = tg.formula((a / b).sum(), b, at=0, simplify="junction")
+    assert formula.latex() == r"-\frac{a^{1}}{\left(b^{1}\right)^{2}}"
+    assert formula.evaluate() == pytest.approx(-2 / 16)
+    long = tg.formula((np.array([1 / 3, math.pi]) / b).sum(), b, at=0, simplify="junction")
+    assert long.steps[-1].text == "∂L/∂b[1]"
+    short = tg.formula((np.array([0.1, 7.0]) / b).sum(), b, at=1, simplify="junction")
+    assert short.steps[-1].text == "-7 · 1/b[2]^2"
+
+
+def test_plain_data_is_a_symbol_of_its_own():
+    _, w, v, _, _ = net()
+    data = np.random.default_rng(5).standard_normal((2, 3))
+    formula = tg.formula(tg.tanh(data @ w).sum(), w, at=(1, 2), simplify="collect")
+    assert formula.steps[-1].text == (
+        "∂tanh[1,3]/∂matmul[1,3] · x[1,2] + ∂tanh[2,3]/∂matmul[2,3] · x[2,2]"
+    )
+    found = {f.sign.text: f.value for t in formula.terms for f in t.product.factors}
+    assert [found["x[1,2]"], found["x[2,2]"]] == pytest.approx(data[:, 1])
+    formula.check()
+    named_too = tg.tensor(data, requires_grad=True, name="x")
+    loss = ((data @ w + named_too @ w) @ v + (data * 2) @ w @ v + data @ (w @ v)).sum()
+    text = tg.formula(loss, w, at=(0, 0), simplify="junction", most=40).steps[-1].text
+    assert {*re.findall(r"x\w*\[", text)} == {"x[", "x_1[", "x_2["}
+    assert tg.formula(tg.tanh(data @ w).sum(), w, level="tensor", simplify="junction").latex() == (
+        r"x^{\top}\left(" + partial("L", r"\mathrm{tanh}")
+        + r" \odot \mathrm{tanh}^{\prime}\left(\mathrm{matmul}\right)\right)"
+    )  # fmt: skip
+
+
+def test_a_plain_factor_is_its_number_and_a_long_one_a_symbol():
+    x = tg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True, name="x")
+    factors = np.array([0.25, math.pi])
+    formula = [
+        tg.formula((x * factors).sum(), x, at=at, simplify="junction") for at in ((1, 0), (1, 1))
+    ]
+    assert [f.steps[-1].text for f in formula] == ["0.25", "c[2]"]
+    assert formula[1].values() == pytest.approx({**dict.fromkeys(formula[1].values(), math.pi)})
+    stretched = tg.formula((x * factors[:, None] / factors).sum(), x, at=(1, 1), simplify="relu")
+    assert stretched.steps[-1].text == "1/c_2[2] · c_1[2,1]"
+    stretched.check()
+
+
+@pytest.mark.parametrize(
+    ("copy", "texts"),
+    [
+        (lambda v: v.T, ("V[1,1]", "V[1,2]", "V[1,3]")),
+        (lambda v: v[::-1].T, ("V[2,1]", "V[2,2]", "V[2,3]")),
+        (lambda v: v.reshape((3, 2)), ("V[1,1]", "V[1,3]", "V[2,2]")),
+        (lambda v: tg.concat([v[:1], v], 0).T[:, 1:], ("V[1,1]", "V[1,2]", "V[1,3]")),
+        (lambda v: tg.broadcast_to(v[0, 1], (3, 1)), ("V[1,2]",) * 3),
+        (lambda v: named("U", v.T), ("U[1,1]", "U[2,1]", "U[3,1]")),
+        (lambda v: tg.pad(v.T, ((1, 0), (0, 0)))[:3], ("pad", "V[1,1]", "V[1,2]")),
+    ],
+)
+def test_an_element_of_a_copy_is_the_element_that_it_copies(copy, texts):
+    x = tg.tensor([[1.0, 2.0, 3.0]], requires_grad=True, name="x")
+    for kind in (tg.parameter, lambda a, name: tg.tensor(a, requires_grad=True, name=name)):
+        v = kind(np.arange(1.0, 7).reshape(2, 3) / 7, name="V")
+        loss = (x @ copy(v))[0, 0]
+        for i, text in enumerate(texts):
+            formula = tg.formula(loss, x, at=(0, i), simplify="junction")
+            assert formula.steps[-1].text.startswith(text)
+            formula.check()
+            named_values = {f"V[{i + 1},{j + 1}]": a for (i, j), a in np.ndenumerate(v.numpy())}
+            if text in named_values:
+                assert formula.evaluate() == named_values[text]
+
+
+def test_an_element_of_a_frozen_weights_copy_is_the_weights():
+    x = tg.tensor([[1.0, 2.0]], requires_grad=True, name="x")
+    w = tg.parameter([[0.1, 0.2], [0.3, 0.4]], name="W")
+    w.requires_grad = False
+    formula = tg.formula((x @ w.T)[0, 1], x, at=(0, 0), simplify="junction")
+    assert (formula.steps[-1].text, formula.evaluate()) == ("W[2,1]", 0.3)
+
+
+def test_whole_arrays_undo_a_transpose():
+    x = tg.tensor(np.ones((1, 3)), requires_grad=True, name="x")
+    u = tg.parameter(np.ones((2, 3)), name="U")
+    formula = tg.formula((x @ u.T).sum(), x, level="tensor", simplify="collect")
+    assert formula.latex() == partial("L", r"\mathrm{matmul}") + " U"
+    formula.check()
+
+
 # Names
+
+
+def test_indices_can_be_subscripts():
+    _, w, _, _, loss = net(named_hidden=True)
+    formula = tg.formula(loss, w, at=(0, 1), simplify="collect", indices="subscript")
+    assert formula.latex() == (
+        r"\left({V}_{21} + {V}_{22}\right)\left(1 - {h}_{12}^{2}\right){x}_{11}"
+    )
+    assert formula.derivative.latex.endswith("{W}_{12}}")
+    assert parses(formula.latex())
+    assert formula.steps[-1].text.endswith("x[1,1]")
 
 
 def test_no_two_values_share_a_symbol():
@@ -233,6 +489,8 @@ def test_no_two_values_share_a_symbol():
     [
         ("w_{n-1}", "w_{n-1}"), ("W_10", "W_{10}"), ("h_out", r"h_{\mathrm{out}}"), ("γ", r"\gamma"),
         ("α_1", r"\alpha_{1}"), ("x'", r"x^{\prime}"), ("my_layer", r"\mathrm{my{\_}layer}"),
+        (r"\theta", r"\theta"), (r"\omega_1'", r"\omega_{1}^{\prime}"), ("ϵ", r"\epsilon"),
+        (r"\thetas", r"\mathrm{{\backslash}thetas}"), ("a\\pi", r"\mathrm{a{\backslash}pi}"),
         ("50% #1", r"\mathrm{50{\%}\ {\#}1}"), ("é", r"\acute{e}"), ("重", r"\mathrm{U{+}91CD}"),
     ],
 )  # fmt: skip
@@ -436,7 +694,8 @@ def test_long_sums_show_both_ends_and_count_the_rest():
         assert step.value == pytest.approx(x.grad.data, rel=1e-12)
         assert step.terms == 2**54
     collected = formula.latex("collect")
-    assert collected.count(r"\left(1 + \frac") == 54
+    assert collected.count(r"\left(1 + \frac") == 53
+    assert collected.endswith(r"\left(1 + 0.5\mathrm{cos}\left(x\right)\right)")
     assert "more" not in collected
 
 
@@ -481,6 +740,23 @@ def test_wide_nets_collect_to_a_bounded_text_with_the_whole_value():
     assert len(formula.latex()) < 60_000
     assert "more" in formula.latex()
     formula.check()
+
+
+def test_terms_say_how_many_they_are():
+    x = h = tg.tensor(1.0, requires_grad=True, name="x")
+    for _ in range(54):
+        h = h + h
+    formula = tg.formula(h, x, simplify="junction")
+    assert repr(formula.terms) == "<2^54 terms: 1, 1, ..., 1>"
+    assert repr(tg.formula(x * x, x, simplify="junction").terms) == "<2 terms: x, x>"
+
+
+def test_numbers_that_would_overflow_on_the_way_do_not():
+    x = h = tg.tensor(0.0, requires_grad=True, name="x")
+    for _ in range(1_200):
+        h = (h + h) * (1 + 1e-9) * 0.5
+    formula = tg.formula(h, x, simplify="collect")
+    assert formula.evaluate() == pytest.approx(1 + 1.2e-6, rel=1e-9)
 
 
 def test_long_chains_need_no_recursion():
@@ -556,7 +832,8 @@ def test_what_cannot_be_written_is_refused_with_a_mend():
         (lambda: tg.formula(loss, tg.tensor([1])), (GradientError, GraphError), "gradient"),
         (lambda: tg.formula(loss, w2, (0, 0)).latex("relu"), UsageError, "has the steps chain"),
         (lambda: tg.formula(loss, w2, level="tensor").sympy(), UsageError, "level='scalar' and at="),
-        (lambda: tg.formula(loss, w2, (0, 0), most=2).sympy(), UsageError, "only 2 of 4 terms"),
+        (lambda: tg.formula(loss, w2, (0, 0), most=2).sympy(), UsageError, "not all of 4 .* most= to 4"),
+        (lambda: tg.formula(loss, w2, (0, 0), indices="under"), UsageError, "or 'subscript'"),
     ]  # fmt: skip
     for call, kind, message in cases:
         with pytest.raises(kind, match=message):
@@ -574,6 +851,8 @@ def test_a_tensor_that_the_loss_does_not_depend_on_smoothly_has_the_formula_zero
     x = tg.tensor([1.0, -1.0], requires_grad=True, name="x")
     dead = tg.formula(tg.relu(x)[1], x, at=1, simplify="collect")
     assert (dead.latex("relu"), dead.latex(), dead.evaluate()) == ("0", "0", 0.0)
+    assert type(dead.evaluate()) is float
+    assert repr(dead.terms) == "<0 terms>"
     assert str(dead) == "drelu[2]/dx[2] = 0   (1 of 1 terms dropped: 0 by a dead unit)"
     crossed = tg.formula(tg.sin(x)[0], x, at=1)
     assert (crossed.latex(), crossed.evaluate()) == ("0", 0.0)

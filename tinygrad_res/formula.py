@@ -8,7 +8,8 @@ simplifies it as one does by hand, step by step, each step with the same value:
 step      what it does
 ========  ===========================================================================
 chain     the chain rule: every factor a partial derivative
-junction  the edge of a product carries the other operand, a sum's edge 1: dx/dw = y
+junction  the edge of a product carries the other operand, a sum's edge 1: dx/dw = y;
+          that of a function what a book says, sin's carries cos(x)
 relu      a live relu's edge is 1; a dead one is 0, and its terms are dropped
 collect   common factors are taken out, equal terms added up
 ========  ===========================================================================
@@ -20,7 +21,7 @@ between.  Its value is exact all the same, since no value is found by listing te
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -28,18 +29,21 @@ from typing import Any, Literal
 import numpy as np
 
 from . import backend, sums, symbolic
+from .carried import dead
 from .errors import GradientError, GraphError, UsageError
-from .factors import Factors, Product, dead
+from .factors import Factors
 from .families import Structural
 from .graph import Place, title
 from .measures import Paths
 from .notation import Sign
 from .numbered import Path
 from .path_calculus import paths
+from .products import Product
 from .sweeps import ancestry, pull
 from .tensor import Tensor, raw
+from .terms import Terms
 from .whole_numbers import at_least
-from .writing import LATEX, TEXT, of_integer, of_product
+from .writing import FORMS, LATEX, TEXT, of_integer, of_product
 
 STEPS = ("chain", "junction", "relu", "collect")
 
@@ -48,18 +52,38 @@ def formula(
     loss: Tensor, w: Tensor, at: Place | None = None,
     simplify: str | Sequence[str] = ("chain",), *,
     level: Literal["scalar", "tensor"] = "scalar", most: int = 8, first_index: int = 1,
+    indices: Literal["superscript", "subscript"] = "superscript",
 ) -> Formula:  # fmt: skip
     r"""Return the gradient of ``loss`` by ``w``, written as a sum over paths.
+
+    The steps that simplify it, all of the same value:
+
+    - ``"chain"``: the chain rule.  Every factor is a partial derivative between two values.
+    - ``"junction"``: what is known of an edge is written.  That of a product carries the
+      other operand, ``dL/dw = y``; that of a sum 1; that of y ** 2 carries ``2 y``, that of
+      ``h = tanh(z)`` carries ``1 - h^2``, or ``tanh'(z)`` where h has no name.
+    - ``"relu"``: a live relu's edge is 1; the terms through dead ones are dropped, and counted.
+    - ``"collect"``: equal terms are added up, and factors that terms have in common are taken
+      out, ``(a + b) x``.
+
+    A value is called what it was named.  Without a name it is passed over, as long as there
+    is one way through it, and else called as its operation.  Unnamed leaves are ``W`` and
+    ``x``.  A plain array is ``x`` in a product of arrays, and else its numbers, or ``c`` where
+    these are long; copies such as ``V.T`` and ``V[:2]`` are the elements of V that they show.
+
+    Elements of arrays count from 1 in formulas, as in mathematics, though ``at`` counts from
+    0.  LaTeX has the indices as superscripts, ``w^{11}``, as in the picture of a network,
+    whose subscripts number the layers; text has them in brackets, ``w[1,1]``.
 
     Args:
         loss: one element; recorded.
         w: the tensor to differentiate by.
         at: the index of the element of ``w`` (from 0, as Python's), if there are several.
-        simplify: the steps to take, of ``"chain"``, ``"junction"``, ``"relu"``,
-            ``"collect"``; or the last step, all before it taken too.
+        simplify: the steps to take; or the last step, all before it taken too.
         level: whether values are array elements, or whole arrays.
         most: show at most this many terms of a sum.
         first_index: what formulas call the first element of an array.
+        indices: ``"superscript"`` or ``"subscript"``, where LaTeX has the indices.
 
     Raises:
         GraphError: ``w`` is not in the graph of ``loss``.
@@ -78,12 +102,19 @@ def formula(
     \frac{\partial F}{\partial n}
     >>> print(formula(F, n, simplify="junction"))
     dF/dn = m
+    >>> W = tg.parameter([[0.5, -1.0]], name="W")
+    >>> y = tg.tanh(x.reshape((1, 1)) @ W)
+    >>> y.name = "y"
+    >>> print(formula((y * [[2.0, 3.0]]).sum(), W, at=(0, 1), simplify="collect"))
+    dL/dW[1,2] = 3 · (1 - y[1,2]^2) · x
     """
     steps = _steps(simplify)
     if level not in ("scalar", "tensor"):
         raise UsageError(f"formula: level={level!r}: use 'scalar' or 'tensor'")
     shown = at_least(2, "formula", "most", most)
     first = at_least(0, "formula", "first_index", first_index)
+    if indices not in ("superscript", "subscript"):
+        raise UsageError(f"formula: indices={indices!r}: use 'superscript' or 'subscript'")
     for name, tensor in (("loss", loss), ("w", w)):
         if not isinstance(tensor, Tensor):
             raise GraphError(f"formula: {name}: expected a tensor, got {type(tensor).__name__}")
@@ -103,7 +134,7 @@ def formula(
             f"formula: {title(w)} is not in the graph of {title(loss)}: differentiate by a tensor "
             "that it was computed from, while recording was on"
         )
-    return Formula(_without_copies(found), steps, shown, first)
+    return Formula(_without_copies(found), steps, shown, first, indices)
 
 
 def term(path: Path, first_index: int = 1) -> Sign:
@@ -132,53 +163,6 @@ class Step:
     dropped: int
 
 
-@dataclass(frozen=True)
-class Term:
-    """One term of a formula.
-
-    Attributes:
-        path: the path that it is the product of.
-        product: its number and its factors.
-    """
-
-    path: Path
-    product: Product
-
-    @property
-    def latex(self) -> str:
-        """The term as LaTeX."""
-        return of_product(self.product, LATEX)
-
-    @property
-    def value(self) -> Any:
-        """What it comes to: a float; at tensor level an array."""
-        found = _value(self.product)
-        return self.path.product() if found is None else found
-
-    def __str__(self) -> str:
-        return of_product(self.product, TEXT)
-
-
-class Terms(Sequence[Term]):
-    """The terms of a formula, made when they are asked for."""
-
-    def __init__(self, among: Paths, factors: Factors, steps: Sequence[str]) -> None:
-        self._among, self._factors, self._steps = among, factors, steps
-
-    def __len__(self) -> int:
-        return len(self._among)
-
-    def __getitem__(self, i: Any) -> Any:
-        found = self._among[i]
-        return self._term(found) if isinstance(found, Path) else map(self._term, found)
-
-    def __iter__(self) -> Iterator[Term]:
-        return map(self._term, self._among)
-
-    def _term(self, path: Path) -> Term:
-        return Term(path, self._factors.product(path._numbers, self._steps))
-
-
 class Formula:
     """A gradient written as a sum over paths.  Make one with ``tg.formula(loss, w)``.
 
@@ -187,13 +171,17 @@ class Formula:
         names: the steps taken.
     """
 
-    def __init__(self, among: Paths, names: tuple[str, ...], most: int, first_index: int) -> None:
+    def __init__(
+        self, among: Paths, names: tuple[str, ...], most: int, first_index: int = 1,
+        indices: str = "superscript",
+    ) -> None:  # fmt: skip
         self.paths = among
         self.names = names
         self._most = most
-        self._factors = Factors(among.frame, first_index)
+        self._factors = Factors(among.frame, first_index, indices)
         self._scalar = among.level == "scalar"
         self._trees: dict[int, sums.Tree] = {}
+        self._sums: dict[int, Product] = {}
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
@@ -231,9 +219,10 @@ class Formula:
         written; otherwise it is the gradient through all paths of the sum, in one sweep.
         """
         i = self._index(step)
-        if self._scalar and sums.is_complete(self._tree(i)):
-            return sums.fold(self._tree(i), _value, math.prod, lambda parts, _: sum(parts))
-        return self._among(i).gradient()
+        if not self._scalar:
+            return self._among(i).gradient()
+        found = self._sum(i).value if sums.is_complete(self._tree(i)) else None
+        return float(self._among(i).gradient()) if found is None else found
 
     def check(self) -> None:
         """Compare the value after each step with the backward pass, and shown terms with paths.
@@ -312,18 +301,28 @@ class Formula:
             self._trees[i] = write(self._among(i), self._factors, self._taken(i), self._most)
         return self._trees[i]
 
+    def _sum(self, i: int) -> Product:
+        if i not in self._sums:
+            collect = "collect" in self._taken(i)
+            self._sums[i] = sums.written(self._tree(i), self._scalar, collect)
+        return self._sums[i]
+
     def _written(self, i: int) -> Sign:
-        return sums.written(self._tree(i), self._scalar, "collect" in self._taken(i))
+        return Sign(*(of_product(self._sum(i), form) for form in FORMS))
 
     def _expressible(self, i: int) -> sums.Tree:
         if not self._scalar:
             raise UsageError(
                 "sympy: factors between arrays are no numbers: take level='scalar' and at="
             )
-        if not sums.is_complete(self._tree(i)):
+        tree, n = self._tree(i), self._among(i).count()
+        if not sums.is_complete(tree):
+            longest = sums.longest(tree)
+            mend = f"raise most= to {of_integer(longest, TEXT)}"
+            if longest <= self._most:  # too many parts
+                mend = f"take simplify='relu' and most={of_integer(n, TEXT)}, or fewer paths"
             raise UsageError(
-                f"sympy: only {self._most} of {self._among(i).count()} terms are written out: "
-                "raise most=, or collect them, simplify='collect'"
+                f"sympy: not all of {of_integer(n, TEXT)} terms are written out: {mend}"
             )
         return self._tree(i)
 
@@ -370,17 +369,6 @@ def _without_copies(found: Paths) -> Paths:
             break
         root = int(graph.targets[first])
     return found if root == frame.root else type(found)(replace(frame, root=root))
-
-
-def _value(product: Product) -> Any:
-    """Return what a product of numbers comes to; ``None`` between arrays."""
-    values = [factor.value for factor in product.factors if factor.value is not None]
-    if len(values) < len(product.factors):
-        return None
-    try:
-        return math.prod(values, start=float(product.coefficient))
-    except OverflowError:
-        return math.copysign(math.inf, product.coefficient)
 
 
 def _largest(gradient: Any) -> float:

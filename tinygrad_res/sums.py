@@ -10,14 +10,21 @@ Neither lists more than it is asked to: a sum of many terms shows the first and 
 with the number of those between, and a part that would take too much room is written as the
 derivative that it is, dv/dx.
 
+What the shape does not say is found in the terms: those that have a factor in common are
+added up beside it, the most frequent factor first, as in Horner's rule for polynomials of
+several variables (Ceberio and Kreinovich 2004).
+
 A tree is a list in which the children of a part come after it, so that one pass from its
-end works it out: as text, as a number, as an expression of sympy (``fold``).
+end works it out: as text and a number, or as an expression of sympy (``fold``).
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections import deque
+import math
+import operator
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple, TypeVar
@@ -27,14 +34,16 @@ import numpy as np
 from . import semirings
 from .backend import Array
 from .dag import Dag
-from .factors import Factor, Factors, Product
+from .factors import Factors
 from .measures import Paths
 from .notation import Sign
-from .writing import FORMS, of_product, of_sum
+from .products import Factor, Product
+from .writing import FORMS, of_sum
 
 V = TypeVar("V")
 MOST_PARTS = 300
-"""A collected formula has at most about this many parts."""
+"""A collected formula has at most about this many parts, or what so many terms take."""
+PARTS_PER_TERM = 10
 MOST_WORK = 1 << 20
 """Branches are followed until this many edges have been looked at."""
 
@@ -83,6 +92,11 @@ def is_complete(tree: Tree) -> bool:
     return not any(part.omitted or not part.exact for part in tree)
 
 
+def longest(tree: Tree) -> int:
+    """Return how many terms the longest sum has, those included that are left out."""
+    return max(len(part.children) + part.omitted for part in tree)
+
+
 # Term by term
 
 
@@ -111,16 +125,17 @@ class _Task(NamedTuple):
 
 def collected(paths: Paths, factors: Factors, steps: Collection[str], most: int) -> Tree:
     """Return the sum of the paths' products, common factors taken out."""
-    if not paths.count():
-        return [Part("sum")]
-    runs = list(_runs(paths._dag, factors.hidden))
+    if paths.count() < 2:
+        return listed(paths, factors, [step for step in steps if step != "collect"], most)
+    hidden = factors.between_joints(paths._dag.edges.tolist(), steps)
+    runs = list(_runs(paths._dag, hidden))
     sources, targets = (np.array([run[k] for run in runs], dtype=np.int64) for k in (0, 1))
     todo = deque([_Task(paths._dag.root, paths._dag.ends[0], np.arange(len(runs)))])
     tree: Tree = []
-    work = 0
+    work, largest = 0, max(MOST_PARTS, PARTS_PER_TERM * most)
     while todo:
         source, target, among = todo.popleft()
-        if tree and (len(tree) + len(todo) > MOST_PARTS or work > MOST_WORK):
+        if tree and (len(tree) + len(todo) > largest or work > MOST_WORK):
             whole = Product(factors=(factors.derivative(source, target),))
             tree.append(Part("leaf", (), whole, exact=False))
             continue
@@ -185,24 +200,34 @@ def _segments(joints: Sequence[int], among: Array, sources: Array) -> list[_Task
 # Written out
 
 
-def written(tree: Tree, scalar: bool, merged: bool) -> Sign:
-    """Return a tree as LaTeX and as plain text.
+def written(tree: Tree, scalar: bool, collect: bool) -> Product:
+    """Return what a tree comes to: a product, or a factor that is a sum, with its value.
 
     Args:
         tree: what to write.
         scalar: whether factors are numbers, so that their order does not matter.
-        merged: whether equal terms become one with a larger coefficient.
+        collect: whether equal terms become one with a larger coefficient, and factors that
+            terms have in common are taken out of them.
     """
 
     def plus(parts: list[Product], part: Part) -> Product:
-        terms = _merged(parts, scalar) if merged and not part.omitted else parts
-        if len(terms) < 2:
-            return terms[0] if terms else Product(Fraction(0))
-        latex, text = (of_sum(terms, part.omitted, form, part.unit) for form in FORMS)
-        return Product(factors=(Factor(Sign(latex, text), kind="sum"),))
+        if not collect or part.omitted:
+            return _total(parts, part.omitted, part.unit)
+        if not scalar:
+            return _total(_merged(parts, scalar), 0, part.unit)
+        return _grouped(_merged(_flat(parts), scalar))
 
-    whole = fold(tree, lambda product: product, _times, plus)
-    return Sign(*(of_product(whole, form) for form in FORMS))
+    return fold(tree, lambda product: product, _times, plus)
+
+
+def _total(terms: Sequence[Product], omitted: int = 0, unit: str = "") -> Product:
+    if len(terms) < 2:
+        return terms[0] if terms else Product(Fraction(0))
+    latex, text = (of_sum(terms, omitted, form, unit) for form in FORMS)
+    values = [term.value for term in terms]
+    known = None if omitted or None in values else math.fsum(values)  # type: ignore[arg-type]
+    whole = () if omitted else tuple(terms)
+    return Product(factors=(Factor(Sign(latex, text), known, "sum", whole),))
 
 
 def _times(parts: list[Product]) -> Product:
@@ -212,12 +237,65 @@ def _times(parts: list[Product]) -> Product:
     return Product(coefficient, tuple(f for part in parts for f in part.factors))
 
 
+def _flat(terms: Sequence[Product]) -> list[Product]:
+    """Return the terms, and in the place of one that is a sum itself, that one's."""
+    found: list[Product] = []
+    for term in terms:
+        inner = term.factors[0].terms if len(term.factors) == 1 else ()
+        found += [_times([Product(term.coefficient), t]) for t in inner] or [term]
+    return found
+
+
 def _merged(terms: Sequence[Product], scalar: bool) -> list[Product]:
     """Return the terms with equal ones added up, in the order of their first."""
     found: dict[Any, Product] = {}
     for term in terms:
-        marks = [factor.sign.latex for factor in term.factors]
+        marks = [factor.sign for factor in term.factors]
         key = tuple(sorted(marks) if scalar else marks)
         before = found.get(key, Product(Fraction(0)))
         found[key] = Product(before.coefficient + term.coefficient, term.factors)
     return [term for term in found.values() if term.coefficient]
+
+
+def _grouped(terms: Sequence[Product]) -> Product:
+    """Return the sum of terms, those added up beside it that have a factor in common.
+
+    Each time it is the factor that most of the remaining terms have.
+    """
+    left, found = dict(enumerate(terms)), dict[int, Product]()
+    while left:
+        times = Counter(sign for term in left.values() for sign in _signs(term))
+        sign, most = max(times.items(), key=operator.itemgetter(1), default=(None, 0))
+        if most < 2:
+            found |= left
+            break
+        together = [k for k, term in left.items() if sign in _signs(term)]
+        found[together[0]] = _beside([left.pop(k) for k in together])
+    groups = [found[k] for k in sorted(found)]
+    alike = len(groups) > 1 and {abs(term.coefficient) for term in groups} != {1}
+    return _beside(groups) if alike else _total(groups)
+
+
+def _beside(terms: Sequence[Product]) -> Product:
+    """Return the sum of terms as a product of what all of them have and the sum of their rests."""
+    common = functools.reduce(operator.and_, map(_signs, terms))
+    sizes = {abs(term.coefficient) for term in terms}
+    number = sizes.pop() if len(sizes) == 1 else Fraction(1)
+    rests = []
+    before, after = list[Factor](), list[Factor]()
+    for k, term in enumerate(terms):
+        taken, rest = common.copy(), list[Factor]()
+        for factor in term.factors:
+            taken[factor.sign] -= 1
+            if taken[factor.sign] < 0:
+                rest.append(factor)
+            elif not k:
+                (after if rest else before).append(factor)
+        rests.append(Product(term.coefficient / number, tuple(rest)))
+    inner = _total(rests)
+    return Product(number * inner.coefficient, (*before, *inner.factors, *after))
+
+
+def _signs(term: Product) -> Counter[Sign]:
+    """Return how often each factor is in a term."""
+    return Counter(factor.sign for factor in term.factors)

@@ -9,8 +9,9 @@ import importlib
 from typing import Any
 
 from .errors import UsageError
-from .factors import Product
+from .products import Factor, Product
 from .sums import Tree, fold
+from .writing import LATEX
 
 
 def expression(tree: Tree) -> Any:
@@ -18,7 +19,7 @@ def expression(tree: Tree) -> Any:
     sympy = _sympy()
 
     def leaf(product: Product) -> Any:
-        factors = [sympy.Symbol(factor.sign.latex) for factor in product.factors]
+        factors = [sympy.Symbol(_name(factor)) for factor in product.factors]
         return sympy.Mul(sympy.Rational(product.coefficient), *factors)
 
     return fold(tree, leaf, lambda parts: sympy.Mul(*parts), lambda parts, _: sympy.Add(*parts))
@@ -28,7 +29,12 @@ def values(tree: Tree) -> dict[Any, float]:
     """Return the number that each symbol of the expression stands for."""
     sympy = _sympy()
     factors = [factor for part in tree for factor in part.product.factors]
-    return {sympy.Symbol(f.sign.latex): f.value for f in factors if f.value is not None}
+    return {sympy.Symbol(_name(f)): f.value for f in factors if f.value is not None}
+
+
+def _name(factor: Factor) -> str:
+    """Return what a factor is called inside of a product."""
+    return LATEX.group.format(factor.sign.latex) if factor.kind == "sum" else factor.sign.latex
 
 
 def _sympy() -> Any:

@@ -2,7 +2,7 @@ r"""Writing: numbers, products and sums, as LaTeX and as plain text.
 
 Products of numbers are written side by side.  A product of linear maps is read from the
 output's side, the left; what joins it on the left or element by element (see
-``tinygrad_res.factors``) puts parentheses around what it would tear apart.
+``tinygrad_res.products``) puts parentheses around what it would tear apart.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .factors import Product
+from .products import Product
 
 LONGEST_DECIMAL = 6
 LONGEST_INTEGER = 12
