@@ -176,9 +176,10 @@ def test_edges_shared_by_sets_have_a_band_of_each():
 )
 def test_a_path_a_list_and_a_dict_of_it_highlight_the_same(given):
     paths = residual()
-    assert under(viz.draw(paths, highlight=given(paths))) == under(
-        viz.draw(paths, highlight={"highlighted": [paths[3]]})
-    )
+    figure = viz.draw(paths, highlight=given(paths))
+    expected = viz.draw(paths, highlight=paths[3])
+    assert under(figure) == under(expected)
+    assert any(text.startswith("highlighted: 1 path of 8, product") for text in texts(figure))
 
 
 def test_a_deep_chain_says_what_is_highlighted_and_how_many():
@@ -267,6 +268,8 @@ def test_numbers_have_bands_rows_signs_and_the_product_itself():
     assert f"highlighted: 1 path of 2, product {product}" in texts(figure)
     assert len(same_course(figure)) == 2
     assert sum(item.style == "set 1 sign" for item in figure.layout.items) == 2 + 1 + 1
+    rows = [label for label in figure.layout.labels if label.text.count("∂") == 4]
+    assert [row.faded for row in rows] == [True, False]
 
 
 def test_of_long_columns_the_numbers_of_few_highlighted_paths_are_drawn():
@@ -279,12 +282,16 @@ def test_of_long_columns_the_numbers_of_few_highlighted_paths_are_drawn():
 
 
 def test_where_numbers_are_too_many_their_paths_are_highlighted_between_arrays():
-    paths = residual(2, "scalar", width=90)
+    paths = residual(1, "scalar", width=150)
     figure = viz.draw(paths, highlight={"free": paths.weight_free()})
-    assert f"free: 90 paths of {viz.text.grouped(4)}" not in texts(figure)
-    assert any(text.startswith("free: 90 paths") for text in texts(figure))
-    styles = {c.style for c, b in itertools.pairwise(figure.layout.curves) if c.style == "set 1"}
-    assert styles == {"set 1"}
+    assert any("too many numbers to draw" in text for text in texts(figure))
+    total = viz.text.grouped(paths.count())
+    assert f"free: 150 paths between numbers of {total}" in texts(figure)
+    rows = [label for label in figure.layout.labels if label.text in ("I", "J_1") and label.x > 200]
+    assert rows and not any(label.faded for label in rows if label.anchor == "start")
+    arcs = [curve for curve in figure.layout.curves if curve.style == "identity" and curve.smooth]
+    assert {arc.points for arc in arcs} <= {band.points for band in strip_bands(figure)}
+    assert not any(arc.faded for arc in arcs) and any(c.faded for c in figure.layout.curves)
 
 
 # What is refused
@@ -295,7 +302,7 @@ def refusals():
     scalar = residual(2, "scalar")
     return {
         "another graph": (paths, other[0], "another graph"),
-        "another level": (paths, scalar, "scalar level"),
+        "another level": (paths, scalar, "make both with level"),
         "another call": (other, tg.paths(other.graph, other.inputs[0]), "another call"),
         "no part": (paths.weight_free(), paths, "no part of"),
         "no path of it": (paths.weight_free(), paths[5], "no part of"),
@@ -544,13 +551,13 @@ def test_the_red_line_of_a_graph_follows_the_counted_stretch():
     x = tg.tensor(rng.standard_normal((2, 2)), requires_grad=True, name="x")
     s = x @ tg.parameter(np.eye(2), name="W_0")
     parts = [s]
-    for k in range(2):
+    for k in range(3):
         h = tg.concat(parts, axis=1)
         parts.append(tg.relu(h @ tg.parameter(np.ones((h.shape[1], 2)), name=f"V_{k}")))
-    loss = tg.concat(parts, axis=1).sum() + (x * s).sum()
-    s.name = "s"
-    paths = tg.paths(loss, x, end=s)
-    assert 0 < paths.weight_free().count() < paths.count()
+    end = tg.concat(parts, axis=1)
+    loss = (end @ tg.parameter(np.ones((8, 2)), name="W_1")).sum()
+    paths = tg.paths(loss, x, start=end, end=s)
+    assert paths.weight_free().count() == 1
     figure = viz.draw(paths)
     assert [c for c in figure.layout.curves if c.style == "identity" and c.tail]
     assert any("weight layers counted from" in text for text in texts(figure))

@@ -66,7 +66,7 @@ def chain_layout(chain: Chain) -> Layout:
 def _added(chain: Chain, drawn: tuple[Part, ...]) -> list[Entry]:
     """Return what the legend says of highlighted sets and of flows."""
     emphasis = chain.emphasis
-    found = mark_entries(emphasis.marks, chain.count)
+    found = mark_entries(emphasis.marks)
     if emphasis.flows is None:
         return found
     if emphasis.widths:
@@ -198,7 +198,7 @@ def describe(chain: Chain) -> str:
     if chain.chosen is not None:
         crossed = _layers(chain.chosen.degree("weight"))
         said.append(f"One path is drawn in full, through {crossed}; the others are faded.")
-    said += [f"Highlighted: {mark.words()}." for mark in chain.emphasis.marks]
+    said += [f"Highlighted: {mark.words}." for mark in chain.emphasis.marks]
     if len(degrees) <= 12:
         parts = ", ".join(f"{k}: {n}" for k, n in degrees.items())
         said.append(f"Paths by weight layers crossed: {parts}.")

@@ -96,7 +96,7 @@ def draw(
     >>> draw(p).layout.title
     'Gradient paths through a chain of 1 block: 1 weight-free path of 2'
     >>> figure = draw(p, highlight={"shortcut": p.weight_free()}, labels="none")
-    >>> "shortcut: 1 path, product of norm 1.41" in figure.layout.description
+    >>> "shortcut: 1 path of 2, product of norm 1.41" in figure.layout.description
     True
     >>> draw(tg.paths((x + x @ W).sum(), x, level="scalar")).layout.title
     '6 paths between numbers (scalar level), 4 active, 2 weight-free'
@@ -182,7 +182,7 @@ def _draw_paths(paths: Paths, wish: _Wish, chosen: Path | None = None) -> Figure
     title = f"Gradient paths ({paths.level} level): {text.weight_free_of(free, total)}"
     drawing = graph_figure(
         paths.graph, wish.most, counts, used, title, paths.window("weight").tolist(), emphasis,
-        total, window_of(paths),
+        window_of(paths),
     )  # fmt: skip
     return Figure(*drawing)
 
@@ -202,13 +202,14 @@ def _raised(wish: _Wish, scalar: Graph, above: Graph) -> _Wish:
     """Return what to bring out where a graph is drawn at tensor level after all."""
     place = {(above.nodes[e.source].recorded, e.position): e.index for e in above.edges}
     nodes, edges = scalar.nodes, scalar.edges
+
+    def between_arrays(e: int) -> int:
+        return place[nodes[edges[e].source].recorded, edges[e].position]
+
     marks = tuple(
-        replace(
-            mark,
-            edges=frozenset(place[nodes[edges[e].source].recorded, edges[e].position] for e in mark.edges),
-        )
+        replace(mark, edges=frozenset(map(between_arrays, mark.edges)), raised=True)
         for mark in wish.emphasis.marks
-    )  # fmt: skip
+    )
     return wish._replace(emphasis=wish.emphasis._replace(marks=marks))
 
 

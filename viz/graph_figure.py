@@ -31,7 +31,7 @@ _INK = {"weight": "text weight", "activation": "text activation"}
 def graph_figure(
     graph: Graph, most: int, counts: tuple[InputCount, ...], used: set[int] | None = None,
     title: str = "", counted: Sequence[int] | None = None, emphasis: Emphasis = PLAIN,
-    total: int | None = None, note: str = "",
+    note: str = "",
 ) -> tuple[Layout, str]:  # fmt: skip
     """Return the layout of a graph and its plain DOT source.
 
@@ -42,7 +42,6 @@ def graph_figure(
         title: what the figure is called, where it is not the whole graph's.
         counted: the weight layers that every edge counts for.
         emphasis: the sets to bring out, and what stands on edges.
-        total: the number of paths that the sets are parts of, where that is one.
         note: what else there is to say about what is counted.
     """
     targets = [found.node.index for found in counts]
@@ -73,19 +72,19 @@ def graph_figure(
     words = dict(WORDS, faded=OFF_SETS) if emphasis.fades else WORDS
     draw_legend(
         canvas, left, bottom + 40, max(right - left, 560.0), (), words,
-        _added(emphasis, graph.level, total),
+        _added(emphasis, graph.level),
     )  # fmt: skip
     named = graph.output.name or graph.output.op
     title = title or f"The graph recorded for {text.clean(named)} ({graph.level} level)"
     said = [describe(graph, counts)]
-    said += [f"Highlighted: {mark.words()}." for mark in emphasis.marks]
+    said += [f"Highlighted: {mark.words}." for mark in emphasis.marks]
     source = _source(view, named=True, labels=emphasis.labels)
     return canvas.finish(title, " ".join(said)), source
 
 
-def _added(emphasis: Emphasis, level: str, total: int | None) -> list[Entry]:
+def _added(emphasis: Emphasis, level: str) -> list[Entry]:
     """Return what the legend says of highlighted sets and of flows."""
-    found = mark_entries(emphasis.marks, total)
+    found = mark_entries(emphasis.marks)
     if emphasis.flows is not None and emphasis.widths:
         found += flow_entries(emphasis.flows, level)
     if emphasis.flows is not None and emphasis.labels in ("value", "both"):

@@ -58,25 +58,32 @@ class Mark:
         paths: the set itself.
         edges: the indices of the graph's edges that its paths take.
         count: the number of its paths.
+        total: the number of paths that it is a part of; ``None`` in a figure of a graph.
+        raised: whether its paths lead between numbers and its edges between arrays, because
+            the numbers are too many to draw.
     """
 
     label: str
     paths: Paths | tuple[Path, ...]
     edges: frozenset[int]
     count: int
+    total: int | None = None
+    raised: bool = False
 
     def holds(self, path: Path) -> bool:
         """Whether a path is one of the set."""
         return path in self.paths
 
-    def words(self, total: int | None = None) -> str:
-        """Return its name, its count, and of a single path the product, as the legend has them."""
+    @property
+    def words(self) -> str:
+        """Its name, its count, and of a single path the product, as the legend has them."""
         name, n = text.clean(self.label), text.grouped(self.count)
         if not self.count:
             return f"{name}: 0 paths highlighted".removeprefix(f"{UNNAMED}: ")
-        of = "" if total is None else f" of {text.grouped(total)}"
+        said = f"{name}: {n} path{'s' * (self.count != 1)}{' between numbers' * self.raised}"
+        said += "" if self.total is None else f" of {text.grouped(self.total)}"
         product = _product(next(iter(self.paths))) if self.count == 1 else ""
-        return f"{name}: {n} path{'s' * (self.count != 1)}{of}{', ' * bool(product)}{product}"
+        return f"{said}, {product}" if product else said
 
 
 class Emphasis(NamedTuple):
@@ -108,6 +115,11 @@ class Emphasis(NamedTuple):
         """Return which sets have paths that take some edges, by their place in ``marks``."""
         asked = set(edges)
         return tuple(k for k, m in enumerate(self.marks) if m.count and m.edges.issuperset(asked))
+
+    @property
+    def fades_rows(self) -> bool:
+        """Whether the rows of other paths step back as well."""
+        return self.fades and not any(mark.raised for mark in self.marks)
 
     def holding(self, path: Path) -> tuple[int, ...]:
         """Return which sets hold a path."""
@@ -159,9 +171,10 @@ def graph_for(highlight: Highlight | None, graph: Graph) -> Graph:
 def _mark(label: Any, found: Any, drawn: Paths | Graph) -> Mark:
     if not isinstance(label, str):
         raise FigureError(f"draw: highlight: the label {label!r} is no str: name the set in words")
+    total = drawn.count() if isinstance(drawn, Paths) else None
     if isinstance(found, Paths):
         _refuse_foreign(found, found, drawn)
-        return Mark(label, found, frozenset(edges_taken(found)), found.count())
+        return Mark(label, found, frozenset(edges_taken(found)), found.count(), total)
     listed = (found,) if isinstance(found, Path) else found
     if not isinstance(listed, Sequence) or not all(isinstance(p, Path) for p in listed):
         raise FigureError(
@@ -173,7 +186,7 @@ def _mark(label: Any, found: Any, drawn: Paths | Graph) -> Mark:
     for path in paths:
         _refuse_foreign(path, path.paths, drawn)
     edges = frozenset(edge.index for path in paths for edge in path.edges)
-    return Mark(label, paths, edges, len(paths))
+    return Mark(label, paths, edges, len(paths), total)
 
 
 def _kind(found: Any) -> str:
@@ -335,15 +348,15 @@ def _point_on(curve: Curve, t: float) -> Point:
     return x, y
 
 
-def mark_entries(marks: Sequence[Mark], total: int | None) -> list[tuple[list[Item], str]]:
-    """Return the legend's entries of highlighted sets, ``total`` paths being drawn in all."""
+def mark_entries(marks: Sequence[Mark]) -> list[tuple[list[Item], str]]:
+    """Return the legend's entries of highlighted sets."""
     named = any(mark.label != UNNAMED for mark in marks)
     found: list[tuple[list[Item], str]] = [([], "highlighted:")] * named
     for k, mark in enumerate(marks):
         line = bands(((_SAMPLE, 0.0), (0.0, 0.0)), False, (k,), len(marks) == 1)
         band = [curve.moved(0.0, -curve.points[0][1]) for curve in line]
         sample: list[Item] = [*band, sign(k, _SAMPLE / 2, 0.0)] if mark.count else []
-        found.append((sample, mark.words(total)))
+        found.append((sample, mark.words))
     return found
 
 

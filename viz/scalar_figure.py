@@ -83,7 +83,7 @@ def scalar_layout(subject: Subject, network: Network) -> Layout:
 def _added(subject: Subject) -> list[Entry]:
     """Return what the legend says of highlighted sets, of flows and of numbers on edges."""
     emphasis = subject.emphasis
-    found = mark_entries(emphasis.marks, subject.counts[0])
+    found = mark_entries(emphasis.marks)
     if emphasis.widths and emphasis.flows is not None:
         found += flow_entries(emphasis.flows, "scalar")
     if emphasis.labels in ("value", "both"):
@@ -292,7 +292,7 @@ def _describe(network: Network, columns: Columns, subject: Subject, title: str) 
     said = [f"{title}, {text.joined(_ends(subject))}.", f"{ranks}; {len(network.wires)} edges."]
     if columns.hidden:
         said.append(f"{columns.hidden} numbers are not drawn.")
-    said += [f"Highlighted: {mark.words()}." for mark in subject.emphasis.marks]
+    said += [f"Highlighted: {mark.words}." for mark in subject.emphasis.marks]
     shown = (subject.chosen,) if subject.chosen is not None else subject.listed
     for row in read_rows(network, shown[:MOST_ROWS]):
         factors = " · ".join(map(text.joined, row.factors)) or "1"

@@ -67,7 +67,7 @@ def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float, width: float) ->
         if size is not None:
             canvas.add(Label(text.plain(size), right, middle + 4.5, 12.5, ink, "end"))
         chosen = chain.chosen is not None and path.edges == chain.chosen.edges
-        if (chain.chosen is not None or chain.emphasis.fades) and not (held or chosen):
+        if (chain.chosen is not None or chain.emphasis.fades_rows) and not (held or chosen):
             canvas.items[first:] = [replace(item, faded=True) for item in canvas.items[first:]]
     bottom = y + 20 + ROW * len(paths) + 8
     canvas.add(Curve(((x, bottom), (right, bottom)), "axis"))
