@@ -3,7 +3,7 @@ r"""Derivatives as a calculus book writes them: 2 y, cos(y), 1 - h^2.
 The table is for operations of one operand x.  A rule is written in x, or in the output h
 where the user gave that a name: a person who calls tanh(z) h writes 1 - h^2, and who does
 not writes tanh'(z).  What the table does not know of a nonlinearity is written so as well.
-Abramowitz and Stegun 1964, sections 3.3, 4.3 and 4.5, have the same table.
+Abramowitz and Stegun 1964, chapter 4, have the same derivatives.
 """
 
 from __future__ import annotations

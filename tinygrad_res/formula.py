@@ -61,7 +61,8 @@ def formula(
     - ``"chain"``: the chain rule.  Every factor is a partial derivative between two values.
     - ``"junction"``: what is known of an edge is written.  That of a product carries the
       other operand, ``dL/dw = y``; that of a sum 1; that of y ** 2 carries ``2 y``, that of
-      ``h = tanh(z)`` carries ``1 - h^2``, or ``tanh'(z)`` where h has no name.
+      ``h = tanh(z)`` carries ``1 - h^2``, or ``tanh'(z)`` where h has no name; where z has
+      none either, it stays a partial derivative.
     - ``"relu"``: a live relu's edge is 1; the terms through dead ones are dropped, and counted.
     - ``"collect"``: equal terms are added up, and factors that terms have in common are taken
       out, ``(a + b) x``.
