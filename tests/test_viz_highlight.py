@@ -559,7 +559,9 @@ def test_the_red_line_of_a_graph_follows_the_counted_stretch():
     paths = tg.paths(loss, x, start=end, end=s)
     assert paths.weight_free().count() == 1
     figure = viz.draw(paths)
-    assert [c for c in figure.layout.curves if c.style == "identity" and c.tail]
+    red = {(c.tail, c.head) for c in figure.layout.curves if c.style == "identity" and c.tail}
+    shortcut, start = (paths.graph.find(tensor).index for tensor in (end, s))
+    assert (f"node {shortcut}", f"node {start}") in red
     assert any("weight layers counted from" in text for text in texts(figure))
 
 
@@ -583,6 +585,13 @@ def test_a_chain_by_hand_has_its_paths_and_no_norms():
     assert "unnamed" not in shown and "gradient norm" not in shown
     assert sum(text in ("1", "2", "3", "0, weight-free") for text in shown) == 4
     assert any("products are not known" in text for text in shown)
+
+
+def test_a_stretch_by_hand_is_called_by_its_derivative():
+    graph = nx.MultiDiGraph([("L", "h"), ("h", "x"), ("h", "x")])
+    shown = texts(viz.draw(tg.paths(tg.from_networkx(graph, derivative=None), "x")))
+    assert "∂L/∂h" in shown and "unnamed" not in shown
+    assert "• where ways meet in another operation" in shown and "h" in shown
 
 
 def test_the_squares_of_a_lane_are_the_layers_it_crosses():
