@@ -18,7 +18,7 @@ from . import custom, primitives, semirings
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .exchange import from_networkx
 from .flow import Flow, edge_flow
-from .formula import Formula, formula
+from .formulas import Formula, formula
 from .forward import ForwardPaths, forward_paths
 from .graph import Graph
 from .graph_files import from_json, load_graph

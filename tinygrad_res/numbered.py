@@ -75,7 +75,7 @@ class Path:
         >>> print(tg.paths(m * 2, x)[0].latex())
         \frac{\partial L}{\partial m}\frac{\partial m}{\partial x}
         """
-        from .formula import term
+        from .formulas import term
 
         return term(self, first_index).latex
 

@@ -10,7 +10,7 @@ import standin
 
 import tinygrad_res as tg
 from tinygrad_res.errors import GradientError, GraphError, UsageError
-from tinygrad_res.formula import STEPS, Formula
+from tinygrad_res.formulas import STEPS, Formula
 from tinygrad_res.notation import clean, over, symbol, under
 
 
