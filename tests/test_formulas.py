@@ -405,6 +405,7 @@ def test_plain_data_is_a_symbol_of_its_own():
 
 
 def test_a_plain_factor_is_its_number_and_a_long_one_a_symbol():
+    pytest.importorskip("sympy", reason="formulas as expressions")
     x = tg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True, name="x")
     factors = np.array([0.25, math.pi])
     formula = [
