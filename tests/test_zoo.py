@@ -404,3 +404,23 @@ def test_normalised_branches_are_crossed_a_harmonic_number_of_times(blocks):
     assert harmonic == pytest.approx({6: 1.592857, 54: 3.593612}[blocks], abs=1e-6)
     assert error < 0.02 * harmonic
     assert np.mean(means) == pytest.approx(harmonic, rel=0.04)
+
+
+@pytest.mark.parametrize("deleted", [1, 10, 40])
+def test_deleting_modules_leaves_the_paths_that_avoid_them(deleted):
+    """Veit et al. 2016: of the paths through k of 54 modules, C(54 - d, k) / C(54, k) survive."""
+    rng = np.random.default_rng(0)
+    x = h = tg.tensor(rng.standard_normal((1, 2)), requires_grad=True)
+    branches = []
+    for _ in range(54):
+        with tg.scope("branch", branch=True):
+            branches.append(tg.relu(h) @ tg.parameter(rng.standard_normal((2, 2)) / 4))
+        h = h + branches[-1]
+    p = left = tg.paths(h.sum(), x)
+    for i in rng.permutation(54)[:deleted]:
+        left = left.avoiding(branches[i])
+
+    every, survivors = p.count_by("block"), left.count_by("block")
+
+    assert every == {k: math.comb(54, k) for k in range(55)}
+    assert survivors == {k: math.comb(54 - deleted, k) for k in range(55 - deleted)}

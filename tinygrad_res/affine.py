@@ -119,6 +119,7 @@ def _carrying(record: Node, moving: set[int]) -> list[int] | None:
 
 
 def is_any(primitive: Any, some: Any) -> bool:
+    """Say whether a primitive is one of some operations, given by how they are applied."""
     return primitive is not None and primitive.apply in some
 
 
