@@ -13,6 +13,7 @@ import statistics
 import sys
 import time
 import timeit
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -157,7 +158,25 @@ def graded() -> None:
               f"{cost.passes:.1f}  (goal: at most 1.2 times these)")  # fmt: skip
 
 
-QUESTIONS = (enumeration, numbering, graded, neurons, growth)
+def million() -> None:
+    """A million scalar edges: 50 products with matrices of 140 x 140, one sample."""
+    x = h = tg.tensor(np.ones((1, 140)), requires_grad=True, name="x")
+    for _ in range(50):
+        h = h @ tg.parameter(np.full((140, 140), 0.01))
+    loss = h.sum()
+    p = tg.paths(loss, x, level="scalar")
+    seconds = median(lambda: tg.paths(loss, x, level="scalar"), 3)
+    tracemalloc.start()
+    tg.paths(loss, x, level="scalar")
+    peak = tracemalloc.get_traced_memory()[1] / 1e6
+    tracemalloc.stop()
+    print("expansion of a large graph")
+    line(
+        f"{len(p.graph.edges)} edges, peak {peak:.0f} MB", seconds, "(goal: a few seconds, 500 MB)"
+    )
+
+
+QUESTIONS = (enumeration, numbering, graded, neurons, million, growth)
 
 
 def main(names: list[str]) -> None:
