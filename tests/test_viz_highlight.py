@@ -1,6 +1,7 @@
 """Highlighted sets, labels and widths: what is brought out, and that the figure says it truly."""
 
 import itertools
+import math
 import re
 import xml.etree.ElementTree as ET
 
@@ -335,10 +336,19 @@ def test_unknown_labels_and_widths_are_refused_by_name(wrong):
         viz.draw(residual(1), **wrong)
 
 
-def test_bands_of_both_kinds_are_refused():
-    paths = residual(1)
-    with pytest.raises(UsageError, match="two figures"):
-        viz.draw(paths, highlight=paths, widths="flow")
+@pytest.mark.parametrize("level", ["tensor", "scalar"])
+def test_a_highlighted_set_runs_beside_the_flow_and_covers_none_of_it(level):
+    paths = residual(1, level)
+    figure = viz.draw(paths, highlight=paths.with_degree("weight", 2), widths="flow")
+    sets, flows = strip_bands(figure), strip_bands(figure, "flow")
+    pairs = list(itertools.pairwise(c for c in figure.layout.curves if c in (*sets, *flows)))
+    pairs = [(flow, line) for flow, line in pairs if flow in flows and line in sets]
+    assert pairs and all(line.style == "set 1 beside" for _, line in pairs)
+    for flow, line in pairs:
+        apart = min(math.dist(a, b) for a, b in zip(flow.points, line.points, strict=True))
+        assert apart >= (STYLES[flow.style].width + STYLES[line.style].width) / 2
+    shown = " ".join(texts(figure))
+    assert "as wide as the square root" in shown and "highlighted" in shown
 
 
 # Widths

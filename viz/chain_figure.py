@@ -66,7 +66,7 @@ def chain_layout(chain: Chain) -> Layout:
 def _added(chain: Chain, drawn: tuple[Part, ...]) -> list[Entry]:
     """Return what the legend says of highlighted sets and of flows."""
     emphasis = chain.emphasis
-    found = mark_entries(emphasis.marks)
+    found = mark_entries(emphasis)
     if emphasis.flows is None:
         return found
     if emphasis.widths:

@@ -103,10 +103,6 @@ def draw(
     """
     _refuse_unknown("labels", labels, _LABELS)
     _refuse_unknown("widths", widths, ("flow",))
-    if widths is not None and highlight is not None:
-        raise UsageError(
-            "draw: highlight= and widths= both draw bands under the edges: make two figures"
-        )
     chosen = what if isinstance(what, Path) else None
     subject: Any = what.paths if isinstance(what, Path) else what
     if isinstance(subject, Tensor):

@@ -20,7 +20,7 @@ from .graph_view import Arrow, Box, GraphView, InputCount, view_graph
 from .highlight import PLAIN, SIGNS, Emphasis, bands, beside, mark_entries, sign_bands
 from .layout import Canvas, Curve, Label, Layout, Point, Shape
 from .legend import OFF_SETS, WORDS, Entry, draw_legend
-from .widths import flow_band, flow_entries, meaning, signed, widest
+from .widths import flow_entries, meaning, signed
 
 _INCH = 72.0
 _SQUARE, _CIRCLE = 11.0, 22.0
@@ -84,7 +84,7 @@ def graph_figure(
 
 def _added(emphasis: Emphasis, level: str) -> list[Entry]:
     """Return what the legend says of highlighted sets and of flows."""
-    found = mark_entries(emphasis.marks)
+    found = mark_entries(emphasis)
     if emphasis.flows is not None and emphasis.widths:
         found += flow_entries(emphasis.flows, level)
     if emphasis.flows is not None and emphasis.labels in ("value", "both"):
@@ -296,9 +296,7 @@ def _arrow(
 ) -> None:
     """Draw an edge twice: grey and forward, coloured and back; its bands under it."""
     points = tuple(_point(pair, height) for pair in item["pos"].split())
-    if emphasis.widths and arrow.flow is not None:
-        canvas.add(*flow_band(points[::-1], True, arrow.flow, widest(emphasis.flows)))
-    canvas.add(*bands(points[::-1], True, arrow.marks, len(emphasis.marks) == 1))
+    canvas.add(*bands(points[::-1], True, arrow.marks, emphasis, arrow.flow))
     operand, output = f"node {arrow.operand}", f"node {arrow.output}"
     canvas.add(
         Curve(

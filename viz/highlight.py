@@ -26,7 +26,7 @@ from . import text
 from .layout import Box, Canvas, Curve, Item, Label, Point, Shape
 from .scalar_network import ways
 from .style import MOST_SETS, STYLES
-from .widths import flow_sign
+from .widths import flow_band, flow_sign, half_width, widest
 
 OneSet = Paths | Path | Sequence[Path]
 Highlight = OneSet | Mapping[str, OneSet]
@@ -39,6 +39,7 @@ _MOST_BITS = 2**30
 SIGNS = "●■▲◆"
 """The signs of the sets, for what is written in words."""
 _OFFSETS = (4.2, -4.2, -7.9, -11.6)
+_OUTSIDE = 1.9
 _SIGN, _ROOM, _SAMPLE = 7.0, 13.0, 34.0
 _NEAR = 6.0
 _PLACES = tuple(0.5 + side * k * 0.05 for k in range(10) for side in ((1,) if k == 0 else (1, -1)))
@@ -105,6 +106,11 @@ class Emphasis(NamedTuple):
     def fades(self) -> bool:
         """Whether there is something to bring out, so that the rest steps back."""
         return any(mark.count for mark in self.marks)
+
+    @property
+    def alone(self) -> bool:
+        """Whether one set is brought out, and no flow is drawn that its band would cover."""
+        return len(self.marks) == 1 and not self.widths
 
     @property
     def edges(self) -> set[int]:
@@ -266,20 +272,30 @@ def _product(path: Path) -> str:
 
 
 def bands(
-    points: Sequence[Point], smooth: bool, marks: Sequence[int], alone: bool
+    points: Sequence[Point], smooth: bool, marks: Sequence[int], emphasis: Emphasis,
+    flow: float | None = None,
 ) -> Iterable[Curve]:  # fmt: skip
-    """Yield the bands of the sets that take an edge, to be drawn before it.
+    """Yield what is drawn under an edge: the band of its flow, and those of the sets that take it.
+
+    A set has the edge to itself where there is no other and no flow in the figure; else its
+    line runs beside the edge, outside of the flow's band.
 
     Args:
         points: of the edge, the way the gradient runs.
         marks: the places of the sets among those of the figure.
-        alone: whether there is no other set in the figure.
+        flow: what all paths over the edge carry, where it is known.
     """
+    outward = 0.0
+    if emphasis.widths and flow is not None:
+        most = widest(emphasis.flows)
+        yield from flow_band(points, smooth, flow, most)
+        outward = max(0.0, half_width(flow, most) + _OUTSIDE - abs(_OFFSETS[0]))
     for k in marks:
-        if alone:
+        if emphasis.alone:
             yield Curve(tuple(points), f"set {k + 1}", smooth)
         else:
-            yield Curve(beside(points, _OFFSETS[k]), f"set {k + 1} beside", smooth)
+            by = _OFFSETS[k] + math.copysign(outward, _OFFSETS[k])
+            yield Curve(beside(points, by), f"set {k + 1} beside", smooth)
 
 
 def sign(k: int, x: float, y: float) -> Item:
@@ -348,12 +364,13 @@ def _point_on(curve: Curve, t: float) -> Point:
     return x, y
 
 
-def mark_entries(marks: Sequence[Mark]) -> list[tuple[list[Item], str]]:
+def mark_entries(emphasis: Emphasis) -> list[tuple[list[Item], str]]:
     """Return the legend's entries of highlighted sets."""
+    marks = emphasis.marks
     named = any(mark.label != UNNAMED for mark in marks)
     found: list[tuple[list[Item], str]] = [([], "highlighted:")] * named
     for k, mark in enumerate(marks):
-        line = bands(((_SAMPLE, 0.0), (0.0, 0.0)), False, (k,), len(marks) == 1)
+        line = bands(((_SAMPLE, 0.0), (0.0, 0.0)), False, (k,), emphasis)
         band = [curve.moved(0.0, -curve.points[0][1]) for curve in line]
         sample: list[Item] = [*band, sign(k, _SAMPLE / 2, 0.0)] if mark.count else []
         found.append((sample, mark.words))

@@ -16,7 +16,7 @@ from .chain import Kind, Lane, Step
 from .highlight import PLAIN, Emphasis, bands
 from .layout import Canvas, Curve, Label, Point, Shape
 from .text import Runs
-from .widths import flow_band, signed, widest
+from .widths import signed
 
 DOT_RADIUS = 2.4
 SQUARE = 11.0
@@ -126,9 +126,7 @@ def lane_bands(
     lane: Lane, points: Sequence[Point], smooth: bool, emphasis: Emphasis
 ) -> Iterable[Curve]:
     """Yield the bands under a lane: of its flow, and of the sets that take it."""
-    if emphasis.widths and lane.flow is not None:
-        yield from flow_band(points, smooth, lane.flow, widest(emphasis.flows))
-    yield from bands(points, smooth, lane.marks, len(emphasis.marks) == 1)
+    yield from bands(points, smooth, lane.marks, emphasis, lane.flow)
 
 
 def lane_words(lane: Lane, symbol: str, emphasis: Emphasis) -> Runs:

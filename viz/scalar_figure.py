@@ -24,7 +24,7 @@ from .scalar_symbols import named, number
 from .scalar_view import read_network
 from .scalar_wires import MARK, SIZE, Plan, Route, label_width, plan
 from .text import Runs
-from .widths import flow_band, flow_entries, widest
+from .widths import flow_entries
 
 MOST_COLUMNS = 24
 _FORWARD_GAP, _BENT_GAP = 4.5, 5.0
@@ -83,7 +83,7 @@ def scalar_layout(subject: Subject, network: Network) -> Layout:
 def _added(subject: Subject) -> list[Entry]:
     """Return what the legend says of highlighted sets, of flows and of numbers on edges."""
     emphasis = subject.emphasis
-    found = mark_entries(emphasis.marks)
+    found = mark_entries(emphasis)
     if emphasis.widths and emphasis.flows is not None:
         found += flow_entries(emphasis.flows, "scalar")
     if emphasis.labels in ("value", "both"):
@@ -110,11 +110,9 @@ def _off(subject: Subject) -> str:
 
 
 def _bands(route: Route, emphasis: Emphasis) -> Iterable[Curve]:
-    """Yield what is drawn under a wire: its flow, and the sets that take it."""
-    points, wire = route.points[::-1], route.wire
-    if emphasis.widths and wire.flow is not None:
-        yield from flow_band(points, route.smooth, wire.flow, widest(emphasis.flows))
-    yield from bands(points, route.smooth, wire.marks, len(emphasis.marks) == 1)
+    """Return what is drawn under a wire: its flow, and the sets that take it."""
+    wire = route.wire
+    return bands(route.points[::-1], route.smooth, wire.marks, emphasis, wire.flow)
 
 
 def _wire(route: Route, faded: bool) -> Iterable[Item]:

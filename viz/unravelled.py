@@ -54,7 +54,7 @@ def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float, width: float) ->
         middle = y + 20 + ROW * (row + 0.5)
         held = chain.emphasis.holding(path)
         ends = ((wires + column * blocks - 3, middle), (wires + 3, middle))
-        canvas.add(*bands(ends, False, held, len(chain.emphasis.marks) == 1))
+        canvas.add(*bands(ends, False, held, chain.emphasis))
         _wire(canvas, chain, choice, wires, middle, column)
         weight = path.degree("weight")
         free = weight == 0

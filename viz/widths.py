@@ -22,7 +22,7 @@ from tinygrad_res.path_calculus import paths as paths_of
 
 from . import text
 from .layout import Curve, Item, Shape
-from .style import FLOW_LEVELS
+from .style import FLOW_LEVELS, FLOW_WIDTH
 
 _DISC = 10.0
 _SAMPLE = 34.0
@@ -93,9 +93,21 @@ def widest(flows: Mapping[int, float] | None) -> float:
 
 def flow_band(points: Iterable[tuple[float, float]], smooth: bool, flow: float, most: float) -> Iterable[Curve]:  # fmt: skip
     """Yield the band of a flow, ``most`` being the largest; none where nothing flows."""
-    if flow and most:
-        level = max(1, round(FLOW_LEVELS * math.sqrt(min(abs(flow) / most, 1.0))))
+    level = _level(flow, most)
+    if level:
         yield Curve(tuple(points), f"flow {'-' * (flow < 0)}{level}", smooth)
+
+
+def half_width(flow: float, most: float) -> float:
+    """Return how far the band of a flow reaches to either side of its edge, in pixels."""
+    return FLOW_WIDTH * _level(flow, most) / FLOW_LEVELS / 2
+
+
+def _level(flow: float, most: float) -> int:
+    """Return which of the widths the band of a flow has; 0 where nothing flows."""
+    if not (flow and most):
+        return 0
+    return max(1, round(FLOW_LEVELS * math.sqrt(min(abs(flow) / most, 1.0))))
 
 
 def flow_sign(negative: bool, x: float, y: float) -> list[Item]:
