@@ -121,8 +121,8 @@ def test_the_figure_is_the_one_that_the_library_draws(net):
         (["loss", "--to", "middle"], "1 weight-free path of 1"),
         (["labelled"], "back to x"),
         (["both", "--to", "y"], "1 weight-free path of 1"),
-        (["small", "--level", "scalar"], "4 paths between numbers (scalar level)"),
-        (["small", "--at", "0,1"], "2 paths between numbers (scalar level)"),
+        (["small", "--level", "scalar"], "(scalar level): 0 weight-free paths of 4"),
+        (["small", "--at", "0,1"], "(scalar level): 0 weight-free paths of 2"),
         (["weights", "--to", "V_3"], "V_3"),
     ],
 )
@@ -264,7 +264,7 @@ def test_graphs_made_by_hand_or_read_from_a_file_are_drawn_and_explored(net, cap
         "read = tg.from_json(tg.graph(x * x).to_json())\n"
     )
     assert main(["draw", "hand.py:one", "-o", "a.svg"]) == 0
-    assert "2 paths between numbers" in shown(net / "a.svg")
+    assert "(scalar level): 0 weight-free paths of 2" in shown(net / "a.svg")
     capsys.readouterr()
     told = fails(capsys, "explore", "hand.py:two")
     assert told.endswith("has 2 inputs: choose by --to 'x' (), 'y' ()")

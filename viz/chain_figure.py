@@ -8,6 +8,7 @@ rows give way to histograms of exact counts and exact gradient norms.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from tinygrad_res.errors import GradientError, GraphError
 from tinygrad_res.graph_parts import GraphNode
@@ -15,6 +16,7 @@ from tinygrad_res.graph_parts import GraphNode
 from . import text
 from .chain import Block, Chain, Link
 from .chain_symbols import symbols_used
+from .headline import draw_headline
 from .highlight import mark_entries, sign_bands
 from .histogram import draw_histogram
 from .layout import Canvas, Label, Layout
@@ -30,14 +32,15 @@ NARROWEST = 660.0
 _LEGEND = {"value": "value", "faded": "off the chosen paths", "plain": "another derivative"}
 
 
-def chain_layout(chain: Chain) -> Layout:
-    """Return the figure of a chain."""
+def chain_layout(chain: Chain, notes: Sequence[str] = ()) -> Layout:
+    """Return the figure of a chain, with lines of words under its headline."""
     canvas = Canvas()
     drawn = _collapse(chain)
     draw_strip(canvas, chain, drawn)
     left, top, right, bottom = canvas.box
     width = max(right - left, NARROWEST)
-    _headline(canvas, chain, left, top - 66)
+    lines = [_from_to(chain), *map(text.plain, notes)]
+    draw_headline(canvas, left, top - 44, chain.weight_free, chain.count, lines)
     below = bottom + 64
     if chain.blocks and _listable(chain):
         canvas.add(
@@ -60,7 +63,7 @@ def chain_layout(chain: Chain) -> Layout:
     wide = max(right - left, width)
     words = dict(_LEGEND, faded=OFF_SETS) if chain.emphasis.fades else _LEGEND
     draw_legend(canvas, left, bottom + 48, wide, symbols_used(drawn), words, _added(chain, drawn))
-    return canvas.finish(_title(chain), describe(chain))
+    return canvas.finish(_title(chain), " ".join([describe(chain), *(f"{n}." for n in notes)]))
 
 
 def _added(chain: Chain, drawn: tuple[Part, ...]) -> list[Entry]:
@@ -95,18 +98,12 @@ def _collapse(chain: Chain) -> tuple[Part, ...]:
     return (*chain.parts[:first], Collapsed(chain.parts[first:last]), *chain.parts[last:])
 
 
-def _headline(canvas: Canvas, chain: Chain, x: float, y: float) -> None:
-    """Draw the count, and under it what was counted."""
-    free = chain.weight_free
-    count = text.weight_free_of(free, chain.count)
-    style = "text identity" if free else "text title"
-    exact = str(chain.count) if chain.count >= 10**24 else ""
-    canvas.add(Label(text.plain(count), x, y, 20, style, "start", title=exact))
-    ends = (
+def _from_to(chain: Chain) -> text.Runs:
+    """Say what was counted."""
+    return (
         text.plain(f"gradient path{'s' * (chain.count != 1)} from ") + _node(chain.output, "y" if chain.output.shape else "L")
         + text.plain(" back to ") + _node(chain.input, "x") + text.plain(_window(chain))
     )  # fmt: skip
-    canvas.add(Label(ends, x, y + 22, 12.5, "text quiet", "start"))
 
 
 def _node(node: GraphNode, otherwise: str) -> text.Runs:
@@ -128,6 +125,10 @@ def _window(chain: Chain) -> str:
             f"{text.grouped(chain.inner_weight_free)} of {text.grouped(chain.inner_count)}"
         )
     return said
+
+
+def _paths(count: int) -> str:
+    return "1 gradient path leads" if count == 1 else f"{count} gradient paths lead"
 
 
 def _layers(weights: int) -> str:
@@ -193,7 +194,7 @@ def describe(chain: Chain) -> str:
     ends = f"from {text.clean(chain.output.label)} back to {text.clean(chain.input.label)}"
     said = [
         f"{len(chain.paths.graph.nodes)} recorded nodes and {len(chain.blocks)} blocks.",
-        f"{chain.count} gradient paths lead {ends}; {chain.weight_free} cross no weight layer.",
+        f"{_paths(chain.count)} {ends}; {chain.weight_free} cross no weight layer.",
     ]
     if chain.chosen is not None:
         crossed = _layers(chain.chosen.degree("weight"))

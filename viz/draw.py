@@ -99,7 +99,7 @@ def draw(
     >>> "shortcut: 1 path of 2, product of norm 1.41" in figure.layout.description
     True
     >>> draw(tg.paths((x + x @ W).sum(), x, level="scalar")).layout.title
-    '6 paths between numbers (scalar level), 4 active, 2 weight-free'
+    'Gradient paths (scalar level): 2 weight-free paths of 6'
     """
     _refuse_unknown("labels", labels, _LABELS)
     _refuse_unknown("widths", widths, ("flow",))
@@ -169,7 +169,7 @@ def _draw_paths(paths: Paths, wish: _Wish, chosen: Path | None = None) -> Figure
         chain = read_chain(paths, chosen, emphasis)
         if not _is_tangle(chain):
             held = paths.graph.taken_from is not None
-            return Figure(_with_line(chain_layout(chain), TENSOR_LEVEL + NO_ARRAYS * (not held)))
+            return Figure(chain_layout(chain, [TENSOR_LEVEL + NO_ARRAYS * (not held)]))
     used = None if paths.count() > MOST_LISTED else edges_taken(paths)
     if chosen is not None or emphasis.fades:
         used = emphasis.edges | {edge.index for edge in (chosen.edges if chosen else ())}

@@ -13,6 +13,7 @@ from dataclasses import replace
 from tinygrad_res.numbered import Path
 
 from . import text
+from .headline import count_words, draw_headline
 from .highlight import Emphasis, bands, beside, mark_entries, sign_bands
 from .layout import Canvas, Curve, Item, Label, Layout, Point, Shape
 from .legend import OFF_SETS, Entry, draw_legend
@@ -63,7 +64,7 @@ def scalar_layout(subject: Subject, network: Network) -> Layout:
     sign_bands(canvas)
     left, top, right, bottom = canvas.box
     title = _title(subject, network.weighted)
-    _headline(canvas, subject, network, columns, drawn, title, left, top)
+    _headline(canvas, subject, network, columns, drawn, left, top)
     shown = (subject.chosen,) if subject.chosen is not None else subject.listed
     if shown and len(shown) <= MOST_ROWS:
         _rows(canvas, network, subject, shown, left, bottom + 46)
@@ -202,11 +203,19 @@ def _number(element: Element, x: float, y: float, key: str) -> list[Shape | Labe
 
 
 def _title(subject: Subject, weighted: bool) -> str:
-    total, active, free = subject.counts
-    said = f"{text.grouped(total)} path{'s' * (total != 1)} between numbers ({subject.level})"
-    if active is not None:
-        said += f", {text.grouped(active)} active"
-    return said + (f", {text.grouped(free)} weight-free" if weighted else "")
+    total, _, free = subject.counts
+    return f"Gradient paths ({subject.level} level): {count_words(free, total, weighted)}"
+
+
+def _level(subject: Subject) -> str:
+    """Say at which level paths are counted, and how many of them carry something."""
+    total, active, _ = subject.counts
+    said = f"{subject.level} level: {subject.step}"
+    if active is None:
+        return said
+    few = f"{text.grouped(active)} of the {text.grouped(total)} paths"
+    some = "all paths are" if active == total else f"{few} are" if active != 1 else f"{few} is"
+    return f"{said}; {some} active: no derivative on the way is 0"
 
 
 def _ends(subject: Subject) -> Runs:
@@ -217,7 +226,11 @@ def _ends(subject: Subject) -> Runs:
         start = named(output.name)
     else:
         start = text.plain("L" if len(subject.outputs) == 1 else "the output")
-    found = (*text.plain("from "), *start, *text.plain(" back to "))
+    found = (
+        *text.plain(f"gradient path{'s' * (subject.counts[0] != 1)} from "),
+        *start,
+        *text.plain(" back to "),
+    )
     for i, name in enumerate(list(names)[:3]):
         found = (*found, *text.plain(", " * bool(i)), *named(name))
     if len(names) > 3:
@@ -233,10 +246,10 @@ def _plain_name(name: str) -> str:
 
 
 def _headline(
-    canvas: Canvas, subject: Subject, network: Network, columns: Columns, drawn: Plan,
-    title: str, x: float, top: float,
+    canvas: Canvas, subject: Subject, network: Network, columns: Columns, drawn: Plan, x: float,
+    top: float,
 ) -> None:  # fmt: skip
-    notes = []
+    notes = [_level(subject)]
     if subject.chosen is not None:
         notes.append(f"one is drawn in full, through {_layers(subject.chosen.degree('weight'))}")
     if subject.window:
@@ -248,13 +261,9 @@ def _headline(
         )
     if drawn.bare:
         notes.append(f"{drawn.bare} derivatives are not written for lack of room")
-    style = "text identity" if network.weighted and subject.counts[2] else "text title"
-    said = _ends(subject)
-    lines = [Label(said, x, 0.0, 12.5, "text quiet", "start")]
-    lines += [Label(text.plain(note), x, 0.0, 12, "text quiet", "start") for note in notes]
-    for i, line in enumerate(reversed(lines)):
-        canvas.add(line.moved(0.0, top - 30 - 19 * i))
-    canvas.add(Label(text.plain(title), x, top - 36 - 19 * len(lines), 17, style, "start"))
+    total, _, free = subject.counts
+    lines = [_ends(subject), *map(text.plain, notes)]
+    draw_headline(canvas, x, top - 30, free, total, lines, network.weighted)
 
 
 def _layers(weights: int) -> str:
@@ -287,7 +296,8 @@ def _symbols(network: Network, subject: Subject) -> tuple[str, ...]:
 
 def _describe(network: Network, columns: Columns, subject: Subject, title: str) -> str:
     ranks = f"{network.nodes} numbers in {len(columns.extents)} columns"
-    said = [f"{title}, {text.joined(_ends(subject))}.", f"{ranks}; {len(network.wires)} edges."]
+    ends = text.joined(_ends(subject))
+    said = [f"{title}, {ends}; {_level(subject)}.", f"{ranks}; {len(network.wires)} edges."]
     if columns.hidden:
         said.append(f"{columns.hidden} numbers are not drawn.")
     said += [f"Highlighted: {mark.words}." for mark in subject.emphasis.marks]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -39,7 +39,8 @@ class Subject:
         edges: those that the paths take.
         outputs, ends: the numbers of the nodes where paths start and end.
         counts: paths in all, active ones where products are known, weight-free ones.
-        level: which level it speaks of, in words.
+        level: which level it speaks of.
+        step: what an edge passes at this level, in words.
         listed: all the paths, where they are few enough to be written out.
         chosen: the one path to bring out.
         used: the numbers of the edges that paths take; all if left out.
@@ -54,7 +55,8 @@ class Subject:
     outputs: Collection[int]
     ends: Collection[int]
     counts: tuple[int, int | None, int]
-    level: str = "scalar level"
+    level: Literal["scalar", "tensor"] = "scalar"
+    step: str = "every edge passes one number to another"
     listed: Sequence[Path] = ()
     chosen: Path | None = None
     used: Collection[int] | None = None
@@ -139,7 +141,7 @@ def from_single_numbers(
         used = {edge.index for path in paths for edge in path.edges}
     return Subject(
         whole, found, (output,), (end,), (total, active if used is None else None, 0),
-        "tensor level: every array holds one number", tuple(paths) if total <= MOST_ROWS else (),
+        "tensor", "every array holds one number", tuple(paths) if total <= MOST_ROWS else (),
         chosen, used, _gradient(paths), emphasis=emphasis,
     )  # fmt: skip
 
