@@ -1,14 +1,18 @@
 """One layout in every format: sizes on paper, styles, and the graphviz package's names."""
 
 import itertools
+import json
 import re
 import xml.etree.ElementTree as ET
 
 import gallery
+import numpy as np
 import pytest
 
+import tinygrad_res as tg
 import viz
 from tinygrad_res.errors import FigureError, UsageError
+from viz.dot import to_dot
 from viz.layout import Curve, Label, Layout, Shape
 from viz.mermaid import MOST_EDGES, to_mermaid
 from viz.style import PALETTE, STYLES, colour, look
@@ -56,6 +60,57 @@ def test_a_figure_without_nodes_has_no_mermaid(tmp_path):
     with pytest.raises(FigureError, match=r"\.svg"):
         viz.draw(gallery.no_path()).save(tmp_path / "a.mmd")
     assert not list(tmp_path.iterdir())
+
+
+# DOT
+
+
+@pytest.mark.parametrize("name", ["residual_chain_2", "attention", "recorded_graph"])
+def test_graphviz_draws_the_source_as_the_figure(name):
+    """Whatever engine is asked for: the size, and every shape at its place."""
+    pygraphviz = pytest.importorskip(
+        "pygraphviz", reason="Graphviz is not here to read DOT", exc_type=ImportError
+    )
+    figure = gallery.figure(name)
+    layout = figure.layout
+    drawn = pygraphviz.AGraph(strict=False, string=figure.source).draw(format="json", prog="dot")
+    drawn = json.loads(drawn)
+    box = [float(number) for number in drawn["bb"].split(",")]
+    assert box == pytest.approx([0, 0, layout.width, layout.height], abs=1)
+    at = {item["name"]: [float(n) for n in item["pos"].split(",")] for item in drawn["objects"]}
+    for shape in layout.shapes:
+        if shape.key:
+            assert at[shape.key] == pytest.approx([shape.x, layout.height - shape.y], abs=0.1)
+    ends = [(item["tail"], item["head"]) for item in drawn["edges"]]
+    named = [(drawn["objects"][a]["name"], drawn["objects"][b]["name"]) for a, b in ends]
+    edges = [(c.tail, c.head) for c in layout.curves if c.tail and c.head]
+    assert edges and sorted(edges) == sorted(end for end in named if {*end} <= {*sum(edges, ())})
+
+
+def test_dot_draws_bands_under_lines_and_weights_over_them():
+    """Graphviz draws an edge when it comes to its tail: what stands where decides."""
+    x = tg.tensor(np.ones((1, 2)), requires_grad=True, name="x")
+    paths = tg.paths((x + x @ tg.parameter(np.eye(2), name="W")).sum(), x)
+    layout = viz.draw(paths, widths="flow").layout
+    source = to_dot(layout)
+    nodes = [line.strip() for line in source.splitlines() if "pos=" in line and "->" not in line]
+    colours = {STYLES[name].stroke for name in STYLES if re.match(r"flow -?\d", name)}
+    inks = {colour(name, "light") for name in colours}
+    bands = [line for line in source.splitlines() if any(f'color="{ink}"' in line for ink in inks)]
+    tails = {line.split(" -> ")[0].strip() for line in bands}
+    where = [i for i, line in enumerate(nodes) if line.split(" [")[0] in tails]
+    shapes = [i for i, line in enumerate(nodes) if "shape=circle" in line]
+    squares = [i for i, line in enumerate(nodes) if "shape=box" in line and "#0072B2" in line]
+    merge = next(i for i, line in enumerate(nodes) if line.startswith('"part 0" '))
+    assert len(tails) > 3 and max(where) < min(shapes)
+    assert squares and merge < squares[0]
+
+
+def test_dot_follows_its_style():
+    pytest.importorskip("pygraphviz", reason="Graphviz is not here", exc_type=ImportError)
+    figure = gallery.figure("recorded_graph")
+    dark = figure.pipe("dot", "dark", encoding="utf-8")
+    assert PALETTE["weight"][1] in dark and PALETTE["weight"][0] not in dark
 
 
 # Sizes

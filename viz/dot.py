@@ -1,19 +1,28 @@
-"""DOT from a layout: every shape and label at its place, for ``neato -n2`` or ``nop2``.
+"""DOT from a layout: Graphviz draws it as the figure, every shape and label at its place.
 
-Positions count in points from the lower left corner, as Graphviz does.  Every text is
-a quoted string, so a name cannot end it.
+The source names its own engine, ``nop2``, which moves nothing: ``dot -Tsvg a.dot`` is the
+figure.  An edge of the figure is an edge of the graph, between the nodes of its two shapes;
+labels and ornaments are nodes of their own.
+
+Graphviz draws node by node, each with the edges that leave it.  So nodes stand in drawing
+order, bands before all others, a shape at the first edge that leaves it, and a line without
+shapes hangs on invisible ends.  Positions count in points from the lower left corner.  Every text is a quoted string
+or escaped HTML, so a name cannot end it.
 """
 
 from __future__ import annotations
 
 import itertools
 
-from .layout import Curve, Label, Layout, Point, Shape, arrowhead
+from .layout import Curve, Item, Label, Layout, Point, Shape, arrowhead
 from .style import OFF_PATH_OPACITY, STYLES, Theme, colour, look
 from .svg import xml_text
 from .text import SUB_SIZE, merged
 
 _INCH = 72
+_SHARP = 0.2
+"""Corners rounded by less than this share of the shorter side stay sharp: Graphviz would
+round them by a third of it."""
 
 
 def quoted(text: str) -> str:
@@ -27,41 +36,72 @@ def quoted(text: str) -> str:
 
 
 def to_dot(layout: Layout, theme: Theme = "light") -> str:
-    """Return the picture as DOT source with positions."""
-    lines = [
-        "digraph figure {",
-        f"  graph [label={quoted(layout.title)}, {_sheet(layout, theme)}];",
-        '  node [fixedsize=true, margin=0, label="", fontname="Helvetica"];',
-    ]
-    ends: list[str] = []
-    for number, item in enumerate(layout.items):
-        if isinstance(item, Shape):
-            lines.append(f"  {_id(item.key or f'shape {number}')} [{_shape(item, layout, theme)}];")
-        elif isinstance(item, Label):
-            lines.append(f"  {_id(f'label {number}')} [{_label(item, layout, theme)}];")
+    """Return the picture as DOT source with positions.
+
+    >>> from viz.layout import Canvas
+    >>> print(to_dot(Canvas().finish("", "")).splitlines()[0])
+    digraph figure {
+    """
+    owner = {shape.key: shape for shape in reversed(layout.shapes) if shape.key}
+    items = sorted(layout.items, key=_layer)
+    first = {
+        item.tail: n for n, item in reversed(list(enumerate(items))) if isinstance(item, Curve)
+    }
+    nodes = [_end(f"corner {n}", at, layout) for n, at in enumerate(_corners(layout))]
+    edges = []
+    for number, item in enumerate(items):
+        if isinstance(item, Label):
+            nodes.append(f"  {quoted(f'label {number}')} [{_label(item, layout, theme)}];")
+        elif isinstance(item, Shape):
+            own = owner.get(item.key) is item
+            if not (own and item.key in first):
+                name = item.key if own else f"shape {number}"
+                nodes.append(f"  {quoted(name)} [{_shape(item, layout, theme)}];")
         else:
-            tail, head = item.tail, item.head
-            for end, point in ((tail, item.points[0]), (head, item.points[-1])):
-                if not end:
-                    at = _at(point, layout)
-                    name = _id(f"end {len(ends)}")
-                    ends.append(f'  {name} [shape=point, style=invis, width=0.01, pos="{at}!"];')
-            first = len(ends) - (not tail) - (not head)
-            tail = tail or f"end {first}"
-            head = head or f"end {len(ends) - 1}"
-            lines.append(f"  {_id(tail)} -> {_id(head)} [{_curve(item, layout, theme)}];")
-    return "\n".join([*lines[:3], *ends, *lines[3:], "}", ""])
+            ends = []
+            for side, key, at in (
+                ("tail", item.tail, item.points[0]), ("head", item.head, item.points[-1]),
+            ):  # fmt: skip
+                if key not in owner:
+                    nodes.append(_end(f"{side} {number}", at, layout))
+                elif side == "tail" and first[key] == number:
+                    nodes.append(f"  {quoted(key)} [{_shape(owner[key], layout, theme)}];")
+                ends.append(quoted(key if key in owner else f"{side} {number}"))
+            edges.append(f"  {' -> '.join(ends)} [{_curve(item, layout, theme)}];")
+    return "\n".join(
+        [
+            "digraph figure {",
+            f"  graph [{_sheet(layout, theme)}];",
+            '  node [fixedsize=true, margin=0, label="", fontname="Helvetica"];',
+            *nodes,
+            *edges,
+            "}",
+            "",
+        ]
+    )
 
 
-def _id(key: str) -> str:
-    return quoted(key)
+def _layer(item: Item) -> int:
+    """Return what is drawn before what: the ground of scopes, bands, and the rest as it comes."""
+    kind, *words = item.style.split()
+    band = kind in ("set", "flow") and not {"sign", "stroke"} & set(words)
+    return 0 if kind == "cluster" else 1 if band and isinstance(item, Curve) else 2
 
 
 def _sheet(layout: Layout, theme: Theme) -> str:
-    ground = _ink("paper", False, theme)
-    ink = _ink("quiet", False, theme)
     size = f'bb="0,0,{layout.width:g},{layout.height:g}"'
-    return f'{size}, bgcolor={ground}, fontname="Helvetica", fontsize=11, fontcolor={ink}'
+    title = quoted(layout.title)
+    return f"layout=nop2, {size}, pad=0, bgcolor={_ink('paper', False, theme)}, tooltip={title}"
+
+
+def _corners(layout: Layout) -> tuple[Point, Point]:
+    """Return where the sheet begins and ends: Graphviz cuts off what nothing stands on."""
+    return (0.0, layout.height), (layout.width, 0.0)
+
+
+def _end(name: str, at: Point, layout: Layout) -> str:
+    place = f'pos="{_at(at, layout)}!"'
+    return f"  {quoted(name)} [shape=point, style=invis, width=0.001, {place}];"
 
 
 def _at(point: Point, layout: Layout) -> str:
@@ -83,7 +123,8 @@ def _line(style: str) -> str:
 def _shape(shape: Shape, layout: Layout, theme: Theme) -> str:
     style = look(shape.style, theme)
     form = "circle" if shape.kind == "circle" else "box"
-    rounded = ",rounded" if shape.radius and not shape.double else ""
+    round_enough = shape.radius >= _SHARP * min(shape.width, shape.height)
+    rounded = ",rounded" if round_enough and not shape.double else ""
     parts = [
         f"shape={form}",
         f'style="filled{rounded}"',
@@ -97,7 +138,9 @@ def _shape(shape: Shape, layout: Layout, theme: Theme) -> str:
     if shape.double:
         parts.append("peripheries=2")
     if shape.sign:
-        parts.append(f"label={quoted(shape.sign)}, fontsize={shape.height * 0.6:.1f}")
+        ink = _ink(STYLES["cross"].stroke, shape.faded, theme)
+        size = f"fontsize={shape.height * 0.6:.1f}"
+        parts.append(f"label={quoted(shape.sign)}, {size}, fontcolor={ink}")
     if shape.title:
         parts.append(f"tooltip={quoted(shape.title)}")
     return ", ".join(parts)
@@ -121,18 +164,21 @@ def _label(label: Label, layout: Layout, theme: Theme) -> str:
 
 
 def _words(label: Label) -> str:
-    """Return a label's text: HTML where it is lowered or bold, else a quoted string."""
-    bold = STYLES[label.style].bold
-    if not bold and not any(kind for _, kind in label.runs):
+    """Return a label's text: HTML where it is lowered, bold or italic, else a quoted string."""
+    style = STYLES[label.style]
+    if not (style.bold or style.italic or any(kind for _, kind in label.runs)):
         side = {"start": "\\l", "middle": "", "end": "\\r"}[label.anchor]
         return f'{quoted(label.text)[:-1]}{side}"'
-    side = {"start": '<BR ALIGN="LEFT"/>', "middle": "", "end": '<BR ALIGN="RIGHT"/>'}[label.anchor]
-    low = f'<FONT POINT-SIZE="{label.size * SUB_SIZE:.1f}"><SUB>{{}}</SUB></FONT>'
+    low = f'<FONT POINT-SIZE="{label.size * SUB_SIZE**0.5:.1f}"><SUB>{{}}</SUB></FONT>'
     words = "".join(
         low.format(xml_text(text)) if kind == "sub" else xml_text(text)
         for text, kind in merged(label.runs) if text
     )  # fmt: skip
-    return f"<<B>{words}</B>{side}>" if bold else f"<{words}{side}>"
+    for tag in "B" * style.bold + "I" * style.italic:
+        words = f"<{tag}>{words}</{tag}>"
+    side = {"start": "LEFT", "middle": "CENTER", "end": "RIGHT"}[label.anchor]
+    table = 'TABLE BORDER="0" CELLBORDER="0" CELLPADDING="0" CELLSPACING="0"'
+    return f'<<{table}><TR><TD WIDTH="{label.width:.0f}" ALIGN="{side}">{words}</TD></TR></TABLE>>'
 
 
 def _curve(curve: Curve, layout: Layout, theme: Theme) -> str:

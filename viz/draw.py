@@ -137,12 +137,12 @@ def _draw_graph(graph: Graph, wish: _Wish) -> Figure:
             return drawn
         if above is not None:
             figure = _draw_graph(above, _raised(wish, graph, above))
-            return Figure(_with_line(figure.layout, _too_many(len(graph.edges))), figure.source)
+            return Figure(_with_line(figure.layout, _too_many(len(graph.edges))))
     graded = all(edge.weight >= 0 for edge in graph.edges)  # no scope with ways that differ
     emphasis = _flowing(wish, graph)
     used = emphasis.edges if emphasis.fades else None
     counts = count_paths(graph) if graded else ()
-    return Figure(*graph_figure(graph, wish.most, counts, used, emphasis=emphasis))
+    return Figure(graph_figure(graph, wish.most, counts, used, emphasis=emphasis))
 
 
 def _draw_paths(paths: Paths, wish: _Wish, chosen: Path | None = None) -> Figure:
@@ -158,7 +158,7 @@ def _draw_paths(paths: Paths, wish: _Wish, chosen: Path | None = None) -> Figure
             return drawn
         if above is not None:
             figure = _draw_paths(above, _raised(wish, paths.graph, above.graph))
-            return Figure(_with_line(figure.layout, _too_many(edges)), figure.source)
+            return Figure(_with_line(figure.layout, _too_many(edges)))
     if paths.level == "tensor":
         single = from_single_numbers(paths, chosen, wish.emphasis)
         drawn = _numbers(single) if single is not None else None
@@ -180,7 +180,7 @@ def _draw_paths(paths: Paths, wish: _Wish, chosen: Path | None = None) -> Figure
         paths.graph, wish.most, counts, used, title, paths.window("weight").tolist(), emphasis,
         window_of(paths),
     )  # fmt: skip
-    return Figure(*drawing)
+    return Figure(drawing)
 
 
 def _flowing(wish: _Wish, what: Paths | Graph) -> Emphasis:

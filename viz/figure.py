@@ -57,9 +57,8 @@ class Figure:
         layout: what is drawn where; every file format is written from it.
     """
 
-    def __init__(self, layout: Layout, source: str | None = None) -> None:
+    def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self._source = source
 
     @cached_property
     def svg(self) -> str:
@@ -68,8 +67,8 @@ class Figure:
 
     @cached_property
     def source(self) -> str:
-        """The picture as DOT source, for Graphviz."""
-        return self._source if self._source is not None else to_dot(self.layout)
+        """The picture as DOT source, which Graphviz draws as it is: ``dot -Tsvg a.dot``."""
+        return to_dot(self.layout)
 
     @cached_property
     def mermaid(self) -> str:
@@ -189,18 +188,11 @@ class Figure:
         return f"Figure({self.layout.title!r}, {self.layout.width:g} x {self.layout.height:g})"
 
 
-def _source(figure: Figure, wish: _Wish) -> str:
-    """Return DOT source; that of a recorded graph, for a new layout, has no colours."""
-    if figure._source is not None:
-        return figure._source
-    return to_dot(figure.layout, wish.theme)
-
-
 _WRITERS: dict[str, Callable[[Figure, _Wish], str | bytes]] = {
     "svg": lambda figure, wish: to_svg(figure.layout, wish.style, wish.width),
     "pdf": lambda figure, wish: to_raster(figure.layout, "pdf", wish.theme, 1.0, wish.width),
     "png": lambda figure, wish: to_raster(figure.layout, "png", wish.theme, wish.scale, wish.width),
-    "dot": _source,
+    "dot": lambda figure, wish: to_dot(figure.layout, wish.theme),
     "tex": lambda figure, wish: to_tex(figure.layout, wish.theme, wish.width),
     "mmd": lambda figure, _: figure.mermaid,
     "html": lambda figure, wish: to_html(figure.layout, wish.style, wish.width),

@@ -14,10 +14,9 @@ from typing import Any
 from tinygrad_res.graph import Graph
 
 from . import text
-from .dot import quoted
 from .engine import lay_out
 from .graph_view import Arrow, Box, GraphView, InputCount, view_graph
-from .highlight import PLAIN, SIGNS, Emphasis, bands, beside, mark_entries, sign_bands
+from .highlight import PLAIN, Emphasis, bands, beside, mark_entries, sign_bands
 from .layout import Canvas, Curve, Label, Layout, Point, Shape
 from .legend import OFF_SETS, WORDS, Entry, draw_legend
 from .widths import flow_entries, meaning, signed
@@ -32,8 +31,8 @@ def graph_figure(
     graph: Graph, most: int, counts: tuple[InputCount, ...], used: set[int] | None = None,
     title: str = "", counted: Sequence[int] | None = None, emphasis: Emphasis = PLAIN,
     note: str = "",
-) -> tuple[Layout, str]:  # fmt: skip
-    """Return the layout of a graph and its plain DOT source.
+) -> Layout:  # fmt: skip
+    """Return the layout of a graph.
 
     Args:
         most: the largest number of boxes; a larger graph is drawn by scope.
@@ -46,7 +45,7 @@ def graph_figure(
     """
     targets = [found.node.index for found in counts]
     view = view_graph(graph, most, targets, used, counted, emphasis)
-    placed = lay_out(_source(view, named=False, labels=emphasis.labels))
+    placed = lay_out(_source(view, emphasis.labels))
     canvas = Canvas()
     height = float(placed["bb"].split(",")[3])
     objects = placed.get("objects", [])
@@ -78,8 +77,7 @@ def graph_figure(
     title = title or f"The graph recorded for {text.clean(named)} ({graph.level} level)"
     said = [describe(graph, counts)]
     said += [f"Highlighted: {mark.words}." for mark in emphasis.marks]
-    source = _source(view, named=True, labels=emphasis.labels)
-    return canvas.finish(title, " ".join(said)), source
+    return canvas.finish(title, " ".join(said))
 
 
 def _added(emphasis: Emphasis, level: str) -> list[Entry]:
@@ -141,26 +139,19 @@ def _headline(
 # What Graphviz is asked
 
 
-def _source(view: GraphView, *, named: bool, labels: str) -> str:
-    """Return DOT source: with names, for readers, or with sizes and numbers only."""
+def _source(view: GraphView, labels: str) -> str:
+    """Return DOT source with sizes and numbers only."""
     lines = [
         "digraph recorded {",
         "  rankdir=LR; nodesep=0.32; ranksep=0.45; newrank=true;",
-        '  node [shape=box, fixedsize=true, label=""];' if not named else
-        '  node [shape=box, style=rounded, fontname="Helvetica"];',
-        "  edge [arrowhead=none];" if not named else '  edge [dir=back, fontname="Helvetica"];',
-    ]  # fmt: skip
-    lines += _nested(view, (), named)
+        '  node [shape=box, fixedsize=true, label=""];',
+        "  edge [arrowhead=none];",
+        *_nested(view, ()),
+    ]
     for number, arrow in enumerate(view.arrows):
         label = _words(arrow, labels)
         attributes = [f'id="{number}"']
-        if named:
-            signs = "".join(SIGNS[k] for k in arrow.marks)
-            shown = " ".join(filter(None, (text.joined(label), signs)))
-            attributes.append(f"label={quoted(shown)}")
-            line = {"weight": "dashed", "activation": "dotted", "identity": "bold"}
-            attributes.append(f"style={line.get(arrow.style, 'solid')}")
-        elif label:
+        if label:
             attributes.append(f"label={_room(text.width(label, 11.5) + 6, 15)}")
         if view.boxes[arrow.operand].kind == "parameter":
             attributes.append("tailport=e")
@@ -170,22 +161,19 @@ def _source(view: GraphView, *, named: bool, labels: str) -> str:
     return "\n".join([*lines, "}", ""])
 
 
-def _nested(view: GraphView, scope: tuple[str, ...], named: bool) -> list[str]:
+def _nested(view: GraphView, scope: tuple[str, ...]) -> list[str]:
     """Return the boxes of a scope and, as clusters, the scopes inside it."""
     lines, inner = [], {}
     for number, box in enumerate(view.boxes):
         if box.scope == scope:
-            lines.append(_node(number, box, named))
+            lines.append(_node(number, box))
         elif box.scope[: len(scope)] == scope:
             inner[box.scope[: len(scope) + 1]] = True
     clusters = {path: name for name, path in _clusters(view).items()}
     for path in inner:
-        label = (
-            quoted(text.clean(path[-1])) if named
-            else _room(text.width(text.name(path[-1]), 11.5) + 8, 15)
-        )  # fmt: skip
+        label = _room(text.width(text.name(path[-1]), 11.5) + 8, 15)
         lines.append(f"  subgraph {clusters[path]} {{ label={label}; labeljust=l; margin=12;")
-        lines += _nested(view, path, named)
+        lines += _nested(view, path)
         lines.append("  }")
     return lines
 
@@ -199,10 +187,7 @@ def _clusters(view: GraphView) -> dict[str, tuple[str, ...]]:
     return {f"cluster_{i}": path for i, path in enumerate(paths)}
 
 
-def _node(number: int, box: Box, named: bool) -> str:
-    if named:
-        shown = " ".join(filter(None, (text.clean(box.label) or "+", box.detail)))
-        return f"  n{number} [label={quoted(shown)}];"
+def _node(number: int, box: Box) -> str:
     width, height = _size(box)
     shape = ", shape=circle" if box.kind == "sum" and not box.label else ""
     return f"  n{number} [width={width / _INCH:.4f}, height={height / _INCH:.4f}{shape}];"
