@@ -5,6 +5,10 @@ classes also derive from the built-in exception that a NumPy user would expect,
 so ``except ValueError`` keeps working.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 
 class Error(Exception):
     """Base class of all errors of this project."""
@@ -48,3 +52,18 @@ class UsageError(Error, ValueError):
 
 class FigureError(Error, RuntimeError):
     """A figure that cannot be drawn or written."""
+
+
+class SweepError(Error, RuntimeError):
+    """Some cells of a sweep are missing.
+
+    Attributes:
+        done: the settings that are finished, each with what it gave.
+        missing: the settings that are not.
+    """
+
+    def __init__(
+        self, message: str, done: list[tuple[dict[str, Any], Any]], missing: list[dict[str, Any]]
+    ) -> None:
+        super().__init__(message)
+        self.done, self.missing = done, missing

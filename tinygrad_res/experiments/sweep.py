@@ -1,0 +1,190 @@
+"""sweep: one function at many settings, on any executor, without losing what is done.
+
+A cell is one setting: keyword arguments of plain values.  What the function returns for it
+must be plain values, too (numbers, strings, lists, dicts), because a finished cell can be
+kept in a file.  A function of its arguments alone gives the same numbers here, in threads,
+in processes, or on the machines of a cluster; so the executor is the caller's choice, and a
+sweep cut short goes on from the files that are there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, as_completed
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from .. import __version__
+from ..errors import SweepError, UsageError
+from ..files import write_whole
+
+Cell = Mapping[str, Any]
+"""A setting: keyword arguments of values that JSON holds."""
+
+_SHOWN = 5
+
+
+def grid(**choices: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return a cell for every combination, the last name varying fastest.
+
+    >>> grid(depth=[20, 56], seed=[0, 1])[1]
+    {'depth': 20, 'seed': 1}
+    """
+    return [
+        dict(zip(choices, chosen, strict=True)) for chosen in itertools.product(*choices.values())
+    ]
+
+
+def sweep(
+    function: Callable[..., Any], cells: Sequence[Cell], executor: Executor | None = None,
+    folder: str | os.PathLike[str] | None = None, progress: str = "",
+) -> list[Any]:  # fmt: skip
+    """Return what ``function(**cell)`` returns for every cell, in the order of the cells.
+
+    Args:
+        function: one that can be imported by its name, so that a pool of processes finds it.
+        cells: the settings, each another.
+        executor: where to run, a task for each cell; here, one after the other, where left out.
+        folder: keep every finished cell in a file here, and take those that are kept already
+            instead of computing them.  A file counts for the same function, setting and
+            version of tinygrad_res only.
+        progress: what to write beside a progress bar; no bar where empty.
+
+    Raises:
+        UsageError: two cells are the same, or a value is none that JSON holds.
+        SweepError: cells failed, or a worker was lost.  The others are finished first; the
+            error holds them, and names those that are missing.
+
+    >>> sweep(divmod_of, grid(a=[7, 8], b=[3]))
+    [[2, 1], [2, 2]]
+    """
+    names = [_name(function, cell) for cell in cells]
+    if len(set(names)) < len(names):
+        raise UsageError("sweep: two cells are the same: each would be computed twice")
+    kept = None if folder is None else _folder(folder)
+    found = {name: _read(kept, name) for name in names if kept is not None}
+    done = {name: outcome[0] for name, outcome in found.items() if outcome is not None}
+    missing: dict[str, BaseException] = {}
+    todo = {name: cell for name, cell in zip(names, cells, strict=True) if name not in done}
+    bar = tqdm(
+        total=len(cells), initial=len(done), desc=progress, unit="cell", leave=False,
+        disable=not progress,
+    )  # fmt: skip
+    with bar:
+        for name, outcome in (_here if executor is None else _there)(function, todo, executor):
+            if isinstance(outcome, BaseException):
+                missing[name] = outcome
+                continue
+            done[name] = json.loads(_plain(function, outcome))
+            if kept is not None:
+                write_whole(kept / f"{name}.json", _plain(function, {"value": outcome}))
+            bar.update()
+    if missing:
+        raise _incomplete(dict(zip(names, cells, strict=True)), done, missing, folder)
+    return [done[name] for name in names]
+
+
+def divmod_of(a: int, b: int) -> list[int]:
+    """Return the quotient and the remainder: a cell for trying executors out."""
+    return list(divmod(a, b))
+
+
+def _here(
+    function: Callable[..., Any], todo: Mapping[str, Cell], _: Executor | None
+) -> Iterator[tuple[str, Any]]:
+    for name, cell in todo.items():
+        try:
+            yield name, function(**cell)
+        except Exception as error:  # a cell that fails must not take the others with it
+            yield name, error
+
+
+def _there(
+    function: Callable[..., Any], todo: Mapping[str, Cell], executor: Executor
+) -> Iterator[tuple[str, Any]]:
+    names: dict[Future[Any], str] = {}
+    for name, cell in todo.items():
+        try:
+            names[executor.submit(function, **cell)] = name
+        except RuntimeError as error:  # a pool that has lost a worker takes no more
+            yield name, error
+    try:
+        for future in as_completed(names):
+            try:
+                yield names[future], future.result()
+            except Exception as error:
+                yield names[future], error
+    finally:
+        for future in names:
+            future.cancel()
+
+
+def _name(function: Callable[..., Any], cell: Cell) -> str:
+    """Return a name for a cell's file: the same for the same question, and for no other."""
+    try:
+        setting = json.dumps(dict(cell), sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"sweep: the setting {dict(cell)!r} holds a value that JSON does not ({error}): use "
+            "numbers, strings, lists and dicts"
+        ) from None
+    asked = f"{__version__} {function.__module__}.{function.__qualname__} {setting}"
+    return f"{function.__name__.strip('_')}-{hashlib.sha256(asked.encode()).hexdigest()[:16]}"
+
+
+def _folder(folder: str | os.PathLike[str]) -> Path:
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"sweep: folder {str(path)!r}: {error.strerror}: choose another") from None
+    return path
+
+
+def _read(folder: Path, name: str) -> tuple[Any] | None:
+    """Return what a kept cell holds; nothing where it is not there or was damaged."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return (json.loads((folder / f"{name}.json").read_bytes())["value"],)
+    return None
+
+
+def _plain(function: Callable[..., Any], value: Any) -> bytes:
+    try:
+        return json.dumps(value).encode()
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"sweep: {function.__qualname__} returns what no file can hold ({error}): return "
+            "numbers, strings, lists and dicts"
+        ) from None
+
+
+def _incomplete(
+    cells: Mapping[str, Cell], done: Mapping[str, Any], missing: Mapping[str, BaseException],
+    folder: str | os.PathLike[str] | None,
+) -> SweepError:  # fmt: skip
+    lines = [f"sweep: {len(missing)} of {len(cells)} cells are missing:"]
+    for name, error in itertools.islice(missing.items(), _SHOWN):
+        said = str(error).strip() or "its worker was lost"
+        lines.append(f"  {_setting(cells[name])}: {type(error).__name__}: {said}")
+    if len(missing) > _SHOWN:
+        lines.append(f"  and {len(missing) - _SHOWN} more")
+    kept = (
+        "give folder= to keep what is finished, and run again" if folder is None
+        else f"what is finished is kept in {str(folder)!r}: run again, and only these are computed"
+    )  # fmt: skip
+    return SweepError(
+        "\n".join([*lines, kept]),
+        done=[(dict(cells[name]), value) for name, value in done.items()],
+        missing=[dict(cells[name]) for name in missing],
+    )
+
+
+def _setting(cell: Cell) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in cell.items())
