@@ -101,7 +101,7 @@ def _corners(layout: Layout) -> tuple[Point, Point]:
 
 def _end(name: str, at: Point, layout: Layout) -> str:
     place = f'pos="{_at(at, layout)}!"'
-    return f"  {quoted(name)} [shape=point, style=invis, width=0.001, {place}];"
+    return f"  {quoted(name)} [shape=point, style=invis, width=0.01, {place}];"
 
 
 def _at(point: Point, layout: Layout) -> str:
