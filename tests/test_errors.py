@@ -20,8 +20,10 @@ from tinygrad_res.errors import (
     GraphError,
     NotDifferentiableError,
     ShapeError,
+    SweepError,
     UsageError,
 )
+from tinygrad_res.experiments.sweep import divmod_of, grid, sweep
 from viz import draw
 
 X = tg.tensor(np.ones((2, 3)), requires_grad=True)
@@ -279,6 +281,7 @@ CASES = [
     (lambda: tg.graph(tg.tensor(1.0)), GraphError, "graph: nothing was recorded for"),
     (lambda: data.load("numbers"), DataError, "unknown data 'numbers': use 'digits', or the path of an .npz file"),
     (lambda: draw(1.0), FigureError, "draw: cannot draw a float: pass tg.paths(loss, x), one of its paths, tg.graph(loss)"),
+    (lambda: sweep(divmod_of, grid(a=[1], b=[0])), SweepError, "sweep: 1 of 1 cells are missing:\n  a=1, b=0: ZeroDivisionError"),
 ]  # fmt: skip
 
 # What CuPy does not check.
@@ -313,7 +316,9 @@ def test_the_error_of_a_matrix_says_what_is_wrong_and_how_to_mend_it(call, kind,
 @pytest.mark.cpu
 def test_every_class_of_the_hierarchy_is_raised_by_some_call():
     hierarchy = {
-        kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind is not errors.Error
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if kind.__module__ == errors.__name__ and kind is not errors.Error
     }
 
     assert hierarchy <= {kind for _, kind, _ in CASES}
