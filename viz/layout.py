@@ -9,12 +9,15 @@ item, so that nothing can be clipped.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from .style import STYLES
-from .text import Runs, joined, width
+from .symbols import latex
+from .text import Runs, joined, typeset, width
+from .typeset import Line
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
@@ -92,7 +95,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class Label:
-    """A line of text; ``x`` is where its ``anchor`` stands, ``y`` its baseline."""
+    """A line of text; ``x`` is where its ``anchor`` stands, ``y`` its baseline.
+
+    What reads as mathematics is set in glyphs, ``formula``; the words behind it are text.
+    """
 
     runs: Runs
     x: float
@@ -109,16 +115,40 @@ class Label:
         return joined(self.runs)
 
     @property
+    def formula(self) -> Line | None:
+        """The formula that it begins with, set in units of ``size``."""
+        return typeset(self.runs, STYLES[self.style].bold)[1]
+
+    @property
+    def latex(self) -> str:
+        """That formula as LaTeX, ``""`` where there is none."""
+        return latex(typeset(self.runs, STYLES[self.style].bold)[0])
+
+    @property
+    def words(self) -> Runs:
+        """What is text: all of it, or what follows the formula."""
+        return typeset(self.runs, STYLES[self.style].bold)[2]
+
+    @property
     def width(self) -> float:
-        """Its width, estimated on the large side."""
+        """Its width: of a formula exactly, of words estimated on the large side."""
         return width(self.runs, self.size, STYLES[self.style].bold)
 
     @property
+    def left(self) -> float:
+        """Where it begins."""
+        return self.x - self.width * {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor]
+
+    @property
     def box(self) -> Box:
-        """The rectangle that holds it in any of the usual fonts."""
-        left = self.x - self.width * {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor]
-        below = 0.34 if any(kind == "sub" for _, kind in self.runs) else 0.24
-        return (left, self.y - 0.82 * self.size, left + self.width, self.y + below * self.size)
+        """The rectangle that holds it: the ink of a formula, words in any of the usual fonts."""
+        formula, words = self.formula, self.words
+        below = 0.34 if any(kind == "sub" for _, kind in words) else 0.24
+        above, below = (0.82, below) if words else (-math.inf, -math.inf)
+        if formula is not None:
+            above, below = max(above, formula.ascent), max(below, formula.descent)
+        left = self.left
+        return (left, self.y - above * self.size, left + self.width, self.y + below * self.size)
 
     def moved(self, dx: float, dy: float) -> Label:
         """Return it at another place."""

@@ -9,16 +9,19 @@ from __future__ import annotations
 import io
 import itertools
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from .layout import Curve, Item, Label, Layout, Shape, arrowhead
 from .style import OFF_PATH_OPACITY, Style, Theme, colour, look
 from .text import SUB_SIZE, merged
+from .typeset import Line
 
 if TYPE_CHECKING:
     from matplotlib.font_manager import FontProperties
 
 _POINTS_PER_INCH, _MM_PER_INCH = 72, 25.4
+_UNITS = 1000
 _FALLBACK_FONTS = (
     "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Micro Hei",
     "PingFang SC", "Microsoft YaHei", "Noto Emoji", "Segoe UI Emoji", "Symbola",
@@ -71,7 +74,7 @@ def _artists(item: Item, theme: Theme, unit: float) -> list[Any]:
     return _label(item, theme, unit)
 
 
-def _words(name: str, theme: Theme, unit: float) -> dict[str, Any]:
+def _pen(name: str, theme: Theme, unit: float) -> dict[str, Any]:
     """Return matplotlib's words for a style, ``unit`` points to a pixel of the layout."""
     style = look(name, theme)
     words: dict[str, Any] = {
@@ -89,7 +92,7 @@ def _shape(shape: Shape, theme: Theme, unit: float) -> list[Any]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
 
-    words = _words(shape.style, theme, unit)
+    words = _pen(shape.style, theme, unit)
     if shape.kind == "circle":
         found: list[Any] = [Circle((shape.x, shape.y), shape.width / 2, **words)]
     else:
@@ -125,7 +128,7 @@ def _curve(curve: Curve, theme: Theme, unit: float) -> list[Any]:
     if curve.filled:
         points.append(points[0])
         codes.append(Path.CLOSEPOLY)
-    words = _words(curve.style, theme, unit)
+    words = _pen(curve.style, theme, unit)
     found: list[Any] = [PathPatch(Path(points, codes), **words)]
     if head is not None:
         found.append(Polygon(head, closed=True, facecolor=words["edgecolor"], edgecolor="none"))
@@ -133,6 +136,39 @@ def _curve(curve: Curve, theme: Theme, unit: float) -> list[Any]:
 
 
 def _label(label: Label, theme: Theme, unit: float) -> list[Any]:
+    formula = label.formula
+    if formula is None:
+        return _words(label, theme, unit)
+    drawn = [_formula(label, formula, theme)]
+    if label.words:
+        start = label.left + formula.width * label.size
+        drawn += _words(replace(label, runs=label.words, x=start, anchor="start"), theme, unit)
+    return drawn
+
+
+def _formula(label: Label, formula: Line, theme: Theme) -> Any:
+    """Return a formula's glyphs as one shape, in pixels of the layout."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    points: list[tuple[float, float]] = []
+    codes: list[Any] = []
+    left, size = label.left, label.size
+    for glyph in formula.glyphs:
+        scale = size * glyph.size / _UNITS
+        x0, y0 = left + size * glyph.x, label.y + size * glyph.y
+        for contour in glyph.outline.contours:
+            for step in contour:
+                points += [(x0 + scale * x, y0 + scale * y) for x, y in step]
+                codes += [Path.CURVE3] * 2 if len(step) == 2 else [Path.LINETO]
+            codes[len(points) - sum(map(len, contour))] = Path.MOVETO
+            points.append(points[-1])
+            codes.append(Path.CLOSEPOLY)
+    ink = colour(look(label.style, theme).fill, theme)
+    return PathPatch(Path(points, codes), facecolor=ink, edgecolor="none")
+
+
+def _words(label: Label, theme: Theme, unit: float) -> list[Any]:
     style = look(label.style, theme)
     pen: dict[str, Any] = {"color": colour(style.fill, theme), "va": "baseline"}
     pieces = []

@@ -1,19 +1,25 @@
 """SVG from a layout: one self-contained picture, light or dark as the reader prefers.
 
 The same layout gives the same bytes.  Every id and class starts with a digest of the
-picture, so that several figures share a page without touching each other.  Everything
-a user named is escaped: it can be read, and it can do nothing.
+picture, so that several figures share a page without touching each other.  A glyph of
+a formula is drawn once, and used wherever it stands; the formula's title is its LaTeX.
+Everything a user named is escaped: it can be read, and it can do nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Literal
 from xml.sax.saxutils import escape
 
 from .layout import Curve, Item, Label, Layout, Point, Shape, arrowhead
 from .style import FONTS, OFF_PATH_OPACITY, PALETTE, STYLES, Theme, colour, look
 from .text import SUB_SIZE, merged
+from .typeset import Line
+
+_UNITS = 1000
+"""Of a glyph's outline to an em."""
 
 
 def to_svg(
@@ -37,6 +43,7 @@ def to_svg(
         f"<style>{_sheet(layout, prefix, theme)}</style>",
         f'<rect class="{prefix}-ground" width="{w}" height="{h}"/>',
     ]
+    lines += _glyphs(layout, prefix)
     lines += [_item(item, prefix, apart) for item in layout.items]
     return "\n".join([*lines, "</svg>", ""])
 
@@ -111,6 +118,18 @@ def _curve(curve: Curve, prefix: str) -> str:
 
 
 def _label(label: Label, prefix: str) -> str:
+    formula = label.formula
+    if formula is None:
+        return _words(label, prefix)
+    said = label.latex if label.title in ("", label.text) else ""
+    drawn = _formula(label, formula, prefix, f"<title>{xml_text(said)}</title>" if said else "")
+    if not label.words:
+        return drawn
+    start = label.left + formula.width * label.size
+    return drawn + _words(replace(label, runs=label.words, x=start, anchor="start"), prefix)
+
+
+def _words(label: Label, prefix: str) -> str:
     anchor = "" if label.anchor == "start" else f' text-anchor="{label.anchor}"'
     spans, lowered = [], False
     for text, kind in merged(label.runs):
@@ -125,6 +144,32 @@ def _label(label: Label, prefix: str) -> str:
         f'<text class="{_class(prefix, label.style)}" x="{_n(label.x)}" y="{_n(label.y)}" '
         f'font-size="{_n(label.size)}"{anchor}>{"".join(spans)}</text>'
     )
+
+
+def _formula(label: Label, formula: Line, prefix: str, title: str) -> str:
+    """Return a formula's glyphs, in the units of their outlines."""
+    largest = formula.glyphs[0].size
+    unit = label.size * largest / _UNITS
+    used = []
+    for outline, right, down, size in formula.glyphs:
+        x, y = round(right / largest * _UNITS), round(down / largest * _UNITS)
+        at = f' x="{x}"' if x else ""
+        if size != largest:
+            at = f' transform="translate({x} {y})scale({_n(size / largest)})"'
+        used.append(f'<use href="#{prefix}-{outline.name}"{at}/>' if outline.d else "")
+    place = f"translate({_at((label.left, label.y))})scale({unit:.5f})"
+    return (
+        f'<g class="{_class(prefix, label.style)}" transform="{place}">{title}{"".join(used)}</g>'
+    )
+
+
+def _glyphs(layout: Layout, prefix: str) -> list[str]:
+    """Return the outlines of all glyphs that the formulas of a picture use."""
+    formulas = [label.formula for label in layout.labels]
+    outlines = {glyph.outline.name: glyph.outline.d for line in formulas if line
+                for glyph in line.glyphs}  # fmt: skip
+    paths = [f'<path id="{prefix}-{name}" d="{d}"/>' for name, d in sorted(outlines.items()) if d]
+    return [f"<defs>{''.join(paths)}</defs>"] if paths else []
 
 
 def _sheet(layout: Layout, prefix: str, theme: Theme | Literal["auto"]) -> str:

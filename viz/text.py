@@ -3,8 +3,9 @@
 Names come from users and may hold anything.  ``clean`` turns them into one printable
 line of bounded length; escaping is the writers' work.  A label is a tuple of runs,
 pieces of text that stand on the line or below it, so ``W_1`` is ``("W", "")`` and
-``("1", "sub")``.  Widths are estimated on the large side, for DejaVu Sans, the widest
-of the usual fonts: a label box holds its text in whatever font the reader has.
+``("1", "sub")``.  What reads as mathematics is set in glyphs and exactly as wide as these.
+The widths of words are estimated on the large side, for DejaVu Sans, the widest of the
+usual fonts: a label box holds its text in whatever font the reader has.
 """
 
 from __future__ import annotations
@@ -12,7 +13,11 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
+from functools import lru_cache
 from math import isfinite
+
+from .symbols import Atom, split
+from .typeset import Line, line
 
 Run = tuple[str, str]
 Runs = tuple[Run, ...]
@@ -112,10 +117,26 @@ def merged(runs: Runs) -> Runs:
     return tuple(("".join(text for text, _ in group), kind) for kind, group in groups)
 
 
+@lru_cache(maxsize=4096)
+def typeset(runs: Runs, bold: bool = False) -> tuple[tuple[Atom, ...], Line | None, Runs]:
+    """Return the formula that a label begins with, its glyphs, and the words behind it.
+
+    >>> atoms, glyphs, words = typeset(math("J_{k}: derivative of the branch"))
+    >>> len(atoms), glyphs.width > 0.5, words
+    (2, True, ((': derivative of the branch', ''),))
+    >>> typeset(plain("derivative"))
+    ((), None, (('derivative', ''),))
+    """
+    atoms, words = split(runs)
+    glyphs = line(atoms, bold) if atoms else None
+    return (atoms, glyphs, words) if glyphs is not None else ((), None, runs)
+
+
 def width(runs: Runs, size: float, bold: bool = False) -> float:
-    """Return the width of a label in pixels, estimated on the large side."""
-    total = sum(sum(map(_advance, text)) * (SUB_SIZE if kind else 1.0) for text, kind in runs)
-    return total * size * (BOLD if bold else 1.0)
+    """Return the width of a label in pixels: of a formula exactly, of words on the large side."""
+    _, glyphs, words = typeset(runs, bold)
+    total = sum(sum(map(_advance, text)) * (SUB_SIZE if kind else 1.0) for text, kind in words)
+    return (total * (BOLD if bold else 1.0) + (glyphs.width if glyphs else 0.0)) * size
 
 
 def grouped(number: int, longest: int = 24) -> str:
