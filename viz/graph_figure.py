@@ -1,29 +1,30 @@
-"""The figure of any recorded graph, laid out by Graphviz.
+"""The figure of any recorded graph, laid out along its spine.
 
 Every operation is a box with the shape and dtype of its value, every operand an edge:
 ``x * x`` has two.  Data flows left to right along the grey arrows; the coloured arrows
-are the gradient's and carry the local derivatives.
+are the gradient's and carry the local derivatives.  Parameters hang below what uses them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from tinygrad_res.graph import Graph
 
 from . import text
-from .engine import lay_out
-from .graph_view import Arrow, Box, GraphView, InputCount, view_graph
+from .graph_view import Arrow, Box, GraphView, InputCount, edges_between, view_graph
 from .highlight import PLAIN, Emphasis, bands, beside, mark_entries, sign_bands
-from .layout import Canvas, Curve, Label, Layout, Point, Shape
+from .layout import Canvas, Curve, Item, Label, Layout, Point, Shape
 from .legend import OFF_SETS, WORDS, Entry, draw_legend
+from .spine import Link, Site
+from .spine_lines import rounded
+from .spine_places import HUNG_EDGE, Frame, place
 from .widths import flow_entries, meaning, signed
 
-_INCH = 72.0
 _SQUARE, _CIRCLE = 11.0, 22.0
-_FORWARD_GAP = 5.0
+_FORWARD_GAP, _CORNER = 5.0, 16.0
+_WORDS_SIZE = 11.5
 _INK = {"weight": "text weight", "activation": "text activation"}
 
 
@@ -39,45 +40,69 @@ def graph_figure(
         counts: the nodes that gradients are followed to, and the paths that lead there.
         used: the edges on the chosen paths; all edges if left out.
         title: what the figure is called, where it is not the whole graph's.
-        counted: the weight layers that every edge counts for.
+        counted: the weight layers that every edge counts for, in a figure of paths.
         emphasis: the sets to bring out, and what stands on edges.
         note: what else there is to say about what is counted.
     """
     targets = [found.node.index for found in counts]
+    if used is None and counted is not None:
+        used = edges_between(graph, targets)
     view = view_graph(graph, most, targets, used, counted, emphasis)
-    placed = lay_out(_source(view, emphasis.labels))
-    canvas = Canvas()
-    height = float(placed["bb"].split(",")[3])
-    objects = placed.get("objects", [])
-    for item in objects:
-        if "bb" in item:
-            _cluster(canvas, item, height, _clusters(view)[item["name"]])
-    for item in placed.get("edges", []):
-        number = int(item["id"])
-        _arrow(canvas, item, height, view.arrows[number], emphasis)
-    on = {end for arrow in view.arrows if arrow.used for end in (arrow.output, arrow.operand)}
-    on |= {len(view.boxes) - 1}
-    for item in objects:
-        if "pos" in item:
-            x, y = _point(item["pos"], height)
-            number = int(item["name"][1:])
-            faded = number not in on
-            start = len(canvas.items)
-            _box(canvas, view.boxes[number], x, y, f"node {number}")
-            canvas.items[start:] = [replace(item, faded=faded) for item in canvas.items[start:]]
+    if graph.level == "scope" and not emphasis.fades:
+        view = view.chosen()
+    words = [_words(arrow, emphasis.labels) for arrow in view.arrows]
+    sites = _sites(view, words)
+    links = [
+        Link(
+            arrow.operand, arrow.output,
+            text.width(on_it, _WORDS_SIZE) if on_it else 0.0,
+            rank=int(arrow.used), outside=arrow.style == "identity",
+        )
+        for arrow, on_it in zip(view.arrows, words, strict=True)
+    ]  # fmt: skip
+    placed = place(sites, links, view.output)
+    canvas, on = Canvas(), view.on
+    for frame in placed.frames:
+        _frame(canvas, frame, view, on)
+    for arrow, line, on_it, at in zip(view.arrows, placed.lines, words, placed.words, strict=True):
+        _arrow(canvas, arrow, rounded(line, _CORNER), on_it, at, emphasis)
+    for number, box in enumerate(view.boxes):
+        start = len(canvas.items)
+        drawn = replace(sites[number], height=placed.heights[number])
+        _box(canvas, box, drawn, placed.centres[number], f"node {number}")
+        faded = number not in on
+        canvas.items[start:] = [replace(item, faded=faded) for item in canvas.items[start:]]
     sign_bands(canvas)
     left, top, right, bottom = canvas.box
     _headline(canvas, graph, view, left, top, counts, note)
-    words = dict(WORDS, faded=OFF_SETS) if emphasis.fades else WORDS
-    draw_legend(
-        canvas, left, bottom + 40, max(right - left, 560.0), (), words,
-        _added(emphasis, graph.level),
-    )  # fmt: skip
+    told = dict(WORDS, faded=OFF_SETS) if emphasis.fades else WORDS
+    more = [*_own_entries(canvas, view, words), *_added(emphasis, graph.level)]
+    draw_legend(canvas, left, bottom + 40, max(right - left, 560.0), (), told, more)
     named = graph.output.name or graph.output.op
     title = title or f"The graph recorded for {text.clean(named)} ({graph.level} level)"
     said = [describe(graph, counts)]
     said += [f"Highlighted: {mark.words}." for mark in emphasis.marks]
     return canvas.finish(title, " ".join(said))
+
+
+def _own_entries(canvas: Canvas, view: GraphView, words: Sequence[text.Runs]) -> list[Entry]:
+    """Return what the legend says of boxes and of words on edges, where they occur."""
+    styles = {item.style for item in canvas.items if isinstance(item, Shape)}
+    found: list[Entry] = []
+    if any(box.kind == "input" for box in view.boxes):
+        found.append(([Shape("box", 17, 0, 24, 13, "value", 3)], "input"))
+    if "square" in styles:
+        found.append(([Shape("box", 17, 0, 10, 10, "square", 1.5)], "parameter"))
+    if "cluster" in styles:
+        found.append(([Shape("box", 17, 0, 30, 15, "cluster", 3)], "scope"))
+    shown = [text.joined(on_it) for on_it in words]
+    if any(shown):
+        found.append(([], "words on an edge: the derivative there, for a product its other factor"))
+    if any("(·)" in one for one in shown):
+        found.append(([], "f(·): the value of the operation f"))
+    if any("×" in one for one in shown):
+        found.append(([], "× n: n edges"))
+    return found
 
 
 def _added(emphasis: Emphasis, level: str) -> list[Entry]:
@@ -100,8 +125,8 @@ def describe(graph: Graph, counts: tuple[InputCount, ...]) -> str:
     )
     said = [f"{len(kinds)} nodes: {shares}; {len(graph.edges)} edges."]
     said += [
-        f"{found.count} gradient paths lead back to {text.clean(found.node.label)}, "
-        f"{found.weight_free} of them weight-free."
+        f"{found.count} gradient path{'s lead' if found.count != 1 else ' leads'} back to "
+        f"{text.clean(found.node.label)}, {found.weight_free} of them weight-free."
         for found in counts[:8]
     ]
     return " ".join(said)
@@ -136,69 +161,7 @@ def _headline(
         canvas.add(line.moved(0.0, top - 26 - 24 * i))
 
 
-# What Graphviz is asked
-
-
-def _source(view: GraphView, labels: str) -> str:
-    """Return DOT source with sizes and numbers only."""
-    lines = [
-        "digraph recorded {",
-        "  rankdir=LR; nodesep=0.32; ranksep=0.45; newrank=true;",
-        '  node [shape=box, fixedsize=true, label=""];',
-        "  edge [arrowhead=none];",
-        *_nested(view, ()),
-    ]
-    for number, arrow in enumerate(view.arrows):
-        label = _words(arrow, labels)
-        attributes = [f'id="{number}"']
-        if label:
-            attributes.append(f"label={_room(text.width(label, 11.5) + 6, 15)}")
-        if view.boxes[arrow.operand].kind == "parameter":
-            attributes.append("tailport=e")
-        elif arrow.style != "identity":
-            attributes.append("weight=12")
-        lines.append(f"  n{arrow.operand} -> n{arrow.output} [{', '.join(attributes)}];")
-    return "\n".join([*lines, "}", ""])
-
-
-def _nested(view: GraphView, scope: tuple[str, ...]) -> list[str]:
-    """Return the boxes of a scope and, as clusters, the scopes inside it."""
-    lines, inner = [], {}
-    for number, box in enumerate(view.boxes):
-        if box.scope == scope:
-            lines.append(_node(number, box))
-        elif box.scope[: len(scope)] == scope:
-            inner[box.scope[: len(scope) + 1]] = True
-    clusters = {path: name for name, path in _clusters(view).items()}
-    for path in inner:
-        label = _room(text.width(text.name(path[-1]), 11.5) + 8, 15)
-        lines.append(f"  subgraph {clusters[path]} {{ label={label}; labeljust=l; margin=12;")
-        lines += _nested(view, path)
-        lines.append("  }")
-    return lines
-
-
-def _clusters(view: GraphView) -> dict[str, tuple[str, ...]]:
-    """Return the path of every scope, by the name of its cluster."""
-    paths: dict[tuple[str, ...], None] = {}
-    for box in view.boxes:
-        for length in range(1, len(box.scope) + 1):
-            paths[box.scope[:length]] = None
-    return {f"cluster_{i}": path for i, path in enumerate(paths)}
-
-
-def _node(number: int, box: Box) -> str:
-    width, height = _size(box)
-    shape = ", shape=circle" if box.kind == "sum" and not box.label else ""
-    return f"  n{number} [width={width / _INCH:.4f}, height={height / _INCH:.4f}{shape}];"
-
-
-def _room(width: float, height: float) -> str:
-    """Return a label that only keeps room."""
-    return (
-        f'<<TABLE BORDER="0" FIXEDSIZE="TRUE" WIDTH="{width:.0f}" HEIGHT="{height:.0f}">'
-        "<TR><TD></TD></TR></TABLE>>"
-    )
+# What stands where
 
 
 def _words(arrow: Arrow, labels: str) -> text.Runs:
@@ -215,90 +178,98 @@ def _words(arrow: Arrow, labels: str) -> text.Runs:
     )
 
 
-def _size(box: Box) -> tuple[float, float]:
+def _sites(view: GraphView, words: Sequence[text.Runs]) -> list[Site]:
+    """Return the room that each box needs; that of a parameter is below what uses it."""
+    holders = view.holders()
+    beside: dict[int, float] = {}
+    for arrow, on_it in zip(view.arrows, words, strict=True):
+        needed = text.width(on_it, _WORDS_SIZE)
+        beside[arrow.operand] = max(beside.get(arrow.operand, 0.0), needed)
+    return [
+        _hanging_site(box, beside[k], holders[k]) if k in holders else _site(box)
+        for k, box in enumerate(view.boxes)
+    ]
+
+
+def _hanging_site(box: Box, words: float, holder: int) -> Site:
+    wide = max(_wide(box), 2 * words + 18)
+    return Site(wide + 12, HUNG_EDGE + _SQUARE + 34, box.scope, below=holder)
+
+
+def _site(box: Box) -> Site:
     if box.kind == "sum" and not box.label:
-        return _CIRCLE, _CIRCLE
-    wide = max(text.width(text.name(box.label), 13), text.width(text.plain(box.detail), 10))
-    extra = {"parameter": _SQUARE + 12, "sum": _CIRCLE + 24}.get(box.kind, 22.0)
-    return wide + extra, 40.0
+        return Site(_CIRCLE, _CIRCLE, box.scope, round=True)
+    extra = {"parameter": _SQUARE + 24, "sum": _CIRCLE + 24}.get(box.kind, 22.0)
+    return Site(_wide(box) + extra, 40.0, box.scope)
 
 
-# What comes back
+def _wide(box: Box) -> float:
+    return max(text.width(text.name(box.label), 13), text.width(text.plain(box.detail), 10))
 
 
-def _point(pair: str, height: float) -> Point:
-    x, y = pair.split(",")
-    return float(x), height - float(y)
-
-
-def _cluster(canvas: Canvas, item: dict[str, Any], height: float, path: tuple[str, ...]) -> None:
-    x0, y0, x1, y1 = map(float, item["bb"].split(","))
-    box = (x1 - x0, y1 - y0)
-    x, y = (x0 + x1) / 2, height - (y0 + y1) / 2
+def _frame(canvas: Canvas, frame: Frame, view: GraphView, on: set[int]) -> None:
+    x0, y0, x1, y1 = frame.box
+    name, length = frame.scope[-1], len(frame.scope)
+    faded = not any(view.boxes[k].scope[:length] == frame.scope for k in on)
+    middle, size = ((x0 + x1) / 2, (y0 + y1) / 2), (x1 - x0, y1 - y0)
     canvas.add(
-        Shape("box", x, y, *box, "cluster", 8, title=path[-1]),
-        Label(text.name(path[-1]), x0 + 10, height - y1 + 17, 11.5, "text quiet", "start"),
+        Shape("box", *middle, *size, "cluster", 8, title=name, faded=faded),
+        Label(text.name(name), *frame.name_at, 11.5, "text quiet", "start", faded=faded),
     )
 
 
-def _box(canvas: Canvas, box: Box, x: float, y: float, key: str) -> None:
-    width, height = _size(box)
+def _box(canvas: Canvas, box: Box, site: Site, at: Point, key: str) -> None:
+    """Draw a box in the room of its site."""
+    (x, y), width, height = at, site.width, site.height
     title = " ".join(filter(None, (box.label, box.detail)))
     label, detail = text.name(box.label), text.plain(box.detail)
-    if box.kind == "sum":
-        left = x if not box.label else x - width / 2 + _CIRCLE / 2 + 8
-        if box.label:
-            canvas.add(Shape("box", x, y, width, height, "operation", 8, key=key, title=title))
-        inner = "" if box.label else key
+    if site.below is not None:
+        middle = y - height / 2 + HUNG_EDGE + _SQUARE / 2
         canvas.add(
-            Shape("circle", left, y, _CIRCLE, _CIRCLE, "value", sign="+", key=inner, title=title)
-        )
-        if box.label:
-            at = left + _CIRCLE / 2 + 8
-            canvas.add(Label(label, at, y - 2, 13, "text", "start"))
-            canvas.add(Label(detail, at, y + 13, 10, "text quiet", "start"))
-        return
-    if box.kind == "parameter":
-        right = x + width / 2 - _SQUARE / 2
-        at = right - _SQUARE / 2 - 7
-        canvas.add(
-            Shape("box", right, y, _SQUARE, _SQUARE, "square", 1.5, key=key, title=title),
-            Label(label, at, y - 2, 13, "text weight", "end"),
-            Label(detail, at, y + 13, 10, "text quiet", "end"),
+            Shape("box", x, middle, _SQUARE, _SQUARE, "square", 1.5, key=key, title=title),
+            Label(label, x, middle + 19, 13, "text weight"),
+            Label(detail, x, middle + 33, 10, "text quiet"),
         )
         return
-    style = {"input": "value", "group": "repeated", "scope": "stage"}.get(box.kind, "operation")
+    if site.round:
+        canvas.add(Shape("circle", x, y, width, width, "value", sign="+", key=key, title=title))
+        return
+    style = {
+        "input": "value", "parameter": "value", "group": "repeated", "scope": "stage",
+    }.get(box.kind, "operation")  # fmt: skip
     double = box.kind == "group"
+    canvas.add(Shape("box", x, y, width, height, style, 8, double=double, key=key, title=title))
+    ornaments: dict[str, tuple[float, Item]] = {
+        "sum": (_CIRCLE, Shape("circle", 0, y, _CIRCLE, _CIRCLE, "value", sign="+", title=title)),
+        "parameter": (_SQUARE, Shape("box", 0, y, _SQUARE, _SQUARE, "square", 1.5, title=title)),
+    }
+    if box.kind not in ornaments:
+        canvas.add(Label(label, x, y - 2, 13), Label(detail, x, y + 13, 10, "text quiet"))
+        return
+    wide, ornament = ornaments[box.kind]
+    canvas.add(ornament.moved(x - width / 2 + wide / 2 + 8, 0.0))
+    start = x - width / 2 + wide + 16
     canvas.add(
-        Shape("box", x, y, width, height, style, 8, double=double, key=key, title=title),
-        Label(label, x, y - 2, 13),
-        Label(detail, x, y + 13, 10, "text quiet"),
+        Label(label, start, y - 2, 13, "text", "start"),
+        Label(detail, start, y + 13, 10, "text quiet", "start"),
     )
 
 
 def _arrow(
-    canvas: Canvas, item: dict[str, Any], height: float, arrow: Arrow, emphasis: Emphasis
-) -> None:
+    canvas: Canvas, arrow: Arrow, points: tuple[Point, ...], words: text.Runs, at: Point,
+    emphasis: Emphasis,
+) -> None:  # fmt: skip
     """Draw an edge twice: grey and forward, coloured and back; its bands under it."""
-    points = tuple(_point(pair, height) for pair in item["pos"].split())
-    canvas.add(*bands(points[::-1], True, arrow.marks, emphasis, arrow.flow))
-    operand, output = f"node {arrow.operand}", f"node {arrow.output}"
+    back = points[::-1]
+    canvas.add(*bands(back, True, arrow.marks, emphasis, arrow.flow))
+    operand, output, faded = f"node {arrow.operand}", f"node {arrow.output}", not arrow.used
     canvas.add(
         Curve(
-            beside(points, _FORWARD_GAP),
-            "forward",
-            True,
-            True,
-            tail=operand,
-            head=output,
-            faded=not arrow.used,
+            beside(points, _FORWARD_GAP), "forward", True, True, tail=operand, head=output,
+            faded=faded,
         ),
-        Curve(
-            points[::-1], arrow.style, True, True, tail=output, head=operand, faded=not arrow.used
-        ),
-    )
-    words = _words(arrow, emphasis.labels)
-    if words and "lp" in item:
-        x, y = _point(item["lp"], height)
+        Curve(back, arrow.style, True, True, tail=output, head=operand, faded=faded),
+    )  # fmt: skip
+    if words:
         ink = _INK.get(arrow.style, "text quiet")
-        canvas.add(Label(words, x, y + 1.5, 11.5, ink, title=arrow.label, faded=not arrow.used))
+        canvas.add(Label(words, *at, _WORDS_SIZE, ink, title=arrow.label, faded=faded))

@@ -8,7 +8,7 @@ becomes a single box.  The view says which of these happened.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tinygrad_res.graph import Graph
@@ -62,11 +62,52 @@ class Arrow:
 
 @dataclass(frozen=True)
 class GraphView:
-    """Boxes, arrows between their positions in ``boxes``, and a remark on what is collapsed."""
+    """Boxes and the arrows between them.
+
+    Attributes:
+        arrows: they name boxes by their places in ``boxes``.
+        output: the place of the box that holds the graph's output.
+        targets: the places of those that gradients are followed to.
+        note: a remark on what is collapsed.
+    """
 
     boxes: tuple[Box, ...]
     arrows: tuple[Arrow, ...]
+    output: int
+    targets: frozenset[int]
     note: str
+
+    @property
+    def on(self) -> set[int]:
+        """The places of boxes that something chosen touches."""
+        ends = {end for a in self.arrows if a.used for end in (a.output, a.operand)}
+        return ends | {self.output}
+
+    def chosen(self) -> GraphView:
+        """Return what is left without the boxes that nothing chosen touches."""
+        place = {old: new for new, old in enumerate(sorted(self.on))}
+        arrows = tuple(
+            replace(arrow, output=place[arrow.output], operand=place[arrow.operand])
+            for arrow in self.arrows
+            if arrow.output in place and arrow.operand in place
+        )
+        boxes = tuple(self.boxes[old] for old in place)
+        targets = frozenset(place[old] for old in self.targets if old in place)
+        return GraphView(boxes, arrows, place[self.output], targets, self.note)
+
+    def holders(self) -> dict[int, int]:
+        """Return the place of the only box that uses each parameter, where there is one.
+
+        Left out are parameters that gradients are followed to: paths end in these.
+        """
+        users: dict[int, set[int]] = {}
+        for arrow in self.arrows:
+            users.setdefault(arrow.operand, set()).add(arrow.output)
+        ends = self.targets | {self.output}
+        return {
+            k: next(iter(found)) for k, found in users.items()
+            if self.boxes[k].kind == "parameter" and len(found) == 1 and k not in ends
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,8 +140,14 @@ def _ways(graph: Graph, keep: Callable[[GraphEdge], bool]) -> list[int]:
     return ways
 
 
+def edges_between(graph: Graph, targets: Iterable[int]) -> set[int]:
+    """Return the edges on the ways from the output to some nodes."""
+    passed, reaching = graph.reached(graph.outputs), graph.reaching(tuple(targets))
+    return {e.index for e in graph.edges if passed[e.source] and reaching[e.target]}
+
+
 def view_graph(
-    graph: Graph, most: int, targets: Iterable[int], used: set[int] | None = None,
+    graph: Graph, most: int, targets: Sequence[int], used: set[int] | None = None,
     counted: Sequence[int] | None = None, emphasis: Emphasis = PLAIN,
 ) -> GraphView:  # fmt: skip
     """Return what to draw of a graph.
@@ -133,7 +180,8 @@ def view_graph(
         known = [flow for flow in several if flow is not None]
         total = sum(known) if known else None
         arrows.append(Arrow(output, operand, style, "", len(several), on, marks, total))
-    return GraphView(boxes, tuple(arrows), note)
+    ends = frozenset(place[target] for target in targets)
+    return GraphView(boxes, tuple(arrows), place[graph.output.index], ends, note)
 
 
 def _label(edge: GraphEdge) -> str:
