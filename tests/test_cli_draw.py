@@ -1,6 +1,7 @@
 """The commands draw and explore, on scripts as users write them."""
 
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -47,6 +48,10 @@ def pair():
 def small():
     a = tg.tensor(np.array([[1.0, -1.0]]), requires_grad=True, name="a")
     return (tg.relu(a @ tg.parameter(np.eye(2), name="W"))).sum()
+
+
+def nothing():
+    pass
 
 
 def needs(width):
@@ -161,6 +166,56 @@ def test_a_width_without_a_unit_is_in_mm(net):
     assert 'width="80mm"' in (net / "loss.svg").read_text()
 
 
+def test_a_width_is_answered_with_the_size_of_the_smallest_text(net, capsys):
+    assert main(["draw", "net.py:loss", "--width", "40mm"]) == 0
+    told = capsys.readouterr().out
+    smallest, enough = re.search(r"smallest text (\S+) pt; 5 pt take (\d+) mm", told).groups()
+    assert 0.5 < float(smallest) < 5
+    assert main(["draw", "net.py:loss", "--width", f"{enough}mm"]) == 0
+    assert capsys.readouterr().out.endswith("(smallest text 5.0 pt)\n")
+
+
+@pytest.mark.parametrize("format", [None, "svg", "dot", "png"])
+def test_a_figure_on_standard_output_is_nothing_but_the_figure(net, capfdbinary, format):
+    (net / "net.py").write_text(NET + "\nprint('of the script')\n")
+    asked = ["--format", format] if format else []
+    assert main(["draw", "net.py:loss", "-o", "-", *asked]) == 0
+    told = capfdbinary.readouterr()
+    assert main(["draw", "net.py:loss", "-o", "a", "--format", format or "svg"]) == 0
+    assert told.out == (net / "a").read_bytes()
+    assert told.err == b"of the script\n"
+
+
+def test_a_script_gets_its_own_arguments(net):
+    (net / "net.py").write_text(
+        "import argparse\nimport tinygrad_res as tg\n"
+        "parser = argparse.ArgumentParser()\nparser.add_argument('--to', type=int)\n"
+        "x = tg.tensor([1.0] * parser.parse_args().to, requires_grad=True)\nloss = tg.tanh(x).sum()\n"
+    )
+    assert main(["draw", "net.py:loss", "--level", "scalar", "--at", "2", "--", "--to", "3"]) == 0
+    assert main(["explore", "net.py:loss", "--no-browser", "--", "--to", "3"]) == 0
+    assert written(net) == ["loss.html", "loss.svg"]
+
+
+def test_a_script_in_a_package_imports_what_is_beside_it(net):
+    folder = net / "sub" / "inner"
+    folder.mkdir(parents=True)
+    for init in (net / "sub", folder):
+        (init / "__init__.py").write_text("")
+    (net / "sub" / "parts.py").write_text("SIZE = 2.0\n")
+    (folder / "model.py").write_text(
+        "import tinygrad_res as tg\nfrom ..parts import SIZE\n"
+        "x = tg.tensor([SIZE], requires_grad=True)\nloss = tg.tanh(x)\n"
+    )
+    before = list(sys.path)
+    try:
+        assert main(["draw", "sub/inner/model.py:loss", "-o", "a.svg"]) == 0
+    finally:
+        for name in [name for name in sys.modules if name.split(".")[0] == "sub"]:
+            del sys.modules[name]
+    assert sys.path == before
+
+
 @pytest.mark.parametrize(
     ("wish", "label"), [("weight-free", "weight-free: 1 path"), ("top", "top"), ("5", "path 5")]
 )
@@ -197,8 +252,10 @@ def test_a_script_finds_the_modules_beside_it_first_and_its_own_name_alone(net, 
         ("net.py", "'net.py' is not FILE.py:NAME"),
         ("net:loss", "'net:loss' is not FILE.py:NAME"),
         ("net.py:a.b", "'net.py:a.b' is not FILE.py:NAME"),
-        ("net.py:los", "net.py makes no 'los': it has leaves, fails, needs, small, pair, "),
+        ("net.py:los", "net.py makes no 'los' (did you mean 'loss'?): it has leaves, fails, needs, "),
         ("net.py:number", "net.py:number is of type int: give a tensor"),
+        ("net.py:nothing", "net.py:nothing() returned None: give a tensor"),
+        ("net.py:a", "net.py makes no 'a', only small() does: let a function return it, and give net.py:small"),
         ("net.py:needs", "cannot be called without arguments (missing a required argument: 'w"),
         ("net.py:constant", "nothing was recorded for the tensor of shape ()"),
         ("net.py:leaves", "net.py called sys.exit(3): put what is not to run here below if __name"),
@@ -226,7 +283,11 @@ def test_what_cannot_be_drawn_is_said_in_a_line_and_nothing_is_written(net, caps
         (["loss", "--highlight", "8"], "--highlight 8: Paths(8 from sum to x) are numbered from 0"),
         (["loss", "--highlight", "red"], "--highlight 'red': use one of weight-free, top, or a path"),
         (["loss", "-o", "a.gif"], "-o a.gif: format 'gif' is unknown: use one of svg, pdf"),
-        (["loss", "-o", "a"], "-o a: format '' is unknown"),
+        (["loss", "-o", "a"], "-o a: nothing says the format: end it as in a.svg"),
+        (["loss", "-o", "."], "-o . is a folder: name a file in it, such as paths.svg"),
+        (["loss", "-o", "a.svg", "--format", "pdf"], "say two formats: leave one out"),
+        (["loss", "--to", "V1"], "no tensor 'V1' is in its graph (did you mean 'V_1'?): --to is one"),
+        (["loss", "--highlight", "weightfree"], "'weightfree' (did you mean 'weight-free'?): use"),
         (["loss", "-o", "no/a.svg"], "-o no/a.svg: cannot write in 'no' (No such file or directory)"),
         (["loss", "--width", "8 miles"], "--width 8 miles: size '8 miles' is no width on paper"),
         (["loss", "--width", "80", "-o", "a.dot"], "--width 80: 'dot' has no size on paper"),

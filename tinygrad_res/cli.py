@@ -36,7 +36,8 @@ TOLERANCE = 1e-9  # of the graded sum against backward, in float64
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    options = _parser().parse_args(arguments)
+    ours, own = _apart(sys.argv[1:] if arguments is None else list(arguments))
+    options = _parser().parse_args(ours, argparse.Namespace(arguments=own))
     try:
         status = int(options.run(options))
         sys.stdout.flush()  # a closed pipe shows here, not when the interpreter ends
@@ -50,6 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("tinygrad-res: interrupted, nothing was written", file=sys.stderr)
         return 130
+
+
+def _apart(given: list[str]) -> tuple[list[str], list[str]]:
+    """Return our own arguments, and those of the script that ``draw`` and ``explore`` run."""
+    if not given or given[0] not in ("draw", "explore") or "--" not in given:
+        return given, []
+    where = given.index("--")
+    return given[:where], given[where + 1 :]
 
 
 class _Parser(argparse.ArgumentParser):

@@ -1,20 +1,26 @@
 """The commands ``draw`` and ``explore``: pictures of what a user's own script computes.
 
 What can be known to fail is tried before the script runs: the format, the width, the folder.
+What the script prints goes to standard error where standard output is for the figure.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import sys
 import tempfile
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import Error, FigureError, UsageError
+from .files import write_whole
 from .graph import Graph
 from .graph_parts import GraphNode
+from .guess import did_you_mean
 from .measures import Paths
 from .numbered import Path as GradientPath
 from .path_calculus import Target, paths
@@ -24,18 +30,43 @@ from .scripts import Found, parse, take
 from .snapshot import graph
 from .terminal import say
 
+if TYPE_CHECKING:
+    from viz import Figure
+
 HIGHLIGHTS: dict[str, Callable[[Paths], Any]] = {
     "weight-free": Paths.weight_free,
     "top": lambda among: among.top(1)[0],
 }
 """Paths that have a name; any other goes by its number."""
 _MOST_LISTED = 12
-_SOURCE = (
-    "NAME is a variable of FILE.py or a function without arguments: a loss (or any tensor that "
-    "was computed), tg.paths(...), tg.graph(...), or a pair (loss, x). FILE.py is run as an "
-    'import of it would: not what stands below if __name__ == "__main__":. '
-    "Exit status: 0, or 2 after any error, of the script too; then nothing is written."
-)
+_STDOUT = Path("-")
+_LEGIBLE = 5
+"""What journals ask of the smallest text, in points."""
+_SOURCE = """\
+NAME is a variable of FILE.py or a function without arguments: a loss (or any tensor
+that was computed), tg.paths(...), tg.graph(...), or a pair (loss, x).  FILE.py is run
+as an import of it would: not what stands below if __name__ == "__main__":.  What it
+finds in sys.argv is given after --.
+
+Exit status: 0, or 2 after any error, of the script too; then nothing is written.
+"""
+_DRAW_EXAMPLES = """\
+examples:
+  tinygrad-res draw net.py:loss                          the paths to its only input
+  tinygrad-res draw net.py:loss --to W_1 -o paths.pdf    to a weight, by its name
+  tinygrad-res draw net.py:loss --highlight weight-free --style print --width 84mm
+  tinygrad-res draw net.py:loss --to x --level scalar    number by number
+  tinygrad-res draw net.py:make_loss -o - --format dot | dot -Tsvg > paths.svg
+  tinygrad-res draw train.py:loss -- --layers 3          arguments of the script
+
+"""
+_EXPLORE_EXAMPLES = """\
+examples:
+  tinygrad-res explore net.py:loss                       write loss.html, and open it
+  tinygrad-res explore net.py:loss --to x --level scope  what a scope does as one step
+  tinygrad-res explore net.py:loss -o a.html --no-browser
+
+"""
 
 
 def add_draw(commands: Any) -> None:
@@ -43,9 +74,10 @@ def add_draw(commands: Any) -> None:
     command = commands.add_parser(
         "draw",
         help="draw the gradient paths of a loss that your own script computes",
-        description="Draw the paths that a gradient takes from NAME, as FILE.py computes it, "
+        description="Draw the paths that a gradient takes from NAME, as FILE.py computes it,\n"
         "back to an input, and write the figure.",
-        epilog=_SOURCE,
+        epilog=_DRAW_EXAMPLES + _SOURCE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.set_defaults(run=_draw)
     _add_subject(command)
@@ -56,9 +88,18 @@ def add_draw(commands: Any) -> None:
     )  # fmt: skip
     command.add_argument(
         "-o", "--out", type=Path, metavar="FILE",
-        help="ends in .svg, .pdf, .png, .tex, .html, .dot or .mmd (default: NAME.svg)",
+        help="ends in .svg, .pdf, .png, .tex, .html, .dot or .mmd; - is standard output "
+        "(default: NAME.svg)",
     )  # fmt: skip
-    command.add_argument("--width", metavar="W", help="on paper, such as 80mm, 3.3in or 240pt")
+    command.add_argument(
+        "--format", choices=("svg", "pdf", "png", "tex", "html", "dot", "mmd"),
+        help="of standard output, or of a FILE that does not say it by its end",
+    )  # fmt: skip
+    command.add_argument(
+        "--width", metavar="W",
+        help="on paper, such as 80mm, 3.3in or 240pt; texts are scaled along, and the smallest "
+        "is told",
+    )  # fmt: skip
     command.add_argument(
         "--style", choices=("auto", "light", "dark", "print"), default="auto",
         help="auto is light or dark as the reader prefers, where the format can tell "
@@ -71,9 +112,10 @@ def add_explore(commands: Any) -> None:
     command = commands.add_parser(
         "explore",
         help="walk the gradient paths of a loss that your own script computes, in a browser",
-        description="Write a page in which each of the paths from NAME, as FILE.py computes "
-        "it, back to an input can be walked, and open it in a browser.",
-        epilog=_SOURCE,
+        description="Write a page in which each of the paths from NAME, as FILE.py computes it,\n"
+        "back to an input can be walked, and open it in a browser.",
+        epilog=_EXPLORE_EXAMPLES + _SOURCE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.set_defaults(run=_explore)
     _add_subject(command)
@@ -121,14 +163,22 @@ def _draw(options: argparse.Namespace) -> int:
     import viz
 
     file, name = parse(options.source)
-    out = options.out or Path(f"{name}.svg")
-    _try_format(out, options)
+    out = options.out or Path(f"{name}.{options.format or 'svg'}")
+    format = _format(out, options)
+    _try_format(out, format, options)
     _try_folder(out)
-    found = take(file, name)
-    what = _subject(found, options)
-    figure = viz.draw(what, highlight=_highlighted(what, options.highlight))
-    figure.save(out, options.style, size=_width(options.width))
-    say(f"wrote {out}: {figure.layout.title}")
+    _check_highlight(options.highlight)
+    with _stdout_for(out):
+        found = take(file, name, options.arguments)
+        what = _subject(found, options)
+        figure = viz.draw(what, highlight=_highlighted(what, options.highlight))
+        width = _width(options.width)
+        content = figure.pipe(format, options.style, size=width)
+    if out == _STDOUT:
+        sys.stdout.buffer.write(content)
+        return 0
+    write_whole(out, content)
+    say(f"wrote {out}: {figure.layout.title}{_legible(figure, width)}")
     return 0
 
 
@@ -140,7 +190,7 @@ def _explore(options: argparse.Namespace) -> int:
     if out.suffix.lower() != ".html":
         raise FigureError(f"-o {out}: the page is HTML: let the name end in .html")
     _try_folder(out)
-    found = take(file, name)
+    found = take(file, name, options.arguments)
     among = _paths(found, options)
     if isinstance(among, GradientPath):
         raise UsageError(
@@ -156,6 +206,16 @@ def _explore(options: argparse.Namespace) -> int:
 # Where it goes
 
 
+def _legible(figure: Figure, width: str | float | None) -> str:
+    """Say how small the smallest text is at a width that was asked for, and what would mend it."""
+    if width is None:
+        return ""
+    smallest, natural = figure.smallest_text(width), figure.smallest_text()
+    enough = ceil(_LEGIBLE / natural * figure.layout.width / 72 * 25.4)
+    mend = f"; {_LEGIBLE} pt take {enough} mm" if smallest < _LEGIBLE else ""
+    return f" (smallest text {smallest:.1f} pt{mend})"
+
+
 def _width(words: str | None) -> str | float | None:
     try:
         return float(words or "")
@@ -163,12 +223,38 @@ def _width(words: str | None) -> str | float | None:
         return words
 
 
-def _try_format(out: Path, options: argparse.Namespace) -> None:
+def _format(out: Path, options: argparse.Namespace) -> str:
+    """Return the format that is written: what was asked for, or what the file's end says."""
+    ending = out.suffix.lower().lstrip(".")
+    if out == _STDOUT:
+        return options.format or "svg"
+    if out.is_dir():
+        raise FigureError(f"-o {out} is a folder: name a file in it, such as {out / 'paths.svg'}")
+    if options.format in (None, ending):
+        return ending
+    if ending:
+        raise UsageError(f"-o {out} and --format {options.format} say two formats: leave one out")
+    return str(options.format)
+
+
+@contextlib.contextmanager
+def _stdout_for(out: Path) -> Iterator[None]:
+    """Keep standard output for the figure, where it goes there."""
+    if out != _STDOUT:
+        yield
+        return
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
+def _try_format(out: Path, format: str, options: argparse.Namespace) -> None:
     """Write a dot to nowhere, to see that there is such a format and such a width."""
     import viz
     from viz.layout import Canvas, Shape
 
-    canvas, format = Canvas(), out.suffix.lower().lstrip(".")
+    if not format:
+        raise FigureError(f"-o {out}: nothing says the format: end it as in {out}.svg")
+    canvas = Canvas()
     canvas.add(Shape("circle", 0.0, 0.0, 9.0, 9.0, "value", key="dot"))
     figure = viz.Figure(canvas.finish("", ""))
     given = f"-o {out}"
@@ -181,6 +267,8 @@ def _try_format(out: Path, options: argparse.Namespace) -> None:
 
 
 def _try_folder(out: Path) -> None:
+    if out == _STDOUT:
+        return
     try:
         with tempfile.TemporaryFile(dir=out.parent):
             return
@@ -223,6 +311,14 @@ def _paths(found: Found, options: argparse.Namespace) -> Paths | GradientPath:
     return paths(whole, x, level=level or "tensor", at=at, depth=depth)
 
 
+def _check_highlight(wish: str | None) -> None:
+    if wish is not None and wish not in HIGHLIGHTS and not wish.isdecimal():
+        raise UsageError(
+            f"--highlight {wish!r}{did_you_mean(wish, HIGHLIGHTS)}: "
+            f"use one of {', '.join(HIGHLIGHTS)}, or a path's number"
+        )
+
+
 def _highlighted(what: Graph | Paths | GradientPath, wish: str | None) -> dict[str, Any] | None:
     """Return the paths to bring out of a set, by what the legend calls them."""
     if wish is None:
@@ -231,10 +327,6 @@ def _highlighted(what: Graph | Paths | GradientPath, wish: str | None) -> dict[s
         raise UsageError(f"--highlight {wish}: {what!r} is one path already: leave it out")
     if wish in HIGHLIGHTS:
         return {wish: HIGHLIGHTS[wish](what)}
-    if not wish.isdecimal():
-        raise UsageError(
-            f"--highlight {wish!r}: use one of {', '.join(HIGHLIGHTS)}, or a path's number"
-        )
     if int(wish) >= what.count():
         raise UsageError(f"--highlight {wish}: {what!r} are numbered from 0")
     return {f"path {int(wish)}": what[int(wish)]}
@@ -257,7 +349,8 @@ def _target(whole: Graph, to: str | None, found: Found) -> Target:
     if variable is not None and whole.holds(variable):
         return variable
     why = f"{len(named)} tensors are named {to!r}" if named else f"no tensor {to!r} is in its graph"
-    raise UsageError(f"{found.where}: {why}: --to is one of {_listed(leaves, found)}")
+    near = did_you_mean(to, filter(None, (leaf.name for leaf in leaves))) if not named else ""
+    raise UsageError(f"{found.where}: {why}{near}: --to is one of {_listed(leaves, found)}")
 
 
 def _leaves(above: Graph) -> list[GraphNode]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, overload
 
 from tinygrad_res.errors import FigureError, UsageError
 from tinygrad_res.files import write_whole
@@ -25,6 +25,7 @@ from .mermaid import to_mermaid
 from .raster import to_raster
 from .style import Theme
 from .svg import to_svg
+from .text import SUB_SIZE
 from .tikz import to_tex, to_tikz
 
 FigureStyle = Theme | Literal["auto"]
@@ -123,6 +124,28 @@ class Figure:
         endings = {f".{name}": self._writer("save", name, wish) for name in _WRITERS}
         return write(path, endings)
 
+    def smallest_text(self, size: Width = None) -> float:
+        """Return how high the smallest text is set on paper, in points; journals ask for 5 to 7.
+
+        Args:
+            size: the width on paper, as ``save`` takes it.
+
+        Raises:
+            UsageError: ``size`` is no width.
+
+        >>> import tinygrad_res as tg, viz
+        >>> x = tg.tensor(2.0, requires_grad=True, name="x")
+        >>> viz.draw(tg.paths(tg.tanh(x), x)).smallest_text() > 5
+        True
+        """
+        width = _millimetres("smallest_text", size)
+        unit = 1.0 if width is None else width / _MM["bp"] / self.layout.width
+        sizes = [
+            label.size * (SUB_SIZE if any(kind for _, kind in label.runs) else 1.0)
+            for label in self.layout.labels
+        ]
+        return min(sizes, default=0.0) * unit * _MM["bp"] / _MM["pt"]
+
     def render(
         self, filename: str | os.PathLike[str], format: str | None = None,
         style: FigureStyle = "auto", *, size: Width = None, scale: float = 2.0,
@@ -139,6 +162,17 @@ class Figure:
             return self.save(filename, style, size=size, scale=scale)
         content = self._content("render", format, _wish("render", style, size, scale))
         return write_whole(f"{os.fspath(filename)}.{format}", content)
+
+    @overload
+    def pipe(
+        self, format: str = ..., style: FigureStyle = ..., *, size: Width = ...,
+        scale: float = ..., encoding: None = ...,
+    ) -> bytes: ...  # fmt: skip
+    @overload
+    def pipe(
+        self, format: str = ..., style: FigureStyle = ..., *, size: Width = ...,
+        scale: float = ..., encoding: str,
+    ) -> str: ...  # fmt: skip
 
     def pipe(
         self, format: str = "svg", style: FigureStyle = "auto", *, size: Width = None,
