@@ -33,7 +33,7 @@ def test_seed_decides_the_split():
 
 def test_batches_visit_every_image_once_in_each_pass():
     digits = data.load("digits")
-    batches = digits.batches(337, np.random.default_rng(0))
+    batches = digits.batches(337, seed=0)
     seen = np.concatenate([next(batches)[0] for _ in range(4)])
     assert len(np.unique(seen.reshape(len(seen), -1), axis=0)) == len(
         np.unique(digits.train_x.reshape(1348, -1), axis=0)

@@ -10,19 +10,16 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from tqdm import tqdm
-
 from . import backend, primitives
 from .data import Images
-from .errors import GradientError, UsageError
+from .errors import UsageError
 from .grading import norm, shares
 from .measures import Paths
 from .nets import Network
 from .optim import Adam
 from .path_calculus import paths
-from .record import no_grad
 from .tensor import Tensor, tensor
+from .training import fit
 
 SHOWN = 24  # rows of the table; the report holds them all
 DIVERGED = 1e4  # a cross-entropy that no learning network has
@@ -52,40 +49,11 @@ def train(
     Raises:
         GradientError: the loss grew beyond all bounds; the message says at which step.
     """
-    network.to(device).train()
-    losses: list[float] = []
-    if steps:
-        optimiser = Adam(network.parameters(), lr=lr)
-        batches = data.batches(batch, np.random.default_rng(seed))
-        bar = tqdm(range(steps), desc=f"training {network.name}", unit="step", leave=False)
-        for step in bar:
-            x, y = (backend.to_device(part, device) for part in next(batches))
-            with np.errstate(over="ignore", invalid="ignore"):  # a loss beyond floats is caught
-                loss = primitives.cross_entropy(network(tensor(x)), y)
-                losses.append(loss.item())
-                if not losses[-1] < DIVERGED:
-                    raise GradientError(
-                        f"training {network.name} diverged at step {step}: the loss is "
-                        f"{losses[-1]:g}; use a smaller --lr than {lr:g}"
-                    )
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-            bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
-    return Training(
-        steps, (losses[0], losses[-1]) if losses else (), _accuracy(network, data, device)
+    optimiser = Adam(network.to(device).parameters(), lr=lr)
+    outcome = fit(
+        network, data, optimiser, steps=steps, batch=batch, seed=seed, loss_limit=DIVERGED
     )
-
-
-def _accuracy(network: Network, data: Images, device: str) -> float:
-    network.eval()
-    right = 0
-    with no_grad():
-        for i in range(0, len(data.test_y), 256):
-            logits = network(tensor(backend.to_device(data.test_x[i : i + 256], device)))
-            right += int((logits.numpy().argmax(axis=1) == data.test_y[i : i + 256]).sum())
-    network.train()
-    return right / len(data.test_y)
+    return Training(steps, outcome.losses[:1] + outcome.losses[-1:], outcome.score)
 
 
 @dataclass(frozen=True)

@@ -1,63 +1,26 @@
-"""Data: images with labels, checked before anything is computed from them."""
+"""Data by name: the digits, a user's own file, or CIFAR, checked before anything is computed."""
 
 from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from .errors import DataError
-
-
-@dataclass(frozen=True)
-class Images:
-    """Labelled images, split into a training and a test part.
-
-    Attributes:
-        name: where they come from.
-        train_x, test_x: float32 (N, C, H, W), standardised by the training part.
-        train_y, test_y: int64 (N,), the classes from 0.
-    """
-
-    name: str
-    train_x: np.ndarray
-    train_y: np.ndarray
-    test_x: np.ndarray
-    test_y: np.ndarray
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """The shape of one image, (C, H, W)."""
-        c, h, w = self.train_x.shape[1:]
-        return c, h, w
-
-    @property
-    def classes(self) -> int:
-        """The number of classes."""
-        return int(max(self.train_y.max(), self.test_y.max())) + 1
-
-    def batches(
-        self, size: int, rng: np.random.Generator
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield training batches for ever, in an order drawn anew for each pass."""
-        size = min(size, len(self.train_y))
-        while True:
-            order = rng.permutation(len(self.train_y))
-            for i in range(0, len(order) - size + 1, size):
-                part = order[i : i + size]
-                yield self.train_x[part], self.train_y[part]
+from ..errors import DataError
+from .cifar import load_cifar10, load_cifar100
+from .images import Images
 
 
 def load(source: str, seed: int = 0) -> Images:
-    """Return the data called ``source``: ``"digits"``, or the path of an .npz file.
+    """Return the data called ``source``: ``"digits"``, or the path of a file.
 
-    The digits are scikit-learn's: 1797 images of 8 x 8 pixels.  A file holds ``x``,
+    The digits are scikit-learn's: 1797 images of 8 x 8 pixels.  An .npz file holds ``x``,
     images (N, C, H, W), (N, H, W) or (N, features), and ``y``, integer classes (N,).
-    A quarter, drawn by ``seed``, is kept for testing.
+    A quarter, drawn by ``seed``, is kept for testing.  Files called as the official archives
+    of CIFAR are, such as ``cifar-10-binary.tar.gz``, are read by ``load_cifar10`` and
+    ``load_cifar100``, which know their own test part.
 
     Raises:
         DataError: the file is missing or damaged, or holds something else; the message
@@ -69,8 +32,14 @@ def load(source: str, seed: int = 0) -> Images:
         bunch = load_digits()
         return split(source, bunch.images, bunch.target, seed)
     path = Path(source)
+    for start, read in (("cifar-10-", load_cifar10), ("cifar-100-", load_cifar100)):
+        if path.name.startswith(start):
+            return read(path)
     if path.suffix != ".npz":
-        raise DataError(f"unknown data {source!r}: use 'digits', or the path of an .npz file")
+        raise DataError(
+            f"unknown data {source!r}: use 'digits', or the path of an .npz file or of an archive of "
+            "CIFAR such as cifar-10-binary.tar.gz"
+        )
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in ("x", "y")}

@@ -1,0 +1,44 @@
+"""Labelled images: the form that all classification data comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .batches import batches
+
+
+@dataclass(frozen=True)
+class Images:
+    """Labelled images, split into a training and a test part.
+
+    Attributes:
+        name: where they come from.
+        train_x, test_x: float32 (N, C, H, W), standardised by the training part.
+        train_y, test_y: int64 (N,), the classes from 0.
+    """
+
+    name: str
+    train_x: np.ndarray
+    train_y: np.ndarray
+    test_x: np.ndarray
+    test_y: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape of one image, (C, H, W)."""
+        c, h, w = self.train_x.shape[1:]
+        return c, h, w
+
+    @property
+    def classes(self) -> int:
+        """The number of classes."""
+        return int(max(self.train_y.max(), self.test_y.max())) + 1
+
+    def batches(
+        self, size: int, seed: int = 0, start: int = 0
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield training batches for ever; see ``tg.data.batches``."""
+        return batches(self.train_x, self.train_y, size, seed, start)
