@@ -1,8 +1,10 @@
 """Figures of where a gradient comes from.
 
-``draw`` turns a set of paths, a graph or a loss into a ``Figure``; ``plot_paths`` plots
-counts and gradient norms by degree; ``explore`` makes a page in which each path can be
-walked.  All show themselves in Jupyter and have ``save``.
+``draw`` turns a set of paths, a graph or a loss into a ``Figure``; ``explore`` makes a page in
+which each path can be walked.  ``plot_paths`` plots counts and gradient norms by degree,
+``plot_gradient_norms`` the gradient at each weight layer, ``plot_activations`` activation
+functions with their derivatives, and ``plot_series`` any other numbers in the same style.
+All show themselves in Jupyter and have ``save``.
 The package reads the public attributes of graphs and paths and nothing else of the
 engine.  On the way a figure is plain data: ``chain`` reads paths into blocks and links,
 the drawing modules put shapes on a ``layout``, and one writer for each format
@@ -12,6 +14,9 @@ translates it (``svg``, ``raster``, ``dot``, ``tikz``, ``mermaid``, ``html``).
 from .draw import draw
 from .explore import Explorer, explore
 from .figure import Figure
-from .plots import Plot, plot_paths
+from .plots import Plot, plot_activations, plot_gradient_norms, plot_paths, plot_series
 
-__all__ = ["Explorer", "Figure", "Plot", "draw", "explore", "plot_paths"]
+__all__ = [
+    "Explorer", "Figure", "Plot", "draw", "explore", "plot_activations", "plot_gradient_norms",
+    "plot_paths", "plot_series",
+]  # fmt: skip

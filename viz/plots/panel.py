@@ -1,0 +1,354 @@
+"""A panel: one pair of axes, with its series labelled where they end.
+
+Values may have hundreds of digits, so a logarithmic axis is a plain one, on which
+base-10 logarithms of the exact numbers stand.  Names stand beside their lines; where two
+would overlap they move apart, each held to its line by a hair.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from .. import text
+from ..style import Theme
+from ..ticks import degree_ticks, log_ticks
+from .ink import LARGE, MARKS, SIZE, SMALL, colour
+from .series import Series
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.text import Annotation
+
+MANY = 150
+"""So many stems stand apart; more become an area."""
+
+FEW = 24
+"""So many points of a line each get a marker."""
+
+_LONGEST_LABEL, _LONGEST_TEXT = 0.3, 200
+_LINE = 1.25
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What stands on one pair of axes.
+
+    Attributes:
+        x, y: what the axes measure, in words.
+        series: what is plotted.
+        title, note: a bold line above, and what else there is to say.
+        log: whether the vertical axis is logarithmic.
+        kind: lines, or a stem from the ground to each point of the only series.
+        free: what to write at degree 0, the weight-free paths; stems only.
+        whole: whether places are whole numbers.
+    """
+
+    x: str
+    y: str
+    series: tuple[Series, ...]
+    title: str = ""
+    note: str = ""
+    log: bool = False
+    kind: Literal["lines", "stems"] = "lines"
+    free: str = ""
+    whole: bool = True
+
+    @property
+    def measure(self) -> str:
+        """What the vertical axis measures, and its scale."""
+        return f"{self.y} (log scale)" if self.log else self.y
+
+    def described(self) -> str:
+        """Say in words what it shows."""
+        by = f" by {self.x}" * bool(self.x)
+        said = (f"{self.title}: " * bool(self.title) + f"{self.measure}{by}", self.remarks())
+        lines = (one.described() for one in self.series)
+        return " ".join([*(f"{words}." for words in said if words), *lines])
+
+    def remarks(self) -> str:
+        """Return the note, and what a reader must know about bands."""
+        return "; ".join(filter(None, (self.note, self._said_of_runs)))
+
+    @property
+    def _said_of_runs(self) -> str:
+        runs = sorted({one.runs for one in self.series if one.runs > 1})
+        if not runs:
+            return ""
+        return f"line: median of {' or '.join(map(str, runs))} runs, band: their range"
+
+
+def draw(axes: Axes, panel: Panel, theme: Theme, width: float, last: bool) -> list[Annotation]:
+    """Draw a panel; return the labels, to be moved apart once places are known.
+
+    Args:
+        width: of the whole plot, in points.
+        last: whether the horizontal axis is labelled here.
+    """
+    {"stems": _stems, "lines": _lines}[panel.kind](axes, panel, theme, width)
+    labels = _labels(axes, panel, theme, width) if panel.kind == "lines" else []
+    _words(axes, panel, theme, width, last)
+    axes.grid(axis="y", color=colour("faint", theme), linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.set_facecolor("none")
+    axes.tick_params(
+        color=colour("quiet", theme), labelcolor=colour("quiet", theme), labelsize=SMALL, length=2.5
+    )
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(colour("quiet", theme))
+    return labels
+
+
+def level(panel: Panel, y: float) -> float:
+    """Return where a value stands on the vertical axis; not a number where it cannot."""
+    if isinstance(y, float) and not math.isfinite(y):
+        return math.nan
+    if not panel.log:
+        return float(y)
+    return math.log10(y) if y > 0 else math.nan
+
+
+def _lines(axes: Axes, panel: Panel, theme: Theme, width: float) -> None:
+    for one, mark in zip(panel.series, MARKS, strict=False):
+        pen = colour(mark.colour, theme)
+        ys = [level(panel, y) for y in one.y]
+        if one.low:
+            low, high = ([level(panel, y) for y in ends] for ends in (one.low, one.high))
+            if one.joined:
+                axes.fill_between(one.x, low, high, color=pen, alpha=0.18, linewidth=0)
+            else:
+                axes.vlines(one.x, low, high, color=pen, linewidth=1.0)
+        axes.plot(
+            one.x, ys, color=pen, linewidth=1.5, linestyle=mark.line if one.joined else "none",
+            marker=mark.marker, markersize=4.2, markevery=_marked(one, ys),
+            markeredgewidth=1.0 if not one.joined else 0.0,
+            markerfacecolor=pen if one.joined else colour("paper", theme),
+        )  # fmt: skip
+        for points, face in ((one.limits, "paper"), (one.values, mark.colour)):
+            if points:
+                axes.plot(
+                    [x for x, _ in points], [level(panel, y) for _, y in points], linestyle="none",
+                    marker=mark.marker, markersize=5.5, markerfacecolor=colour(face, theme),
+                    markeredgecolor=pen, markeredgewidth=1.2, zorder=3,
+                )  # fmt: skip
+    _scale(axes, panel)
+    _places(axes, panel, width)
+
+
+def _marked(one: Series, ys: Sequence[float]) -> list[int]:
+    """Return the points that get a marker: all, or some and the last."""
+    known = [i for i, y in enumerate(ys) if not math.isnan(y)]
+    if len(known) <= FEW:
+        return known
+    return [*known[len(known) // 16 :: len(known) // 8][:8], known[-1]]
+
+
+def _scale(axes: Axes, panel: Panel) -> None:
+    """Set the vertical axis and its ticks."""
+    ends = (one.low + one.high + one.y for one in panel.series)
+    marked = (y for one in panel.series for _, y in one.limits + one.values)
+    found = [level(panel, y) for y in itertools.chain(*ends, marked)]
+    known = [y for y in found if not math.isnan(y)]
+    low, high = min(known, default=0.0), max(known, default=1.0)
+    if not panel.log:
+        span = high - low or abs(high) or 1.0
+        axes.set_ylim(low - 0.08 * span, high + 0.08 * span)
+        axes.locator_params(axis="y", nbins=5)
+        return
+    span = max(high - low, 0.5)
+    middle = (low + high) / 2
+    low, high = min(low, middle - 0.25) - 0.08 * span, max(high, middle + 0.25) + 0.08 * span
+    axes.set_ylim(low, high)
+    ticks = log_ticks(low, high) if known else []
+    axes.set_yticks([at for at, _ in ticks], [words for _, words in ticks])
+
+
+def _places(axes: Axes, panel: Panel, width: float) -> None:
+    """Set the horizontal axis and its ticks."""
+    from matplotlib.ticker import MaxNLocator
+
+    places = sorted({x for one in panel.series for x in one.x})
+    margin = 0.03 * (places[-1] - places[0]) or 0.5
+    axes.set_xlim(places[0] - margin, places[-1] + margin)
+    room = 5 if width < 300 else 10
+    if panel.kind == "lines" and (len(places) > room or not panel.whole):
+        axes.xaxis.set_major_locator(MaxNLocator(room, integer=panel.whole))
+    else:
+        ticks = degree_ticks([int(x) for x in places]) if panel.whole else places
+        axes.set_xticks(ticks[:: 1 + len(ticks) // (2 * room)])
+
+
+def _labels(axes: Axes, panel: Panel, theme: Theme, width: float) -> list[Annotation]:
+    """Write each series' name where its line ends."""
+    if len(panel.series) == 1 and not panel.series[0].name:
+        return []
+    end = max(x for one in panel.series for x in one.x)
+    found = []
+    for one, mark in zip(panel.series, MARKS, strict=False):
+        ys = [(x, level(panel, y)) for x, y in zip(one.x, one.y, strict=True)]
+        known = [(x, y) for x, y in ys if not math.isnan(y)]
+        x, y = known[-1] if known else (end, axes.get_ylim()[0])
+        words = one.shown if known else f"{one.shown}: nothing to show"
+        found.append(
+            axes.annotate(
+                _fitted(words, _LONGEST_LABEL * width), (x, y), xytext=(9, 0),
+                textcoords="offset points", va="center", ha="left", size=SIZE,
+                color=colour(mark.colour, theme), annotation_clip=False,
+            )
+        )  # fmt: skip
+    return found
+
+
+def spread(axes: Axes, labels: Sequence[Annotation], theme: Theme) -> None:
+    """Move labels that would overlap apart, once the places of their lines are known.
+
+    A label away from its line has the line's marker beside it.
+    """
+    from matplotlib.lines import Line2D
+    from matplotlib.transforms import offset_copy
+
+    points = 72.0 / axes.get_figure(root=True).dpi  # type: ignore[union-attr]
+    ends = {label: axes.transData.transform(label.xy) * points for label in labels}
+    column = sorted(labels, key=lambda label: ends[label][1])
+    heights = apart([ends[label][1] for label in column], 1.2 * SIZE)
+    right = max((x for x, _ in ends.values()), default=0.0)
+    for label, height in zip(column, heights, strict=True):
+        across, up = right - ends[label][0], height - ends[label][1]
+        if abs(up) <= 0.4 * SIZE and across <= 1:
+            continue
+        label.set_position((26 + across, up))
+        axes.annotate(
+            "", label.xy, xytext=(16 + across, up), textcoords="offset points",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "linewidth": 0.6, "color": colour("quiet", theme),
+                        "shrinkA": 0, "shrinkB": 3},
+        )  # fmt: skip
+        place = offset_copy(
+            axes.transData, axes.get_figure(root=True), 20 + across, up, units="points"
+        )
+        mark = MARKS[labels.index(label)]
+        axes.add_artist(
+            Line2D([label.xy[0]], [label.xy[1]], marker=mark.marker, markersize=4.2, linestyle="none",
+                   color=colour(mark.colour, theme), markeredgewidth=0.0, transform=place, clip_on=False)
+        )  # fmt: skip
+
+
+def apart(places: Sequence[float], gap: float) -> list[float]:
+    """Return ascending places moved as little as need be, so that they lie ``gap`` apart.
+
+    >>> apart([0.0, 1.0, 10.0], 4.0)
+    [-1.5, 2.5, 10.0]
+    """
+    groups: list[list[float]] = []  # [sum of wished starts, members]
+    for i, place in enumerate(places):
+        groups.append([place - i * gap, 1.0])
+        while len(groups) > 1 and groups[-2][0] / groups[-2][1] > groups[-1][0] / groups[-1][1]:
+            total, members = groups.pop()
+            groups[-1][0] += total
+            groups[-1][1] += members
+    starts = [total / members for total, members in groups for _ in range(int(members))]
+    return [start + i * gap for i, start in enumerate(starts)]
+
+
+def _stems(axes: Axes, panel: Panel, theme: Theme, width: float) -> None:
+    """Draw a stem from the ground to each value; with ``free``, degree 0 means weight-free."""
+    (one,) = panel.series
+    longest = max(one.x)
+    logs = {int(k): level(panel, y) for k, y in zip(one.x, one.y, strict=True)}
+    logs = {k: v for k, v in logs.items() if not math.isnan(v)}
+    low, high = min(logs.values(), default=0.0), max(logs.values(), default=1.0)
+    if not panel.log:
+        low, high = min(low, 0.0), max(high, 0.0)
+    span = max(high - low, 1.0) if panel.log else high - low or 1.0
+    floor = low - 0.08 * span if panel.log else 0.0
+    blue, red = colour("weight", theme), colour("identity", theme)
+    rest = {k: v for k, v in logs.items() if not (panel.free and k == 0)}
+    if longest > MANY:
+        axes.fill_between(
+            list(rest), list(rest.values()), floor, color=colour("weight pale", theme), linewidth=0
+        )
+        axes.plot(list(rest), list(rest.values()), color=blue, linewidth=1.4)
+    else:
+        axes.vlines(list(rest), floor, list(rest.values()), color=blue, linewidth=1.2)
+        axes.plot(list(rest), list(rest.values()), "o", color=blue, markersize=3.6)
+    if panel.free and 0 in logs:
+        words = f"weight-free: {panel.free}"
+        reach = 1.15 * text.width(text.plain(words), SIZE, bold=True) / (0.85 * width)
+        top = max(v for k, v in logs.items() if k <= reach * longest)
+        axes.vlines([0], floor, [logs[0]], color=red, linewidth=2.6)
+        axes.vlines(
+            [0], max(logs[0], 0.0 if not panel.log else floor), top + 0.05 * span,
+            color=colour("quiet", theme), linewidth=0.7, linestyle=":",
+        )  # fmt: skip
+        axes.plot([0], [logs[0]], "o", color=red, markersize=6)
+        axes.annotate(
+            words, (0, top), xytext=(-3, 8), textcoords="offset points", color=red, weight="bold",
+            size=SIZE, annotation_clip=False,
+            bbox={"facecolor": colour("paper", theme), "edgecolor": "none", "pad": 0.5},
+        )  # fmt: skip
+    ceiling = max(high + 0.24 * span, floor + 0.8) if panel.log else high + 0.24 * span
+    axes.set_ylim(floor if panel.log else low - 0.08 * span, ceiling)
+    if panel.log:
+        ticks = log_ticks(floor, ceiling - 0.02) if logs else []
+        axes.set_yticks([at for at, _ in ticks], [words for _, words in ticks])
+    else:
+        axes.locator_params(axis="y", nbins=5)
+        axes.axhline(0, color=colour("quiet", theme), linewidth=0.8)
+    _places(axes, panel, width)
+    margin = max(0.5, 0.03 * longest)
+    axes.set_xlim(-margin, longest + margin)
+
+
+def heading(panel: Panel, width: float) -> list[tuple[str, str, float, str]]:
+    """Return the lines above a panel, the lowest first: words, colour, size, weight."""
+    note = wrapped(panel.remarks(), SMALL, width)
+    measure = wrapped(panel.measure, SIZE, width)
+    title = wrapped(panel.title, LARGE, width, bold=True)
+    return [
+        *((words, "quiet", SMALL, "normal") for words in reversed(note)),
+        *((words, "ink", SIZE, "normal") for words in reversed(measure)),
+        *((words, "ink", LARGE, "bold") for words in reversed(title)),
+    ]
+
+
+def tall(lines: Sequence[tuple[str, str, float, str]]) -> float:
+    """Return the height of lines in points."""
+    return sum(_LINE * size for _, _, size, _ in lines)
+
+
+def _words(axes: Axes, panel: Panel, theme: Theme, width: float, last: bool) -> None:
+    """Write the title, what the axes measure, and the note."""
+    rise = 5.0
+    for words, name, size, weight in heading(panel, width):
+        axes.annotate(
+            words, (0, 1), xycoords="axes fraction", xytext=(0, rise), textcoords="offset points",
+            color=colour(name, theme), size=size, weight=weight, annotation_clip=False,
+        )  # fmt: skip
+        rise += _LINE * size
+    if last:
+        below = "\n".join(wrapped(panel.x, SIZE, width))
+        axes.set_xlabel(below, color=colour("ink", theme), size=SIZE)
+
+
+def wrapped(words: str, size: float, width: float, bold: bool = False) -> list[str]:
+    """Return text as printable lines that fit a plot, cut where it is very long."""
+    lines: list[str] = []
+    for word in text.clean(words, _LONGEST_TEXT).split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text.width(text.plain(longer), size, bold) <= 0.8 * width:
+            lines[-1] = longer
+        else:
+            lines.append(_fitted(word, 0.8 * width * SIZE / size))
+    return lines
+
+
+def _fitted(words: str, points: float) -> str:
+    """Return a name short enough for its room beside the plot."""
+    longest = len(words)
+    while longest > 5 and text.width(text.plain(text.clean(words, longest)), SIZE) > points:
+        longest -= 1
+    return text.clean(words, longest)
