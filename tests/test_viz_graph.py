@@ -2,7 +2,6 @@
 
 import itertools
 import shutil
-import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
@@ -43,8 +42,7 @@ def edges(figure, style=None):
 
 
 def texts(figure):
-    root = ET.fromstring(figure.svg)
-    return ["".join(e.itertext()) for e in root.iter("{http://www.w3.org/2000/svg}text")]
+    return ["".join(run for run, _ in label.runs) for label in figure.layout.labels]
 
 
 def test_every_edge_is_drawn_and_parallel_ones_apart():

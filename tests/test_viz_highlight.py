@@ -16,8 +16,6 @@ from viz.highlight import edges_taken
 from viz.layout import Curve, Shape
 from viz.style import FLOW_LEVELS, FLOW_WIDTH, STYLES
 
-SVG = "{http://www.w3.org/2000/svg}"
-
 
 def residual(blocks=3, level="tensor", width=3):
     """Blocks of two weight layers beside an identity."""
@@ -62,7 +60,7 @@ def needs_graphviz():
 
 
 def texts(figure):
-    return ["".join(e.itertext()) for e in ET.fromstring(figure.svg).iter(f"{SVG}text")]
+    return ["".join(run for run, _ in label.runs) for label in figure.layout.labels]
 
 
 def strip_bands(figure, kind="set"):

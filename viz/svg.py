@@ -31,7 +31,8 @@ def to_svg(
     Args:
         theme: ``"auto"`` is light or dark as the reader prefers, and light on paper.
         width: the picture's width in mm, its height in proportion; its own pixels if left out.
-        apart: keep each item in a group of its own, for a script to find it by its place.
+        apart: keep each item in a group of its own, for a script to find it by its place, and
+            formulas as text, for a script to write others.
     """
     digest = hashlib.sha256(repr((layout, theme)).encode("utf-8", "surrogatepass"))
     prefix = f"f{digest.hexdigest()[:8]}"
@@ -43,7 +44,7 @@ def to_svg(
         f"<style>{_sheet(layout, prefix, theme)}</style>",
         f'<rect class="{prefix}-ground" width="{w}" height="{h}"/>',
     ]
-    lines += _glyphs(layout, prefix)
+    lines += [] if apart else _glyphs(layout, prefix)
     lines += [_item(item, prefix, apart) for item in layout.items]
     return "\n".join([*lines, "</svg>", ""])
 
@@ -60,7 +61,8 @@ def _root(prefix: str, layout: Layout, width: float | None) -> str:
 
 
 def _item(item: Item, prefix: str, apart: bool) -> str:
-    body = {Shape: _shape, Curve: _curve, Label: _label}[type(item)](item, prefix)  # type: ignore[operator]
+    label = _words if apart else _label
+    body = {Shape: _shape, Curve: _curve, Label: label}[type(item)](item, prefix)  # type: ignore[operator]
     if not (item.title or item.faded or apart):
         return str(body)
     opacity = f' opacity="{OFF_PATH_OPACITY}"' if item.faded else ""
