@@ -161,11 +161,7 @@ class Optimizer:
         params = given["params"]
         group = {"params": [params] if isinstance(params, Tensor) else list(params)}
         group |= {name: given.get(name, value) for name, value in defaults.items()}
-        for name, value in group.items():
-            if name in BOUNDS and not _holds(BOUNDS[name][0], value):
-                raise UsageError(f"optimiser: {name} {value} {BOUNDS[name][1]}")
-        if group.get("nesterov") and (not group["momentum"] or group["dampening"]):
-            raise UsageError("optimiser: nesterov needs a momentum, and no dampening")
+        _check_options(group)
         return group
 
 
@@ -286,6 +282,15 @@ def _nearer_to_zero(values: Any, distance: float) -> Any:
     return values - xp.clip(values, -distance, distance)
 
 
+def _check_options(group: Mapping[str, Any]) -> None:
+    """Refuse options that are out of their bounds."""
+    for name, value in group.items():
+        if name in BOUNDS and not _holds(BOUNDS[name][0], value):
+            raise UsageError(f"optimiser: {name} {value} {BOUNDS[name][1]}")
+    if group.get("nesterov") and (not group["momentum"] or group["dampening"]):
+        raise UsageError("optimiser: nesterov needs a momentum, and no dampening")
+
+
 def _holds(bound: Any, value: Any) -> bool:
     try:
         return bool(bound(value))
@@ -324,3 +329,4 @@ def _check_groups(where: str, ours: list[Any], theirs: list[Any]) -> None:
                 f"{where}: it is of another kind of optimiser: only one of them has the options "
                 f"{', '.join(differing)}"
             )
+        _check_options(other)

@@ -1,0 +1,341 @@
+"""Optimisers, schedules and clipping: PyTorch's, where it is there, and steps done by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+import tinygrad_res as tg
+from tinygrad_res import optim
+from tinygrad_res.errors import GradientError, UsageError
+
+RNG = np.random.default_rng(5)
+NO_TORCH = "compares with PyTorch, which `pip install .[bench]` brings"
+
+OPTIONS = [
+    ("SGD", {"lr": 0.1}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.3}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
+    ("Adam", {"lr": 0.1, "weight_decay": 0.01, "betas": (0.8, 0.95), "eps": 1e-3}),
+    ("AdamW", {"lr": 0.1, "weight_decay": 0.3}),
+    ("SGD", {}),
+    ("Adam", {}),
+    ("AdamW", {}),
+]
+
+
+def descend(p, optimizer, steps=1):
+    """Take steps on the sum of cubes, whose gradient at p is 3 p p."""
+    for _ in range(steps):
+        optimizer.zero_grad()
+        (p * p * p).sum().backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize(("name", "options"), OPTIONS)
+def test_every_step_is_pytorchs(name, options):
+    torch = pytest.importorskip("torch", reason=NO_TORCH)
+    start = RNG.standard_normal(4)
+    p, q = tg.parameter(start), torch.tensor(start, requires_grad=True)
+    ours, theirs = getattr(optim, name)([p], **options), getattr(torch.optim, name)([q], **options)
+    for _ in range(6):
+        descend(p, ours), descend(q, theirs)
+        np.testing.assert_allclose(p.data, q.detach(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("make", "first", "second"),
+    [
+        # p = 2 has the gradient 12, and 1.4 has 5.88.
+        (lambda p: optim.SGD(p, lr=0.05), 1.4, 1.4 - 0.05 * 5.88),
+        (lambda p: optim.SGD(p, lr=0.05, momentum=0.5), 1.4, 1.4 - 0.05 * (6 + 5.88)),
+        (lambda p: optim.SGD(p, lr=0.05, momentum=0.5, dampening=1.0), 1.4, 1.4 - 0.05 * 6),
+        # The first step looks ahead: 12 + 0.5 x 12 = 18.
+        (lambda p: optim.SGD(p, lr=0.05, momentum=0.5, nesterov=True), 1.1, 1.1 - 0.05 * (3.63 + 0.5 * 9.63)),
+        (lambda p: optim.SGD(p, lr=0.05, weight_decay=0.5), 2 - 0.05 * 13, None),
+        (lambda p: optim.SGD(p, lr=0.05, l1=2.0), 1.4 - 0.1, None),
+        (lambda p: optim.SGD(p, lr=0.05, l1=100.0), 0.0, 0.0),
+        (lambda p: optim.Adam(p, lr=0.3, eps=0.0), 1.7, None),
+        (lambda p: optim.AdamW(p, lr=0.3, weight_decay=0.5, eps=0.0), 2 * 0.85 - 0.3, None),
+    ],
+)  # fmt: skip
+def test_first_steps_are_those_done_by_hand(make, first, second):
+    p = tg.parameter([2.0])
+    optimizer = make([p])
+    descend(p, optimizer)
+    np.testing.assert_allclose(p.data, [first], rtol=1e-12)
+    if second is not None:
+        descend(p, optimizer)
+        np.testing.assert_allclose(p.data, [second], rtol=1e-12)
+
+
+def test_second_step_of_adam_is_the_one_of_its_paper():
+    p = tg.parameter([2.0])
+    optimizer = optim.Adam([p], lr=0.3, betas=(0.9, 0.99), eps=0.1)
+    moments = m, v = 0.0, 0.0
+    expected = 2.0
+    for t in (1, 2):
+        g = 3 * expected**2
+        m, v = moments = (0.9 * moments[0] + 0.1 * g, 0.99 * moments[1] + 0.01 * g * g)
+        expected -= 0.3 * (m / (1 - 0.9**t)) / (math.sqrt(v / (1 - 0.99**t)) + 0.1)
+    descend(p, optimizer, 2)
+    np.testing.assert_allclose(p.data, [expected], rtol=1e-12)
+
+
+def test_l1_ends_at_the_lasso_solution_with_exact_zeros():
+    basis, _ = np.linalg.qr(RNG.standard_normal((30, 6)))
+    y = basis @ np.array([3.0, -2.0, 0.5, 0.0, -0.4, 1.0]) + 0.01 * RNG.standard_normal(30)
+    least_squares = basis.T @ y
+    lasso = np.sign(least_squares) * np.maximum(abs(least_squares) - 0.7, 0)  # orthonormal columns
+
+    w = tg.parameter(np.zeros(6))
+    optimizer = optim.SGD([w], lr=0.5, l1=0.7)
+    for _ in range(80):
+        optimizer.zero_grad()
+        (0.5 * (basis @ w - y) ** 2).sum().backward()
+        optimizer.step()
+
+    np.testing.assert_allclose(w.data, lasso, atol=1e-12)
+    assert (w.data == 0).tolist() == [False, False, True, True, True, False]
+
+
+def test_groups_have_options_of_their_own():
+    a, b = tg.parameter([2.0]), tg.parameter([2.0])
+    optimizer = optim.SGD([{"params": [a]}, {"params": b, "lr": 0.05, "l1": 2.0}], lr=0.1)
+    (a**3 + b**3).sum().backward()
+    optimizer.step()
+    np.testing.assert_allclose([*a.data, *b.data], [2 - 1.2, 2 - 0.6 - 0.1])
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+def test_single_precision_stays_single_with_any_factor(name):
+    p = tg.parameter(np.ones(3, np.float32))
+    optimizer = getattr(optim, name)([p], lr=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        (p * p).sum().backward()
+        optimizer.step(np.float64(0.5))
+    states = optimizer.state_dict()["state"]
+    assert p.dtype == np.float32
+    assert all(v.dtype == np.float32 for s in states.values() for v in s.values() if np.ndim(v))
+
+
+@pytest.mark.parametrize(("name", "options"), OPTIONS)
+def test_state_dict_carries_on_where_the_other_stopped(name, options):
+    start = RNG.standard_normal(4)
+    p, q = tg.parameter(start), tg.parameter(start)
+    first = getattr(optim, name)([p], **options)
+    descend(p, first, 3)
+    q.data = p.data
+    second = getattr(optim, name)([q])
+    second.load_state_dict(first.state_dict())
+    descend(p, first, 2), descend(q, second, 2)
+    np.testing.assert_array_equal(p.data, q.data)
+
+
+def test_state_dict_has_pytorchs_names():
+    torch = pytest.importorskip("torch", reason=NO_TORCH)
+    for name, options in OPTIONS:
+        p, q = tg.parameter([1.0]), torch.tensor([1.0], requires_grad=True)
+        ours = getattr(optim, name)([p], **options)
+        theirs = getattr(torch.optim, name)([q], **options)
+        descend(p, ours), descend(q, theirs)
+        found, wanted = ours.state_dict(), theirs.state_dict()
+        assert found.keys() == wanted.keys()
+        held = {k for k, v in wanted["state"].get(0, {}).items() if v is not None}
+        assert set(found["state"].get(0, {})) == held
+        assert found["param_groups"][0]["params"] == wanted["param_groups"][0]["params"]
+        assert set(found["param_groups"][0]) - set(wanted["param_groups"][0]) <= {"l1"}
+
+
+def test_state_dict_is_a_copy():
+    p = tg.parameter([2.0])
+    optimizer = optim.SGD([p], lr=0.1, momentum=0.9)
+    descend(p, optimizer)
+    optimizer.state_dict()["state"][0]["momentum_buffer"][:] = 99
+    assert optimizer.state[0]["momentum_buffer"] == 12.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s["param_groups"].append(s["param_groups"][0]), r"groups of \[1, 1\] parameters, but the optimiser has \[1\]"),
+        (lambda s: s["param_groups"][0].pop("nesterov"), "only one of them has the options nesterov"),
+        (lambda s: s["state"].update({3: {}}), "a state of parameter 3, and the optimiser has 1 parameters"),
+        (lambda s: s["state"][0].update(momentum_buffer=np.ones(2)), r"momentum_buffer of parameter 0 has shape \(2,\), but the parameter has shape \(1,\)"),
+        (lambda s: s["param_groups"][0].update(lr=-1.0), "lr -1.0 must be positive"),
+    ],
+)  # fmt: skip
+def test_state_of_another_optimiser_is_refused_and_changes_nothing(change, message):
+    p = tg.parameter([2.0])
+    optimizer = optim.SGD([p], lr=0.1, momentum=0.9)
+    descend(p, optimizer)
+    state = optimizer.state_dict()
+    state["param_groups"][0]["weight_decay"] = 0.25
+    change(state)
+    with pytest.raises(UsageError, match=message):
+        optimizer.load_state_dict(state)
+    assert optimizer.param_groups[0]["weight_decay"] == 0.0
+    assert optimizer.state[0]["momentum_buffer"] == 12.0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"lr": 0}, "lr 0 must be positive"),
+        ({"lr": "fast"}, "lr fast must be positive"),
+        ({"momentum": -0.1}, "momentum -0.1 must not be negative"),
+        ({"weight_decay": math.inf}, "weight_decay inf must not be negative"),
+        ({"l1": -1}, "l1 -1 must not be negative"),
+        ({"nesterov": True}, "nesterov needs a momentum, and no dampening"),
+        ({"nesterov": True, "momentum": 0.9, "dampening": 0.1}, "nesterov needs a momentum"),
+    ],
+)
+def test_options_out_of_their_bounds_are_refused(options, message):
+    with pytest.raises(UsageError, match=f"optimiser: {message}"):
+        optim.SGD([tg.parameter([1.0])], **options)
+
+
+def test_groups_that_are_none_are_refused():
+    w = tg.parameter([1.0])
+    with pytest.raises(UsageError, match="SGD has no option betas: use lr, momentum"):
+        optim.SGD([{"params": [w], "betas": (0.9, 0.9)}])
+    with pytest.raises(UsageError, match="a dict: a group is a dict such as"):
+        optim.SGD([{"parameters": [w]}])
+    with pytest.raises(UsageError, match="betas .* must be two numbers"):
+        optim.Adam([w], betas=(0.9, 1.0))
+    with pytest.raises(UsageError, match="a parameter is there twice"):
+        optim.SGD([{"params": [w]}, {"params": [w]}])
+
+
+def test_step_refuses_a_factor_that_is_none_and_changes_nothing():
+    p = tg.parameter([2.0])
+    optimizer = optim.SGD([p], lr=0.1)
+    (p * p).sum().backward()
+    for factor in (-0.5, math.nan, math.inf):
+        with pytest.raises(UsageError, match="factor"):
+            optimizer.step(factor)
+    assert p.item() == 2.0
+
+
+# Schedules
+
+
+def lr_of(scheduler, steps):
+    optimizer, found = scheduler.optimizer, []
+    for _ in range(steps):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "steps"),
+    [
+        (optim.step_lr(3), ("StepLR", {"step_size": 3}), 10),
+        (optim.multi_step_lr([7, 2], 0.5), ("MultiStepLR", {"milestones": [2, 7], "gamma": 0.5}), 10),
+        (optim.exponential_lr(0.8), ("ExponentialLR", {"gamma": 0.8}), 10),
+        (optim.constant_lr(), ("ConstantLR", {}), 10),
+        (optim.linear_lr(), ("LinearLR", {}), 10),
+        (optim.linear_lr(0.2, 0.7, 4), ("LinearLR", {"start_factor": 0.2, "end_factor": 0.7, "total_iters": 4}), 10),
+        (optim.cosine_annealing_lr(8, 0.25), ("CosineAnnealingLR", {"T_max": 8, "eta_min": 0.5}), 9),
+    ],
+)  # fmt: skip
+def test_schedules_are_pytorchs(ours, theirs, steps):
+    torch = pytest.importorskip("torch", reason=NO_TORCH)
+    name, options = theirs
+    optimizer = torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=2.0)
+    found = lr_of(getattr(torch.optim.lr_scheduler, name)(optimizer, **options), steps)
+    np.testing.assert_allclose([2.0 * ours(step) for step in range(steps)], found, rtol=1e-9)
+
+
+def test_schedules_compose_as_product_and_in_sequence():
+    warm, decay = optim.linear_lr(0.5, 1.0, 2), optim.step_lr(2, 0.5)
+    assert [optim.product(warm, decay)(i) for i in range(5)] == [0.5, 0.75, 0.5, 0.5, 0.25]
+    follow = optim.sequential([warm, decay, optim.constant_lr(0.1, 9)], [2, 5])
+    assert [follow(i) for i in range(7)] == [0.5, 0.75, 1.0, 1.0, 0.5, 0.1, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: optim.step_lr(0), "step_lr: step_size=0"),
+        (lambda: optim.multi_step_lr([1.5]), "multi_step_lr: milestone=1.5"),
+        (lambda: optim.sequential([abs, abs], []), "give rising milestones, one for each schedule"),
+        (lambda: optim.sequential([abs] * 3, [4, 4]), "give rising milestones"),
+        (lambda: optim.cosine_annealing_lr(0), "cosine_annealing_lr: T_max=0"),
+    ],
+)
+def test_schedules_refuse_what_makes_none(make, message):
+    with pytest.raises(UsageError, match=message):
+        make()
+
+
+# Clipping
+
+
+def with_gradients(*gradients):
+    found = [tg.parameter(np.zeros_like(g)) for g in gradients]
+    for p, g in zip(found, gradients, strict=True):
+        p.grad = g
+    return found
+
+
+@pytest.mark.parametrize("max_norm", [0.5, 13.0, 14.0, math.inf])
+def test_clipping_scales_all_gradients_by_one_factor(max_norm):
+    gradients = [np.array([3.0, 4.0]), np.array([[12.0]])]
+    parameters = [*with_gradients(*gradients), tg.parameter([1.0])]
+    assert optim.clip_grad_norm(parameters, max_norm).item() == 13.0
+    for p, g in zip(parameters, gradients, strict=False):
+        np.testing.assert_allclose(p.grad.data, g * min(1.0, max_norm / 13), rtol=1e-6)
+    assert parameters[2].grad is None
+
+
+def test_clipping_is_pytorchs():
+    torch = pytest.importorskip("torch", reason=NO_TORCH)
+    gradients = [RNG.standard_normal((2, 3)), RNG.standard_normal(4)]
+    ours = with_gradients(*gradients)
+    theirs = [torch.zeros(g.shape, dtype=torch.float64, requires_grad=True) for g in gradients]
+    for q, g in zip(theirs, gradients, strict=True):
+        q.grad = torch.tensor(g)
+    norm = torch.nn.utils.clip_grad_norm_(theirs, 0.7)
+    assert optim.clip_grad_norm(ours, 0.7).item() == pytest.approx(norm.item(), rel=1e-12)
+    torch.nn.utils.clip_grad_value_(theirs, 0.1)
+    optim.clip_grad_value(ours, 0.1)
+    for p, q in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(p.grad.data, q.grad, rtol=1e-12)
+
+
+def test_clipping_refuses_what_it_cannot_clip():
+    (w,) = with_gradients(np.ones(2))
+    with pytest.raises(UsageError, match="clip_grad_norm: max_norm 0: must be positive"):
+        optim.clip_grad_norm([w], 0)
+    with pytest.raises(UsageError, match=r"clip_grad_value: pass a list of parameters"):
+        optim.clip_grad_value(w, 1.0)
+    with pytest.raises(GradientError, match="no parameter has a gradient"):
+        optim.clip_grad_norm([tg.parameter([1.0])], 1.0)
+
+
+# Devices
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+def test_steps_on_a_device_pull_nothing_to_the_host(xp, name):
+    found = []
+    for array in (np.asarray, xp.asarray):
+        p = tg.parameter(array(np.array([1.0, -2.0])))
+        extra = {"momentum": 0.9, "nesterov": True, "l1": 0.3} if name == "SGD" else {}
+        optimizer = getattr(optim, name)([p], lr=0.1, weight_decay=0.1, **extra)
+        for _ in range(3):
+            optimizer.zero_grad()
+            (p * p * p).sum().backward()
+            optim.clip_grad_norm([p], 5.0)
+            optim.clip_grad_value([p], 4.0)
+            optimizer.step(0.5)
+        fresh = getattr(optim, name)([p])
+        fresh.load_state_dict(optimizer.state_dict())
+        found.append(p)
+    assert found[1].device == "cuda"
+    np.testing.assert_allclose(found[1].numpy(), found[0].data, rtol=1e-12)
