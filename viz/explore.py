@@ -34,7 +34,10 @@ from .layout import Layout
 from .style import FONTS, PALETTE, colour
 from .svg import to_svg
 
-SCRIPTS = ("numbers.js", "words.js", "drawing.js", "state.js", "where.js", "rows.js", "page.js")
+SCRIPTS = (
+    "numbers.js", "words.js", "drawing.js", "state.js", "sum.js", "chain.js", "graph.js", "rows.js",
+    "page.js",
+)  # fmt: skip
 FRAME_HEIGHT = 760
 
 
@@ -133,7 +136,7 @@ def _page(paths: Paths, max_degree: int | None) -> str:
     else:
         drawing, told["map"] = draw_map(paths, segments_of(paths))
     counts = paths.count_by("weight")
-    norms = {k: n if n is not None else float("nan") for k, n, _ in told["worth"]["degrees"]}
+    norms = {k: n if n is not None else float("nan") for k, n, *_ in told["worth"]["degrees"]}
     bars = draw_bars(counts, norms, told["worth"]["why"])
     told["bars"] = [place for _, place in bars]
     told["names"] = names.texts
@@ -202,5 +205,5 @@ def _colours() -> str:
     )
     return (
         f":root{{--fonts:{FONTS};{light}}}"
-        f"@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
     )  # fmt: skip

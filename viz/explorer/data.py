@@ -10,9 +10,9 @@ be those of ``p.count()`` and ``p[r]``.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Sequence
-from math import prod
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tinygrad_res.errors import FigureError
@@ -20,6 +20,7 @@ from tinygrad_res.graph_parts import GraphEdge
 from tinygrad_res.measures import Paths
 
 from .. import text
+from .signs import Signs, parallel_numbers
 
 LONGEST_NAME = 80
 KINDS = ("identity", "weight", "activation", "plain")
@@ -41,7 +42,11 @@ class Names:
 
     def place(self, name: str) -> int:
         """Return the place of a name, cleaned and of bounded length."""
-        return self._places.setdefault(text.clean(name, LONGEST_NAME), len(self._places))
+        return self.keep(text.clean(name, LONGEST_NAME))
+
+    def keep(self, words: str) -> int:
+        """Return the place of a text of our own, as it is."""
+        return self._places.setdefault(words, len(self._places))
 
 
 def segments_of(paths: Paths) -> list[list[Edge]]:
@@ -64,14 +69,16 @@ def numbering(paths: Paths, names: Names) -> dict[str, Any]:
 
     A shape is ``[nodes, edges]``, an edge ``[from, to, grade, kind, number]`` with nodes by
     their place and its number counted from the segment's first; a segment is ``[shape, first
-    number, names of nodes, names of edges]``.  ``degree`` is the one degree that paths of the
-    set have, ``None`` for a set of all degrees.
+    number, names of nodes, names of edges, LaTeX of nodes, numbers of parallel edges, what
+    edges carry]`` (see ``signs.py``), the last a row of numbers at scalar level and empty at others.
+    ``degree`` is the one degree that paths of the set have, ``None`` for a set of all degrees.
 
     Raises:
         FigureError: the set was narrowed by another degree.
     """
-    segments = segments_of(paths)
-    grades = dict(enumerate(paths.window("weight").tolist()))
+    segments, grades = segments_of(paths), grades_of(paths)
+    sign, parallel = Signs(paths), parallel_numbers(paths)
+    carried = paths.frame.derivatives if paths.level == "scalar" else None
     shapes: dict[Any, int] = {}
     rows = []
     for edges in segments:
@@ -86,40 +93,61 @@ def numbering(paths: Paths, names: Names) -> dict[str, Any]:
         rows.append([
             own, first, [names.place(node_name(paths, v)) for v in nodes],
             [names.place(edge_name(paths, e)) for e, _, _ in edges],
+            [-1 if sign.hides(v) else names.keep(sign.latex(v)) for v in nodes],
+            [parallel.get(e, 0) for e, _, _ in edges],
+            [] if carried is None else [number(float(carried[e])) for e, _, _ in edges],
         ])  # fmt: skip
     listed = [[size, [list(edge) for edge in edges]] for size, edges in shapes]
     degree = _demanded(paths, segments, grades)
-    return {"shapes": listed, "segments": rows, "degree": degree, "count": str(paths.count())}
+    return {
+        "shapes": listed, "segments": rows, "degree": degree, "count": str(paths.count()),
+        "bar": paths.level != "scalar" and paths.frame.cotangent is not None,
+    }  # fmt: skip
+
+
+def grades_of(paths: Paths) -> dict[int, int]:
+    """Return how many weight layers each edge counts for."""
+    return dict(enumerate(paths.window("weight").tolist()))
+
+
+def is_narrowed(paths: Paths) -> bool:
+    """Whether fewer paths belong to the set than its edges make."""
+    return paths.count() != _all(_ways(edges, grades_of(paths)) for edges in segments_of(paths))
 
 
 def _ends(edge: GraphEdge) -> Edge:
     return edge.index, edge.source, edge.target
 
 
-def kind_of(paths: Paths, number: int) -> int:
+def number(value: float) -> float | None:
+    """Return a number with the digits that a page needs, ``None`` where it is not finite."""
+    return float(f"{value:.12g}") if math.isfinite(value) else None
+
+
+def kind_of(paths: Paths, edge: int) -> int:
     """Return how an edge is drawn, as its place in ``KINDS``."""
-    if number >= len(paths.graph.edges):
+    if edge >= len(paths.graph.edges):
         return 3
-    edge = paths.graph.edges[number]
-    return 1 if edge.weight > 0 else 2 if edge.activation > 0 else 0 if edge.is_identity else 3
+    found = paths.graph.edges[edge]
+    return 1 if found.weight > 0 else 2 if found.activation > 0 else 0 if found.is_identity else 3
 
 
-def edge_name(paths: Paths, number: int) -> str:
+def edge_name(paths: Paths, edge: int) -> str:
     """Return what stands on an edge."""
-    known = number < len(paths.graph.edges)
-    return paths.graph.edges[number].label if known else "cotangent"
+    known = edge < len(paths.graph.edges)
+    return paths.graph.edges[edge].label if known else "cotangent"
 
 
-def node_name(paths: Paths, number: int) -> str:
+def node_name(paths: Paths, node: int) -> str:
     """Return what a node is called."""
-    known = number < len(paths.graph.nodes)
-    return paths.graph.nodes[number].label if known else "all outputs"
+    known = node < len(paths.graph.nodes)
+    return paths.graph.nodes[node].label if known else "all outputs"
 
 
 def _demanded(paths: Paths, segments: Sequence[list[Edge]], grades: dict[int, int]) -> int | None:
     """Return the degree that a narrowed set demands of its paths."""
     ways = [_ways(edges, grades) for edges in segments]
-    if paths.count() == prod(sum(found.values()) for found in ways):
+    if paths.count() == _all(ways):
         return None
     degrees: dict[int, int] = paths.count_by("weight")
     degree, count = next(iter(degrees.items()))
@@ -129,6 +157,10 @@ def _demanded(paths: Paths, segments: Sequence[list[Edge]], grades: dict[int, in
         f"explore: {paths!r} was narrowed by a degree other than the weight layers crossed: "
         'narrow it with through, avoiding or with_degree("weight", k), or explore it whole'
     )
+
+
+def _all(ways: Iterable[Counter[int]]) -> int:
+    return math.prod(sum(found.values()) for found in ways)
 
 
 def _ways(edges: list[Edge], grades: dict[int, int]) -> Counter[int]:

@@ -1,14 +1,13 @@
 // Drawing: the chain from its tiles, the map, the wires of a row and the marks on histograms.
 // Everything was laid out beforehand; here it is copied, lit and faded.
 
-const HEAD = 4; // title, description, style and ground come before a picture's items
-
-const itemsOf = (svg) => [...svg.children].slice(HEAD);
+// A picture's items, each in a group of its own; title, style and ground come before them.
+const itemsOf = (svg) => [...svg.children].filter(({ tagName }) => tagName === "g");
 
 // A copy of a tile with its words; items carry the lane that they belong to.
 const copyTile = (items, chain, [tile, words, symbols], name) => {
-  const [width, first, roles] = chain.tiles[tile];
-  const svg = drawn("svg", { width, height: chain.height, viewBox: `0 0 ${width} ${chain.height}`, "aria-hidden": "true" });
+  const [width, first, roles, reach] = chain.tiles[tile];
+  const svg = drawn("svg", { width, height: 2 * reach, viewBox: `0 ${chain.axis - reach} ${width} ${2 * reach}`, "aria-hidden": "true" });
   roles.forEach(([lane, word], i) => {
     const item = items[first + i].cloneNode(true);
     if (lane >= 0) item.dataset.lane = lane;
@@ -25,16 +24,17 @@ const copyTile = (items, chain, [tile, words, symbols], name) => {
 const light = (svg, lane, other) => svg.querySelectorAll("[data-lane]").forEach((item) =>
   item.classList.toggle(other, Number(item.dataset.lane) !== lane));
 
-// The wire of a path: one stretch for each block, the gradient pointing left.
+// The wire of a path, the gradient pointing left: red on top past weights, dashed below through
+// them.  Equal stretches in a row are drawn in one.
 const wireOf = (stretches) => {
-  const wide = 400 / stretches.length;
+  const wide = 400 / stretches.length, gap = Math.min(3, wide / 8);
   const svg = drawn("svg", { viewBox: "0 0 400 18", preserveAspectRatio: "none", "aria-hidden": "true" });
-  stretches.forEach((weights, i) => {
-    const [a, b] = [i * wide + Math.min(3, wide / 8), (i + 1) * wide - Math.min(3, wide / 8)];
-    const y = weights ? 13 : 5;
-    svg.append(drawn("path", { class: weights ? "weight" : "identity", d: `M${b} ${y}H${a}` }));
+  for (let i = 0, j; i < stretches.length; i = j) {
+    for (j = i + 1; j < stretches.length && wide < 10 && !stretches[j] === !stretches[i];) j++;
+    const a = i * wide + gap, b = j * wide - gap, weights = stretches[i];
+    svg.append(drawn("path", { class: weights ? "weight" : "identity", d: `M${b} ${weights ? 13 : 5}H${a}` }));
     if (weights && wide > 10) svg.append(drawn("rect", { class: "square", x: (a + b) / 2 - 4, y: 9, width: 8, height: 8 }));
-  });
+  }
   return svg;
 };
 
@@ -43,7 +43,7 @@ const readyBars = (svg, { start, step, height }, degrees, pick) => {
   const half = Math.max(4, Math.min(12, step / 2));
   const mark = drawn("rect", { class: "pick", y: 34, width: 2 * half, height: height - 60 });
   mark.style.display = "none";
-  itemsOf(svg)[0].before(mark);
+  svg.querySelector("rect").after(mark); // above the ground
   svg.addEventListener("click", (event) => {
     const x = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse()).x;
     const at = (x - start) / step;
@@ -55,26 +55,49 @@ const readyBars = (svg, { start, step, height }, degrees, pick) => {
   };
 };
 
-// The map: light a path's nodes and edges, hide what a folded scope holds.
-const readyMap = (svg, { rows, scopes }, take, toggle) => {
+// The map: light a path's nodes and edges, and lay a lid on each folded scope.
+const readyMap = (svg, { rows, scopes }, pick, point) => {
   const items = itemsOf(svg).map((item, i) => {
     const [kind, what] = rows[i];
     item.dataset[kind] = what;
     return { item, kind, what };
   });
-  svg.addEventListener("click", (event) => {
+  const lids = new Map(items.filter(({ item, kind }) => kind === "scope" && item.querySelector("rect"))
+    .map(({ item, what }) => [what, lidOf(item.querySelector("rect"), what, Object.values(scopes).filter((own) => lies(own, what)).length)]));
+  svg.append(...lids.values());
+  const told = (event) => {
     const { node, edge, scope } = event.target.closest("[data-node],[data-edge],[data-scope]")?.dataset ?? {};
-    if (node !== undefined) take("node", Number(node));
-    if (edge !== undefined) take("edge", Number(edge));
-    if (scope !== undefined) toggle(scope);
-  });
+    return node !== undefined ? ["node", Number(node)] : edge !== undefined ? ["edge", Number(edge)] : ["scope", scope];
+  };
+  svg.addEventListener("click", (event) => pick(...told(event)));
+  svg.addEventListener("pointerover", (event) => point(...told(event)));
+  svg.addEventListener("pointerleave", () => point());
   return (nodes, edges, endsOf, shut) => {
-    const hides = (node) => [...shut].some((scope) => `${scopes[node] ?? ""}/`.startsWith(`${scope}/`));
+    const under = (scope) => [...shut].some((outer) => scope !== outer && lies(scope, outer));
+    const hides = (node) => [...shut].some((scope) => lies(scopes[node] ?? "", scope));
+    const lit = [...nodes].map((node) => scopes[node] ?? "");
     items.forEach(({ item, kind, what }) => {
       item.classList.toggle("off", (kind === "node" && !nodes.has(what)) || (kind === "edge" && !edges.has(what)));
       const within = kind === "node" ? [what] : kind === "edge" ? endsOf(what) : [];
-      const outer = kind === "scope" && [...shut].some((scope) => what !== scope && what.startsWith(`${scope}/`));
-      item.classList.toggle("shut", outer || (within.length > 0 && within.every(hides)));
+      item.classList.toggle("shut", (kind === "scope" && under(what)) || (within.length > 0 && within.every(hides)));
     });
+    lids.forEach((lid, scope) => {
+      lid.classList.toggle("shut", !shut.has(scope) || under(scope));
+      lid.classList.toggle("dim", !lit.some((own) => lies(own, scope)));
+    });
+    return items.filter(({ kind, what }) => kind === "node" && nodes.has(what)).map(({ item }) => item.getBBox());
   };
+};
+
+const lies = (scope, outer) => `${scope}/`.startsWith(`${outer}/`);
+
+const lidOf = (box, scope, nodes) => {
+  const at = (name) => Number(box.getAttribute(name)), x = at("x") + at("width") / 2, y = at("y") + at("height") / 2;
+  const label = scope.slice(scope.lastIndexOf("/") + 1), most = Math.max(3, Math.floor(at("width") / 8));
+  const words = label.length > most ? `${label.slice(0, most - 1)}…` : label;
+  const lid = drawn("g", { class: "lid shut" }, box.cloneNode(true),
+    drawn("text", { x, y: y - 1, "text-anchor": "middle" }, words),
+    drawn("text", { x, y: y + 14, "text-anchor": "middle", class: "small" }, plural(nodes, "node")));
+  lid.dataset.scope = scope;
+  return lid;
 };

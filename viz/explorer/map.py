@@ -74,7 +74,7 @@ def _source(paths: Paths, nodes: list[int], edges: list[Edge]) -> str:
     lines += _nested(paths, nodes, "")
     for i, edge in enumerate(edges):
         words = _words(paths, edge[0])
-        room = f', label="{"m" * len(words)}", fontsize=10' if words else ""
+        room = f', label="{"m" * len(text.joined(words))}", fontsize=10' if words else ""
         lines.append(f'  n{edge[2]} -> n{edge[1]} [id="{i}"{room}];')
     return "\n".join([*lines, "}"])
 
@@ -127,10 +127,14 @@ def _width(paths: Paths, node: int) -> float:
     return max(text.width(label, 12), text.width(detail, 9.5), 16.0) + 18
 
 
-def _words(paths: Paths, number: int) -> str:
-    """Return what stands on an edge, ``""`` on one that copies."""
-    copies = number < len(paths.graph.edges) and paths.graph.edges[number].is_identity
-    return "" if copies else text.clean(edge_name(paths, number), 14)
+def _words(paths: Paths, number: int) -> text.Runs:
+    """Return what stands on an edge, nothing on one that copies; at scalar level its number."""
+    if number < len(paths.graph.edges) and paths.graph.edges[number].is_identity:
+        return ()
+    words = text.name(edge_name(paths, number), 14)
+    if paths.level != "scalar":
+        return words
+    return (*words, (f" = {text.value(float(paths.frame.derivatives[number]))}", ""))
 
 
 def _point(pair: str, height: float) -> Point:
@@ -189,5 +193,5 @@ def _edge(
     if words and "lp" in item:
         ink = {"weight": "text weight", "activation": "text activation"}
         x, y = _point(item["lp"], height)
-        found.append(Label(text.name(words), x, y + 3, 10.5, ink.get(kind, "text quiet")))
+        found.append(Label(words, x, y + 3, 10.5, ink.get(kind, "text quiet")))
     return found

@@ -27,7 +27,7 @@ const coefficient = (p, q, k) => {
   return found;
 };
 
-// A shape: its edges, those that leave each node, and the ways from each node to the end.
+// A shape: its edges, those that leave each node, and the ways to each node and from it on.
 const readShape = ([size, rows]) => {
   const edges = rows.map(([from, to, grade, kind, number]) => ({ from, to, grade, kind, number }));
   const leaving = Array.from({ length: size }, () => []);
@@ -39,7 +39,9 @@ const readShape = ([size, rows]) => {
     ways[node] = out.reduce((n, e) => n + ways[edges[e].to], 0n);
     degrees[node] = out.map((e) => shift(degrees[edges[e].to], edges[e].grade)).reduce(add);
   });
-  return { edges, leaving, ways, degrees, root: size - 1 };
+  const reached = leaving.map((_, node) => BigInt(node === size - 1));
+  for (let node = size; node--;) leaving[node].forEach((e) => { reached[edges[e].to] += reached[node]; });
+  return { edges, leaving, ways, degrees, reached, root: size - 1 };
 };
 
 const total = (shape) => shape.ways[shape.root];
@@ -99,7 +101,8 @@ const wayOver = (shape, e, taken) => {
 // The row of segments: paths are arrays of way numbers, one for each segment.
 const readRow = ({ shapes, segments }) => {
   const known = shapes.map(readShape);
-  const row = segments.map(([shape, first, nodes, edges]) => ({ shape: known[shape], first, nodes, edges }));
+  const row = segments.map(([shape, first, nodes, edges, signs, parallel, carried]) =>
+    ({ shape: known[shape], first, nodes, edges, signs, parallel, carried }));
   const behind = Array(row.length + 1).fill(1n);
   for (let i = row.length; i--;) behind[i] = behind[i + 1] * total(row[i].shape);
   let tables;
@@ -119,8 +122,15 @@ const readRow = ({ shapes, segments }) => {
     count: behind[0],
     counts: () => byDegree()[0],
     countOf: (k) => (k === null ? behind[0] : byDegree()[0][k] ?? 0n),
+    // How many of all paths visit a node of a segment, or take an edge.
+    visiting: (i, v) => row[i].shape.reached[v] * row[i].shape.ways[v] * (behind[0] / total(row[i].shape)),
+    taking: (i, e) => {
+      const { shape } = row[i], { from, to } = shape.edges[e];
+      return shape.reached[from] * shape.ways[to] * (behind[0] / total(shape));
+    },
     degree: (path) => row.reduce((sum, { shape }, i) =>
       sum + wayAt(shape, path[i]).reduce((k, e) => k + shape.edges[e].grade, 0), 0),
+    carried: (path) => row.flatMap(({ shape, carried }, i) => wayAt(shape, path[i]).map((e) => carried[e])),
     edges: (path) => row.flatMap(({ shape, first }, i) =>
       wayAt(shape, path[i]).map((e) => first + shape.edges[e].number)),
     // Path number r of all, or of those of degree k.

@@ -7,6 +7,7 @@ const show = () => {
   showFacts();
   showWhere(state.path);
   showRows();
+  if (!chain) reveal();
   marks.forEach((mark) => mark(state.degree === null ? row.degree(state.path) : state.degree));
   keep();
 };
@@ -19,7 +20,7 @@ const showControls = () => {
   slider.value = state.degree === null || fixed !== null ? 0 : degrees.indexOf(state.degree) + 1;
   slider.disabled = fixed !== null || degrees.length === 1;
   const some = row.countOf(state.degree);
-  const kept = state.degree === null ? `any number: ${grouped(some)} ${some === 1n ? "path" : "paths"}` : `${state.degree}: ${grouped(some)} ${some === 1n ? "path" : "paths"}`;
+  const kept = `${state.degree === null ? "any number" : state.degree}: ${grouped(some)} ${some === 1n ? "path" : "paths"}`;
   slider.setAttribute("aria-valuetext", kept);
   $("degrees").textContent = kept;
   const j = row.number(state.path, state.degree);
@@ -37,16 +38,27 @@ const keep = () => {
   if (state.degree !== null && fixed === null) told.k = state.degree;
   if (state.open.size) told.open = [...state.open].sort((a, b) => a - b).join(".");
   if (chain && state.at) told.at = state.at;
+  if (state.shut.size) told.shut = scopesOf.flatMap((scope, i) => (state.shut.has(scope) ? [i] : [])).join(".");
+  if (state.visited.size > 1) told.seen = seen();
   if (state.query) told.q = state.query;
   history.replaceState(null, "", `#${new URLSearchParams(told)}`);
 };
+
+// What was visited, as the bits of a whole number.
+const seen = () => places.reduce((bits, at, i) => (state.visited.has(at) ? bits | (1n << BigInt(i)) : bits), 0n).toString(16);
+
+const listOf = (told, known) => (told ?? "").split(".").filter((i) => /^\d+$/.test(i) && known[i] !== undefined).map(Number);
 
 const recall = () => {
   const told = new URLSearchParams(location.hash.slice(1));
   const r = told.get("r"), k = told.get("k"), at = Number(told.get("at"));
   if (/^\d+$/.test(r ?? "") && BigInt(r) < row.countOf(fixed)) state.path = row.at(BigInt(r), fixed);
   state.degree = fixed === null && /^\d+$/.test(k ?? "") && row.degree(state.path) === Number(k) ? Number(k) : fixed;
-  state.open = new Set((told.get("open") ?? "").split(".").filter((g) => /^\d+$/.test(g) && groups[g]).map(Number));
+  state.open = new Set(listOf(told.get("open"), groups));
+  state.shut = new Set(listOf(told.get("shut"), scopesOf).map((i) => scopesOf[i]));
+  const bits = told.get("seen") ?? "";
+  const was = /^[0-9a-f]{1,600}$/.test(bits) ? BigInt(`0x${bits}`) : 0n;
+  state.visited = new Set(places.filter((_, i) => (was >> BigInt(i)) & 1n));
   if (Number.isInteger(at) && blocks[at]) state.at = at;
   state.query = told.get("q") ?? "";
   $("search").value = state.query;
@@ -74,13 +86,6 @@ const turn = (by) => (event) => {
   setWay(block.at, n ? block.ways[(lane + by + n) % n] : state.path[block.at] + BigInt(by));
 };
 
-const moveStep = (by) => {
-  const steps = [...$("steps").children], at = steps.indexOf(document.activeElement) + by;
-  if (!steps[at]) return;
-  steps.forEach((button, i) => { button.tabIndex = i === at ? 0 : -1; });
-  steps[at].focus();
-};
-
 const copy = async () => {
   const box = $("latex");
   box.hidden = false;
@@ -99,7 +104,7 @@ const ready = () => {
     Home: () => choose(0n), End: () => choose(row.countOf(state.degree) - 1n),
   });
   onKeys($("chain"), { ArrowLeft: () => moveTile(-1), ArrowRight: () => moveTile(1), ArrowUp: turn(-1), ArrowDown: turn(1) });
-  onKeys($("steps"), { ArrowLeft: () => moveStep(-1), ArrowRight: () => moveStep(1) });
+  onKeys($("steps"), { ArrowLeft: () => moveStep(-1), ArrowRight: () => moveStep(1), ArrowUp: () => turnStep(-1), ArrowDown: () => turnStep(1) });
   $("back").addEventListener("click", () => step(-1n));
   $("next").addEventListener("click", () => step(1n));
   $("random").addEventListener("click", () => choose(randomBelow(row.countOf(state.degree))));
@@ -115,19 +120,25 @@ const ready = () => {
   });
   $("search").addEventListener("input", (event) => { state.query = event.target.value; findName(); keep(); });
   $("copy").addEventListener("click", copy);
-  $("anew").addEventListener("click", () => { state.visited.clear(); visit(); showSum(); });
+  $("anew").addEventListener("click", () => { state.visited.clear(); visit(); showSum(); keep(); });
   $("rest").addEventListener("click", () => {
-    (listed ? worth.listed.map((_, r) => String(r)) : degreesOf()).forEach((at) => state.visited.add(at));
+    state.visited = new Set(places);
     showSum();
+    keep();
   });
-  window.addEventListener("hashchange", () => { recall(); chain && buildChain(); findName(); visit(); show(); });
+  window.addEventListener("hashchange", () => {
+    recall();
+    if (chain) buildChain();
+    else showScopes();
+    findName();
+    visit();
+    show();
+  });
 };
 
 const showOnce = () => {
-  const agree = String(row.countOf(fixed)) === data.count ? "" : " ✗ This page counts other paths than Python did.";
-  const check = worth.error === null ? `○ The sum over degrees was not checked: ${worth.why}.`
-    : `${worth.holds ? "✓" : "✗"} The parts by degree sum to the gradient: relative error ${worth.error ? shown(worth.error) : "0"}.`;
-  $("check").textContent = check + agree;
+  showChecks();
+  $("of").textContent = `of ${grouped(row.countOf(fixed))}`;
   $("why").textContent = worth.norm === undefined ? `No norms: ${worth.why}.` : "";
   const share = (k) => bringsOf.get(k)?.share;
   let sum = 0;
@@ -136,38 +147,25 @@ const showOnce = () => {
     const cells = [String(n), bringsOf.has(k) ? shown(bringsOf.get(k).norm) : "–", bringsOf.has(k) ? shown(share(k)) : "–", Number.isNaN(sum) ? "–" : shown(sum)];
     return element("tr", {}, element("th", { scope: "row" }, String(k)), ...cells.map((words) => element("td", {}, words)));
   }));
-  $("head").replaceChildren(...["number", "way", chain ? "product, from g back" : "product", "weights", listed ? "norm" : "", listed ? "share" : ""]
+  $("head").replaceChildren(...["number", "way", chain ? "product, from g back" : "product", "weights", ...(ownOf(state.path) ? ["norm", "share"] : ["", ""])]
     .map((words) => element("span", {}, words)));
   $("how").textContent = chain
     ? "Point at a way to take it, or use the arrow keys: left and right move, up and down change the way."
-    : data.map.why || "Point at a node or an edge to lead the path there; below, left and right move along the path, up and down change the way.";
+    : data.map.why ? `${data.map.why}. Choose at each step of the path where it goes on.`
+      : "Point at a node or an edge to see how many paths it is on; press it to lead the path there.";
 };
 
 const marks = [...document.querySelectorAll(`#${ID} .bars svg`)].map((svg, i) =>
   readyBars(svg, data.bars[i], degreesOf, (k) => fixed === null && keepTo(state.degree === k ? null : k)));
-let lightMap = null;
-if (chain) buildChain();
-else {
-  $("chain").hidden = true;
-  $("steps").hidden = false;
-  row.segments.forEach(({ shape, first }, i) => shape.edges.forEach(({ from, to, number }) =>
-    endsOf.set(first + number, [from, to].map((v) => data.map.nodes[i][v]))));
-  $("forward").hidden = true;
-  const svg = $("map").querySelector("svg");
-  $("map").hidden = !svg;
-  if (svg) {
-    const { width } = svg.viewBox.baseVal;
-    svg.style.minWidth = `${0.8 * width}px`;
-    svg.style.maxWidth = `${1.15 * width}px`;
-  }
-  if (svg) lightMap = readyMap(svg, data.map, take, toggleScope);
-  showScopes();
-}
+$("chain").hidden = !chain;
+$("steps").hidden = Boolean(chain);
+$("forward").hidden = !chain;
 if (fixed === null && row.countOf(0)) state.path = row.at(0n, 0);
-ready();
 recall();
-if (chain && state.open.size) buildChain();
+visit();
+if (chain) buildChain();
+else readyGraph();
+ready();
 findName();
 showOnce();
-visit();
 show();

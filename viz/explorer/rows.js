@@ -7,40 +7,32 @@ const fact = (term, ...told) => [element("dt", {}, term), element("dd", {}, ...t
 const partOf = ({ norm, share }) =>
   worth.number === null ? `norm ${shown(norm)}, share of the gradient ${shown(share)}` : `${shown(share * worth.number)}, share of the gradient ${shown(share)}`;
 
+// The numbers on a path's edges, copies left out, and their product.
+const numbersOf = (path) => {
+  const factors = row.carried(path), told = factors.filter((x) => x !== 1);
+  const product = `${shownFar(multiplied(factors))}`;
+  return told.length < 2 || told.length > MOST_FACTORS ? product : `${told.map(shown).join(" · ")} = ${product}`;
+};
+
 const showFacts = () => {
   const { path } = state, r = numberOf(path), k = row.degree(path), factors = factorsOf(path);
-  const own = listed ? { norm: worth.listed[r][0], share: worth.listed[r][1] } : null;
-  const same = bringsOf.get(k);
-  const within = `, number ${grouped(row.number(path, k))} of the ${grouped(row.countOf(k))} with ${layers(k)}`;
+  const own = ownOf(path), same = bringsOf.get(k), alike = row.countOf(k);
+  const within = alike === 1n ? "the only path with so many" : `number ${grouped(row.number(path, k))} of the ${grouped(alike)} paths with so many`;
   const facts = [
     ...fact("number", `${grouped(r)} of ${grouped(row.countOf(fixed))}, counted from 0`),
     ...fact("product", ...written(productRuns(factors))),
+    ...(numeric ? fact("in numbers", numbersOf(path)) : []),
     ...(chain ? [] : fact("nodes", routeOf(path))),
-    ...fact("weight layers", `${k}${fixed === null ? within : ""}`),
+    ...fact("weight layers", `${k}${fixed === null ? `, ${within}` : ""}`),
   ];
   if (own) facts.push(...fact("what it brings", partOf(own)));
-  if (same) facts.push(...fact(own ? "its degree brings" : "all of its degree bring", partOf(same)));
-  if (!own && worth.norm) facts.push(...fact("by itself", "not computed: a set of more than 256 paths is told by degree"));
+  if (same && (!own || alike > 1n)) facts.push(...fact(own ? "its degree brings" : "all of its degree bring", partOf(same)));
+  if (!own && worth.norm) facts.push(...fact("by itself", "not computed: of more than 256 paths the page knows what each degree brings"));
   $("facts").replaceChildren(...facts);
   const value = own ? `, ${partOf(own)}` : same ? `; all paths with ${layers(k)} together: ${partOf(same)}` : "";
   $("live").textContent = `path ${grouped(r)}: ${layers(k)}, product ${productText(factors).slice(0, 200)}${value}`;
-  $("latex").value = productLatex(factors);
+  $("latex").value = latexOf(path);
   showSum();
-};
-
-const showSum = () => {
-  const total = listed ? worth.listed.length : degreesOf().length;
-  const shares = [...state.visited].map((at) => (listed ? worth.listed[at][1] : bringsOf.get(at)?.share));
-  const sum = shares.reduce((a, b) => a + (b ?? 0), 0);
-  const done = state.visited.size === total;
-  const unit = listed ? plural(total, "path") : `${plural(total, "degree")}, all paths of a degree together`;
-  const known = worth.norm && shares.every((share) => share !== null && share !== undefined);
-  const mark = done && known ? (Math.abs(sum - 1) < 1e-6 ? " ✓ the whole gradient" : " ✗ not the whole gradient") : "";
-  const value = known ? `${shown(sum)} of the gradient${worth.number === null ? "" : `, ${shown(sum * worth.number)}`}` : "not known here";
-  $("sum").textContent = `Running sum over what was visited, ${state.visited.size} of ${unit}: ${value}${mark}`;
-  $("rest").hidden = !known || done;
-  $("rest").textContent = listed ? "visit every path" : "visit every degree";
-  $("anew").disabled = state.visited.size < 2;
 };
 
 // The paths, one by one
@@ -54,19 +46,17 @@ const showRows = () => {
   const some = row.countOf(state.degree), j = row.number(state.path, state.degree);
   const first = (j / BigInt(ROWS)) * BigInt(ROWS);
   const size = some - first < ROWS ? Number(some - first) : ROWS;
-  const wired = chain && blocks.length && blocks.length <= MOST_WIRES && blocks.every(({ ways }) => ways.length);
-  $("rows").parentElement.classList.toggle("wireless", Boolean(chain) && !wired);
+  $("rows").parentElement.classList.toggle("wireless", Boolean(chain) && !blocks.length);
   rowsShown = Array.from({ length: size }, (_, i) => {
     const path = row.at(first + BigInt(i), state.degree), chosen = first + BigInt(i) === j;
-    const k = row.degree(path), r = numberOf(path), factors = factorsOf(path);
-    const own = listed ? worth.listed[r] : null;
+    const k = row.degree(path), r = numberOf(path), factors = factorsOf(path), own = ownOf(path);
     const cells = [
       element("span", {}, unseen("path "), grouped(r)),
-      element("span", {}, ...(wired ? [wireOf(blocks.map(({ at }) => weightsIn(at, path)))] : chain ? [] : [routeOf(path)])),
+      element("span", {}, ...(blocks.length ? [wireOf(blocks.map(({ at }) => weightsIn(at, path)))] : chain ? [] : [routeOf(path)])),
       element("span", { class: k ? "" : "free", title: productText(factors).slice(0, 400) }, ...written(productRuns(factors))),
       element("span", { class: k ? "" : "free" }, String(k), unseen(k === 1 ? " weight layer" : " weight layers")),
-      element("span", {}, ...(own ? [unseen("norm "), shown(own[0])] : [])),
-      element("span", {}, ...(own ? [unseen("share "), shown(own[1])] : [])),
+      element("span", {}, ...(own ? [unseen("norm "), shown(own.norm)] : [])),
+      element("span", {}, ...(own ? [unseen("share "), shown(own.share)] : [])),
     ];
     const option = element("div", { class: "row", role: "option", id: `${ID}-row-${i}`, "aria-selected": chosen }, ...cells);
     option.addEventListener("click", () => go(path));

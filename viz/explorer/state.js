@@ -1,4 +1,4 @@
-// The state of the page: a path, a degree to keep to, what is unfolded, what was looked for,
+// The state of the page: a path, a degree to keep to, what is folded, what was looked for,
 // what was visited.  Here are the questions about it and the ways to change it.
 
 const $ = (name) => document.getElementById(`${ID}-${name}`);
@@ -6,7 +6,7 @@ const data = JSON.parse($("data").textContent);
 const row = readRow(data);
 const { chain, worth } = data;
 const name = (place) => data.names[place];
-const ROWS = 16, FEW_BLOCKS = 6, MOST_WIRES = 60, MOST_MATCHES = 12;
+const ROWS = 16, FEW_BLOCKS = 6, MOST_MATCHES = 12, MOST_WAYS = 24, MOST_FACTORS = 8;
 
 // Blocks, from the input's side, with the segment that each of them is.
 const several = row.segments.map((_, i) => i).filter((i) => total(row.segments[i].shape) > 1n);
@@ -22,11 +22,15 @@ const laneOf = (block, path) => block.ways.indexOf(path[block.at]);
 
 const listed = worth.listed.length > 0;
 const fixed = data.degree;
-const state = { path: row.at(0n, fixed), degree: fixed, at: 0, open: new Set(), shut: new Set(), visited: new Set(), query: "" };
+const state = {
+  path: row.at(0n, fixed), degree: fixed, at: 0, step: 0, open: new Set(), shut: new Set(), visited: new Set(), query: "",
+};
 const counts = () => (fixed === null ? row.counts().map((n, k) => [k, n]) : [[fixed, row.countOf(fixed)]]).filter(([, n]) => n);
 const degreesOf = () => counts().map(([k]) => k);
 const numberOf = (path) => row.number(path, fixed);
-const bringsOf = new Map(worth.degrees.map(([k, norm, share]) => [k, { norm, share }]));
+const bringsOf = new Map(worth.degrees.map(([k, norm, share, entries]) => [k, { norm, share, entries }]));
+const endsAt = new Map(worth.ends ?? []);
+const numeric = data.level === "scalar";
 
 // What a path is called
 
@@ -45,7 +49,7 @@ const symbolOf = (block, path) => {
 };
 
 const factorsOf = (path) => {
-  if (!chain) return orIdentity(row.segments.flatMap((_, i) => labelsIn(i, path)));
+  if (!blocks.length) return orIdentity(row.segments.flatMap((_, i) => labelsIn(i, path)));
   const found = [...parts].reverse().flatMap((part) => (part[3] ? symbolOf(blockOf.get(part), path) : part[2].filter(Boolean)));
   return ["g", ...found];
 };
@@ -59,12 +63,39 @@ const routeOf = (path) => {
 
 const weightsIn = (i, path) => edgesIn(i, path).reduce((k, { grade }) => k + grade, 0);
 
+// The formula that path.latex() gives: partial derivatives between the nodes that are written.
+const latexOf = (path) => {
+  const steps = row.segments.flatMap(({ shape, signs, parallel }, i) =>
+    wayAt(shape, path[i]).map((e) => ({ from: signs[shape.edges[e].from], to: signs[shape.edges[e].to], which: parallel[e] })));
+  if (!steps.length) return "1";
+  const found = data.bar ? [`\\bar{${name(steps[0].from)}}`] : [];
+  for (let i = 0, j; i < steps.length; i = j) {
+    for (j = i + 1; j < steps.length && steps[j - 1].to < 0;) j++;
+    const partial = `\\frac{\\partial ${name(steps[i].from)}}{\\partial ${name(steps[j - 1].to)}}`;
+    const which = j === i + 1 ? steps[i].which : 0;
+    found.push(which < 0 ? `\\bar{${name(steps[i].to)}}` : which ? `\\left.${partial}\\right|_{${which}}` : partial);
+  }
+  return found.join("");
+};
+
+// What a path brings by itself, where that is known: told of few paths, multiplied at scalar level.
+const ownOf = (path) => {
+  if (listed) {
+    const [norm, share, entries] = worth.listed[Number(numberOf(path))];
+    return { norm, share, entries };
+  }
+  if (!endsAt.size || !worth.norm) return null;
+  const product = asNumber(multiplied(row.carried(path))), at = row.segments.length - 1, { shape } = row.segments[at];
+  const end = data.map.nodes[at][shape.edges[wayAt(shape, path[at]).at(-1)].to];
+  return { norm: Math.abs(product), share: (product / worth.norm) * (endsAt.get(end) / worth.norm), entries: null };
+};
+
 // Changing the path
 
 const go = (path, kept = state.degree) => {
   state.path = path;
   if (kept !== fixed && row.degree(path) !== kept) kept = fixed;
-  if (kept !== state.degree) state.degree = kept;
+  state.degree = kept;
   visit();
   show();
 };
@@ -76,11 +107,17 @@ const choose = (r) => {
 
 const step = (by) => choose(row.number(state.path, state.degree) + by);
 
+// Take a path where the set holds it.
+const settle = (path) => {
+  if (fixed !== null && row.degree(path) !== fixed) return say(`every path of this set crosses ${layers(fixed)}, and that one does not`);
+  say("");
+  go(path);
+};
+
 const setWay = (i, way) => {
   const n = total(row.segments[i].shape), path = [...state.path];
   path[i] = ((way % n) + n) % n;
-  if (fixed !== null && row.degree(path) !== fixed) return say(`every path of this set crosses ${layers(fixed)}`);
-  go(path);
+  settle(path);
 };
 
 const keepTo = (degree) => {
@@ -97,7 +134,5 @@ const randomBelow = (n) => {
     if ((r &= (1n << BigInt(bits)) - 1n) < n) return r;
   }
 };
-
-const visit = () => state.visited.add(listed ? String(numberOf(state.path)) : row.degree(state.path));
 
 const say = (words) => { $("said").textContent = words; };

@@ -42,11 +42,18 @@ class Tile:
     width: float
     drawn: tuple[Drawn, ...]
 
+    @property
+    def reach(self) -> float:
+        """How far it reaches from its axis, up or down."""
+        ends = [y for drawn in self.drawn for y in (-drawn.item.box[1], drawn.item.box[3])]
+        return max(ends, default=0.0) + MARGIN
+
 
 def draw_tiles(chain: Chain, names: Names) -> tuple[Layout, dict[str, Any]]:
     """Return all tiles in one layout, and what the page needs to put a chain together.
 
-    ``tiles`` are ``[width, first item, [[lane, word], ...]]``; ``parts``, from the input's
+    ``axis`` is how far below the top the axis lies.  ``tiles`` are ``[width, first item, [[lane,
+    word], ...], reach]``, a tile reaching as far up and down; ``parts``, from the input's
     side, ``[tile, words, symbols, block's number, block's lanes]``, lanes as the numbers of
     their edges, and the scope around it.  A block with too many lanes has none.
     """
@@ -57,20 +64,22 @@ def draw_tiles(chain: Chain, names: Names) -> tuple[Layout, dict[str, Any]]:
     tiles = [_tile(parts) for parts in alike.values()]
     place = {key: i for i, key in enumerate(alike)}
     items = [drawn.item for tile in tiles for drawn in tile.drawn]
-    top = min((item.box[1] for item in items), default=0.0) - MARGIN
-    bottom = max((item.box[3] for item in items), default=0.0) + MARGIN
+    axis = round(max((tile.reach for tile in tiles), default=0.0), 1)
     layout = Layout(
-        max((tile.width for tile in tiles), default=0.0), round(bottom - top, 1),
-        tuple(item.moved(0.0, -top) for item in items), "Tiles", "Parts that the chain is made of",
+        max((tile.width for tile in tiles), default=0.0), 2 * axis,
+        tuple(item.moved(0.0, axis) for item in items), "Tiles", "Parts that the chain is made of",
     )  # fmt: skip
     starts, at = [], 0
     for tile in tiles:
         starts.append(at)
         at += len(tile.drawn)
     told = {
-        "height": layout.height,
+        "axis": axis,
         "tiles": [
-            [round(tile.width, 1), start, [[drawn.lane, drawn.word] for drawn in tile.drawn]]
+            [
+                round(tile.width, 1), start, [[drawn.lane, drawn.word] for drawn in tile.drawn],
+                round(tile.reach, 1),
+            ]
             for tile, start in zip(tiles, starts, strict=True)
         ],
         "parts": [

@@ -19,6 +19,21 @@ const shown = (x) => {
   return (digits + (power ? `${THIN}·${THIN}10${raised(Number(power))}` : "")).replace("-", "−");
 };
 
+// Factors multiplied beyond the range of numbers: [digits, power of ten].
+const multiplied = (factors) => factors.reduce(([digits, power], factor) => {
+  const product = digits * factor;
+  if (!product || !Number.isFinite(product)) return [product, 0];
+  const more = Math.floor(Math.log10(Math.abs(product)));
+  return [product / 10 ** more, power + more];
+}, [1, 0]);
+
+const asNumber = ([digits, power]) => Number(`${digits}e${power}`);
+
+const shownFar = ([digits, power]) => {
+  const x = asNumber([digits, power]);
+  return digits && (!x || !Number.isFinite(x)) ? `${shown(digits)}${THIN}·${THIN}10${raised(power)}` : shown(x);
+};
+
 const plural = (n, word) => `${n} ${word}${Number(n) === 1 ? "" : "s"}`;
 
 const layers = (k) => (k ? plural(k, "weight layer") : "no weight layer");
@@ -26,16 +41,6 @@ const layers = (k) => (k ? plural(k, "weight layer") : "no weight layer");
 const runsOf = (name) => {
   const found = /^([A-Za-z]{1,2})_(\{[^{}_]{1,8}\}|[A-Za-z0-9]{1,4})$/.exec(name);
   return found ? [[found[1], ""], [found[2].replace(/[{}]/g, ""), "sub"]] : [[name.replace(/'$/, "′"), ""]];
-};
-
-const SPECIAL = { "\\": "\\backslash ", "{": "\\{", "}": "\\}", "^": "\\hat{}", "~": "\\sim " };
-
-const latexOf = (name) => {
-  const found = /^([A-Za-z])_(\{[^{}_]{1,8}\}|[A-Za-z0-9]{1,4})$/.exec(name);
-  if (found) return `${found[1]}_{${found[2].replace(/[{}]/g, "")}}`;
-  const prime = name.endsWith("'") ? "'" : "";
-  const kept = name.slice(0, name.length - prime.length).replace(/[\\{}^~$&#%_]/g, (c) => SPECIAL[c] ?? `\\${c}`);
-  return /^[A-Za-z]$/.test(kept) ? kept + prime : `\\mathrm{${kept.replace(/ /g, "\\ ")}}${prime}`;
 };
 
 // Equal factors in a row become one with an exponent.
@@ -48,9 +53,6 @@ const gathered = (factors) => factors.reduce((found, factor) => {
 const productRuns = (factors) => gathered(factors).flatMap(([factor, n], i) => [
   ...(i ? [[" · ", ""]] : []), ...runsOf(factor), ...(n > 1 ? [[String(n), "sup"]] : []),
 ]);
-
-const productLatex = (factors) => gathered(factors)
-  .map(([factor, n]) => (n > 1 ? `{${latexOf(factor)}}^{${n}}` : latexOf(factor))).join(" \\cdot ");
 
 const productText = (factors) => gathered(factors)
   .map(([factor, n]) => factor.replace(/[{}]/g, "") + (n > 1 ? `^${n}` : "")).join(" · ");
