@@ -77,6 +77,7 @@ def test_plot_paths_of_two_to_the_six_hundredth():
     assert {plot.title, "weight-free: 1", "computed up to 3"} <= set(said)
     upper, lower = plot.figure.axes
     assert upper.get_shared_x_axes().joined(upper, lower)
+    assert lower.get_xlim()[1] > 600
 
 
 def test_the_ticks_of_a_short_axis_are_distinct_and_true():

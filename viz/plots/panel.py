@@ -81,14 +81,17 @@ class Panel:
         return f"line: median of {' or '.join(map(str, runs))} runs, band: their range"
 
 
-def draw(axes: Axes, panel: Panel, theme: Theme, width: float, last: bool) -> list[Annotation]:
+def draw(
+    axes: Axes, panel: Panel, theme: Theme, width: float, places: Sequence[float], last: bool
+) -> list[Annotation]:
     """Draw a panel; return the labels, to be moved apart once places are known.
 
     Args:
         width: of the whole plot, in points.
+        places: all that stand on the horizontal axis, which panels may share.
         last: whether the horizontal axis is labelled here.
     """
-    {"stems": _stems, "lines": _lines}[panel.kind](axes, panel, theme, width)
+    {"stems": _stems, "lines": _lines}[panel.kind](axes, panel, theme, width, places)
     labels = _labels(axes, panel, theme, width) if panel.kind == "lines" else []
     _words(axes, panel, theme, width, last)
     axes.grid(axis="y", color=colour("faint", theme), linewidth=0.6)
@@ -112,7 +115,7 @@ def level(panel: Panel, y: float) -> float:
     return math.log10(y) if y > 0 else math.nan
 
 
-def _lines(axes: Axes, panel: Panel, theme: Theme, width: float) -> None:
+def _lines(axes: Axes, panel: Panel, theme: Theme, width: float, places: Sequence[float]) -> None:
     for one, mark in zip(panel.series, MARKS, strict=False):
         pen = colour(mark.colour, theme)
         ys = [level(panel, y) for y in one.y]
@@ -136,7 +139,7 @@ def _lines(axes: Axes, panel: Panel, theme: Theme, width: float) -> None:
                     markeredgecolor=pen, markeredgewidth=1.2, zorder=3,
                 )  # fmt: skip
     _scale(axes, panel)
-    _places(axes, panel, width)
+    _places(axes, panel, width, places)
 
 
 def _marked(one: Series, ys: Sequence[float]) -> list[int]:
@@ -167,11 +170,10 @@ def _scale(axes: Axes, panel: Panel) -> None:
     axes.set_yticks([at for at, _ in ticks], [words for _, words in ticks])
 
 
-def _places(axes: Axes, panel: Panel, width: float) -> None:
+def _places(axes: Axes, panel: Panel, width: float, places: Sequence[float]) -> None:
     """Set the horizontal axis and its ticks."""
     from matplotlib.ticker import MaxNLocator
 
-    places = sorted({x for one in panel.series for x in one.x})
     margin = 0.03 * (places[-1] - places[0]) or 0.5
     axes.set_xlim(places[0] - margin, places[-1] + margin)
     room = 5 if width < 300 else 10
@@ -206,7 +208,7 @@ def _labels(axes: Axes, panel: Panel, theme: Theme, width: float) -> list[Annota
 def spread(axes: Axes, labels: Sequence[Annotation], theme: Theme) -> None:
     """Move labels that would overlap apart, once the places of their lines are known.
 
-    A label away from its line has the line's marker beside it.
+    A label whose line is not the only one near has the line's marker beside it.
     """
     from matplotlib.lines import Line2D
     from matplotlib.transforms import offset_copy
@@ -218,7 +220,8 @@ def spread(axes: Axes, labels: Sequence[Annotation], theme: Theme) -> None:
     right = max((x for x, _ in ends.values()), default=0.0)
     for label, height in zip(column, heights, strict=True):
         across, up = right - ends[label][0], height - ends[label][1]
-        if abs(up) <= 0.4 * SIZE and across <= 1:
+        near = sum(abs(y - ends[label][1]) < 1.2 * SIZE for _, y in ends.values()) > 1
+        if not near and abs(up) <= 0.4 * SIZE and across <= 1:
             continue
         label.set_position((26 + across, up))
         axes.annotate(
@@ -254,10 +257,10 @@ def apart(places: Sequence[float], gap: float) -> list[float]:
     return [start + i * gap for i, start in enumerate(starts)]
 
 
-def _stems(axes: Axes, panel: Panel, theme: Theme, width: float) -> None:
+def _stems(axes: Axes, panel: Panel, theme: Theme, width: float, places: Sequence[float]) -> None:
     """Draw a stem from the ground to each value; with ``free``, degree 0 means weight-free."""
     (one,) = panel.series
-    longest = max(one.x)
+    longest = places[-1]
     logs = {int(k): level(panel, y) for k, y in zip(one.x, one.y, strict=True)}
     logs = {k: v for k, v in logs.items() if not math.isnan(v)}
     low, high = min(logs.values(), default=0.0), max(logs.values(), default=1.0)
@@ -298,9 +301,9 @@ def _stems(axes: Axes, panel: Panel, theme: Theme, width: float) -> None:
     else:
         axes.locator_params(axis="y", nbins=5)
         axes.axhline(0, color=colour("quiet", theme), linewidth=0.8)
-    _places(axes, panel, width)
+    _places(axes, panel, width, places)
     margin = max(0.5, 0.03 * longest)
-    axes.set_xlim(-margin, longest + margin)
+    axes.set_xlim(min(places[0], 0) - margin, longest + margin)
 
 
 def heading(panel: Panel, width: float) -> list[tuple[str, str, float, str]]:

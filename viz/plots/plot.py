@@ -148,9 +148,12 @@ class Plot:
                 "\n".join(title), x=0.01, ha="left", size=LARGE, weight="bold",
                 color=colour("identity" if self._red else "ink", theme),
             )  # fmt: skip
+        places = [{x for one in panel.series for x in one.x} for panel in self.panels]
+        if shared:
+            places = [set().union(*places)] * len(places)
         labels = [
-            draw(axes, panel, theme, points, not shared or panel is self.panels[-1])
-            for axes, panel in zip(rows, self.panels, strict=True)
+            draw(axes, panel, theme, points, sorted(at), not shared or panel is self.panels[-1])
+            for axes, panel, at in zip(rows, self.panels, places, strict=True)
         ]
         figure.draw_without_rendering()
         for axes, column in zip(rows, labels, strict=True):
