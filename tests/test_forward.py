@@ -110,12 +110,12 @@ def test_degrees_of_a_residual_network_split_each_listed_path(seed):
 
 def convolutional(pool, shortcut="identity"):
     rng = np.random.default_rng(1)
-    block = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1, rng=rng), nn.BatchNorm(4), nn.ReLU())
+    block = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1, rng=rng), nn.BatchNorm2d(4), nn.ReLU())
     network = nn.Sequential(
         nn.Conv2d(2, 4, 3, padding=1, rng=rng), nn.ReLU(), nn.Residual(block), nn.PadShortcut(2, 2)
     )
     head = nn.Sequential(nn.Flatten(), nn.Linear(24, 3, rng=rng)).to(dtype="f8")
-    for norm in (m for m in network.modules() if isinstance(m, nn.BatchNorm)):
+    for norm in (m for m in network.modules() if isinstance(m, nn.BatchNorm2d)):
         norm.weight.data, norm.bias.data = rng.standard_normal((2, 4))
         norm.running_mean = tg.tensor(rng.standard_normal(4))
         norm.running_var = tg.tensor(rng.random(4) + 0.5)
@@ -261,7 +261,7 @@ REFUSED = {
     "matmul": lambda x: x @ x.T,
     "divide": lambda x: 1 / x,
     "cross_entropy": lambda x: tg.cross_entropy(x, np.array([0, 1])),
-    "batch_norm": lambda x: nn.BatchNorm(3)(x),
+    "batch_norm": lambda x: nn.BatchNorm1d(3)(x),
     "layer_norm": lambda x: tg.layer_norm(x, 3),
     "prod": lambda x: x.prod(),
     "norm": lambda x: tg.norm(x),
@@ -335,7 +335,7 @@ def test_sums_of_values_that_are_not_finite_are_refused():
 
 
 def test_forward_paths_of_a_device_are_summed_there(standing_in):
-    network = nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.BatchNorm(3), nn.ReLU(), nn.Flatten())
+    network = nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten())
     network.eval()
     values = RNG.standard_normal((1, 2, 4, 4)).astype("f4")
 
@@ -395,7 +395,7 @@ def test_path_norm_of_a_residual_network_counts_its_shortcuts(q):
 
 def test_path_norm_of_convolution_pooling_and_batch_norm_is_that_of_the_dense_map():
     rng = np.random.default_rng(0)
-    conv, norm = nn.Conv2d(2, 3, 3, padding=1, rng=rng).to(dtype="f8"), nn.BatchNorm(3).eval()
+    conv, norm = nn.Conv2d(2, 3, 3, padding=1, rng=rng).to(dtype="f8"), nn.BatchNorm2d(3).eval()
     norm.to(dtype="f8").weight.data = [2.0, -3.0, 0.5]
     x = leaf(1, 2, 4, 4)
 
@@ -463,7 +463,7 @@ def test_path_norm_refuses_what_is_no_network():
     for y, op in (
         (tg.softmax(x), "softmax"),
         (x @ x.T, "matmul"),
-        (nn.BatchNorm(3)(x), "batch_norm"),
+        (nn.BatchNorm1d(3)(x), "batch_norm"),
     ):
         with pytest.raises(GraphError, match=f"path_norm: {op}: not a weight layer"):
             path_norm(y.sum(), x)

@@ -161,7 +161,7 @@ def test_learned_scale_is_graded_apart_from_weight():
     x, gamma = data(2, 3), weight(3, name="gamma")
     edges = tg.graph(x * gamma).edges
     assert [(e.weight, e.scale) for e in edges] == [(0, 1), (0, 0)]
-    norm = nn.BatchNorm(3)
+    norm = nn.BatchNorm1d(3)
     edges = tg.graph(norm(tg.tensor(RNG.standard_normal((4, 3)), requires_grad=True))).edges
     assert [(e.weight, e.scale) for e in edges] == [(0, 1), (0, 0), (0, 0)]
 

@@ -72,7 +72,7 @@ def test_module_without_forward_says_so():
 def test_batch_norm_layer_agrees_with_pytorch_in_training_and_evaluation():
     torch = pytest.importorskip("torch", reason=TORCH_REASON)
     x = RNG.standard_normal((4, 3, 5, 5)).astype(np.float32)
-    ours, theirs = nn.BatchNorm(3), torch.nn.BatchNorm2d(3)
+    ours, theirs = nn.BatchNorm2d(3), torch.nn.BatchNorm2d(3)
     for _ in range(3):
         np.testing.assert_allclose(
             ours(tg.tensor(x)).data, theirs(torch.tensor(x)).detach(), atol=1e-5
@@ -83,7 +83,7 @@ def test_batch_norm_layer_agrees_with_pytorch_in_training_and_evaluation():
 
 def test_batch_norm_of_a_single_value_per_channel_is_refused():
     with pytest.raises(ShapeError, match="more than one value per channel"):
-        nn.BatchNorm(3)(tg.tensor(np.ones((1, 3))))
+        nn.BatchNorm1d(3)(tg.tensor(np.ones((1, 3))))
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ import numpy as np
 
 from .errors import UsageError
 from .nn import (
-    BatchNorm,
+    BatchNorm2d,
     Conv2d,
     DenseBlock,
     Flatten,
@@ -42,7 +42,6 @@ from .nn import (
     Transition,
     he_normal,
 )
-from .tensor import Tensor
 
 
 class Network(Module):
@@ -54,7 +53,7 @@ class Network(Module):
         for number, layer in enumerate(self.weight_layers()):
             layer.weight.name = f"W_{number}" if number < 10 else f"W_{{{number}}}"
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Any) -> Any:
         """Return logits (N, classes)."""
         return self.head(self.body(self.stem(x)))
 
@@ -92,7 +91,7 @@ def residual_mlp(
     Branches start at He's initialisation divided by the square root of the number of
     blocks, so that activations keep their size at any depth.
     """
-    rng = rng or np.random.default_rng()
+    rng = np.random.default_rng(rng)
     return _mlp("residual-mlp", True, blocks, inputs, classes, width, rng)
 
 
@@ -101,7 +100,7 @@ def plain_mlp(
     rng: np.random.Generator | None = None,
 ) -> Network:  # fmt: skip
     """Return the same MLP without shortcuts: relu(W'' relu(W' h)) in each block."""
-    rng = rng or np.random.default_rng()
+    rng = np.random.default_rng(rng)
     return _mlp("plain-mlp", False, blocks, inputs, classes, width, rng)
 
 
@@ -117,7 +116,7 @@ def _convolutions(
         convolution = Conv2d(
             inputs, outputs, kernel, stride, kernel // 2, bias=False, rng=rng, draw=he_normal
         )
-        parts += [convolution, BatchNorm(outputs), ReLU()]
+        parts += [convolution, BatchNorm2d(outputs), ReLU()]
         inputs = outputs
     return Sequential(*parts[:-1])
 
@@ -142,7 +141,7 @@ def resnet(
     Raises:
         UsageError: the depth is not 6n + 2.
     """
-    rng = rng or np.random.default_rng()
+    rng = np.random.default_rng(rng)
     if depth < 8 or (depth - 2) % 6:
         raise UsageError(
             f"resnet: depth {depth} is not 6n + 2; use 8, 14, 20, 32, 44, 56, 110, 1202"
@@ -201,7 +200,7 @@ def imagenet_resnet(
     if depth not in IMAGENET_RESNETS:
         depths = ", ".join(map(str, IMAGENET_RESNETS))
         raise UsageError(f"imagenet_resnet: there is no depth {depth}; use {depths}")
-    rng = rng or np.random.default_rng()
+    rng = np.random.default_rng(rng)
     blocks: list[Module] = []
     inputs = 64
     for stage, repetitions in enumerate(IMAGENET_RESNETS[depth]):
@@ -214,7 +213,7 @@ def imagenet_resnet(
             outputs = layers[-1][0]
             branch = _convolutions(inputs, *layers, rng=rng)
             same = stride == 1 and inputs == outputs
-            skip = None if same else ProjectionShortcut(inputs, outputs, stride, rng)
+            skip = None if same else ProjectionShortcut(inputs, outputs, stride, rng=rng)
             blocks.append(Residual(branch, skip, ReLU()))
             inputs = outputs
     stem = _imagenet_stem(channels, rng)
@@ -249,17 +248,17 @@ def densenet(
     if depth not in DENSENETS:
         depths = ", ".join(map(str, DENSENETS))
         raise UsageError(f"densenet: there is no depth {depth}; use {depths}")
-    rng = rng or np.random.default_rng()
+    rng = np.random.default_rng(rng)
     body: list[Module] = []
     width = 64
     for layers in DENSENETS[depth]:
         if body:
-            body.append(Transition(width, width // 2, rng))
+            body.append(Transition(width, width // 2, rng=rng))
             width //= 2
         block = DenseBlock(layers, width, rng=rng)
         body.append(block)
         width = block.outputs
-    head = Sequential(BatchNorm(width), ReLU(), GlobalAvgPool(), Linear(width, classes, rng=rng))
+    head = Sequential(BatchNorm2d(width), ReLU(), GlobalAvgPool(), Linear(width, classes, rng=rng))
     return Network(f"densenet{depth}", _imagenet_stem(channels, rng), Sequential(*body), head)
 
 

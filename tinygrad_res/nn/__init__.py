@@ -1,34 +1,40 @@
 """Layers and blocks: networks as objects, whose parts become scopes of the graph.
 
-``module`` says what a module is.  ``layers`` are the single operations, most with
-weights.  ``blocks`` are what deep networks repeat: a branch through weight layers, beside
-a way round it that crosses none or few.  That way round is what gives a network its many
-short gradient paths.  Names, shapes and default numerics are PyTorch's.
+``module`` says what a module is, and ``state`` how its values are saved and loaded.  Single
+operations are in ``layers``, most with weights, ``normalisation``, ``activations``, ``pooling``
+and ``dropout``; ``initialisations`` says how weights are drawn.  ``blocks`` are what deep networks
+repeat: a branch through weight layers, beside a way round it that crosses none or few.  That
+way round is what gives a network its many short gradient paths; ``branches`` says how they
+start, ``attention`` holds the transformer's block.  Names, shapes and default numerics are
+PyTorch's, and ``rng=`` is a generator or a seed.
 """
 
+from .activations import GELU, Flatten, Identity, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
+from .attention import MultiheadAttention, TransformerEncoderLayer
 from .blocks import (
     DenseBlock,
     DenseLayer,
+    Gate,
+    GatedShortcut,
     PadShortcut,
     ProjectionShortcut,
     Residual,
+    Scale,
     Transition,
 )
-from .layers import (
-    AvgPool2d,
-    BatchNorm,
-    Conv2d,
-    Flatten,
-    GlobalAvgPool,
-    Linear,
-    MaxPool2d,
-    ReLU,
-    he_normal,
-)
+from .branches import BRANCHES, scale_branches
+from .dropout import Dropout
+from .initialisations import he_normal, he_uniform, xavier_normal, xavier_uniform
+from .layers import Conv2d, Embedding, Linear
 from .module import Module, Sequential
+from .normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
+from .pooling import AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool, MaxPool2d
 
 __all__ = [
-    "AvgPool2d", "BatchNorm", "Conv2d", "DenseBlock", "DenseLayer", "Flatten", "GlobalAvgPool",
-    "Linear", "MaxPool2d", "Module", "PadShortcut", "ProjectionShortcut", "ReLU", "Residual",
-    "Sequential", "Transition", "he_normal",
+    "AdaptiveAvgPool2d", "AvgPool2d", "BRANCHES", "BatchNorm1d", "BatchNorm2d", "Conv2d",
+    "DenseBlock", "DenseLayer", "Dropout", "Embedding", "Flatten", "GELU", "Gate", "GatedShortcut",
+    "GlobalAvgPool", "Identity", "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d", "Module",
+    "MultiheadAttention", "PadShortcut", "ProjectionShortcut", "ReLU", "Residual", "Scale",
+    "Sequential", "SiLU", "Sigmoid", "Tanh", "TransformerEncoderLayer", "Transition", "he_normal",
+    "he_uniform", "scale_branches", "xavier_normal", "xavier_uniform",
 ]  # fmt: skip

@@ -21,26 +21,119 @@ import numpy as np
 from .. import primitives as ops
 from ..errors import ShapeError, UsageError
 from ..record import scope
-from ..tensor import Tensor
-from .layers import AvgPool2d, BatchNorm, Conv2d, ReLU, he_normal
+from ..tensor import Tensor, parameter, tensor
+from .activations import ReLU, Sigmoid
+from .initialisations import he_normal
+from .layers import Conv2d, Random
 from .module import Module, Sequential
+from .normalisation import BatchNorm2d
+from .pooling import AvgPool2d
 
 
 class Residual(Module):
-    """shortcut(x) + branch(x), then ``after``; identity where a part is left out."""
+    """shortcut(x) + branch(x), then ``after``; identity where a part is left out.
+
+    He et al. 2016, Identity Mappings in Deep Residual Networks, compare what can stand here:
+
+    ====================  =====================================================================
+    identity              ``Residual(branch)``
+    option A              ``Residual(branch, PadShortcut(2, 16))``
+    1x1 projection        ``Residual(branch, ProjectionShortcut(16, 32, 2))``
+    constant scaling      ``Residual(Sequential(branch, Scale(0.5)), Scale(0.5))``
+    exclusive gating      ``Residual(branch, gate=Gate(16))``: g branch(x) + (1 - g) shortcut(x)
+    shortcut-only gating  ``Residual(branch, GatedShortcut(16))``: branch(x) + (1 - g) x
+    dropout shortcut      ``Residual(branch, Dropout(0.5))``
+    post-activation       ``Residual(branch, after=ReLU())``
+    pre-activation        ``Residual(Sequential(BatchNorm2d(16), ReLU(), ...))``
+    ====================  =====================================================================
+
+    Only what the shortcut does stands on the path that avoids the branch: over n blocks scaled
+    by lambda that path's product is lambda^n.
+
+    >>> import tinygrad_res as tg
+    >>> nn, x = tg.nn, tg.tensor([[1.0, -2.0]], requires_grad=True)
+    >>> h = x
+    >>> for _ in range(3):
+    ...     h = nn.Residual(nn.Linear(2, 2), nn.Scale(0.5))(h)
+    >>> tg.paths(h.sum(), x).weight_free().gradient()
+    array([[0.125, 0.125]])
+    """
 
     def __init__(
-        self, branch: Module, shortcut: Module | None = None, after: Module | None = None
-    ) -> None:
-        self.branch, self.shortcut, self.after = branch, shortcut, after
+        self, branch: Module, shortcut: Module | None = None, after: Module | None = None,
+        gate: Module | None = None,
+    ) -> None:  # fmt: skip
+        self.branch, self.shortcut, self.after, self.gate = branch, shortcut, after, gate
 
     def forward(self, x: Any) -> Tensor:
         """Return a tensor of the branch's shape."""
         with scope("branch", branch=True):
             inner = self.branch.forward(x)
         outer = x if self.shortcut is None else self.shortcut(x)
+        if self.gate is not None:
+            opened = self.gate(x)
+            inner, outer = opened * inner, (1 - opened) * outer
         total = outer + inner
-        return total if self.after is None else self.after(total)
+        return total if self.after is None else self.after(total)  # type: ignore[no-any-return]
+
+
+class Scale(Module):
+    """``factor`` x, a constant or, if trainable, a learned scale that starts there.
+
+    At the end of a branch, trainable and 0, it is ReZero (Bachlechner et al. 2021) and SkipInit
+    (De & Smith 2020); a learned scale is no weight layer.
+
+    Args:
+        factor: a number, or an array that broadcasts, as in LayerScale (Touvron et al. 2021).
+        trainable: whether it is a parameter, ``weight``.
+
+    >>> import tinygrad_res as tg
+    >>> tg.nn.Scale(0.5)(tg.tensor([4.0]))
+    tensor([2.])
+    """
+
+    def __init__(self, factor: Any, trainable: bool = False) -> None:
+        values = np.asarray(factor, np.float32)
+        self.weight = parameter(values, "alpha") if trainable else None
+        self.factor = float(factor) if values.ndim == 0 else tensor(values)
+
+    def forward(self, x: Any) -> Tensor:
+        """Return a tensor of x's shape."""
+        return ops.multiply(x, self.factor if self.weight is None else self.weight)
+
+
+class Gate(Sequential):
+    """sigmoid of a 1x1 convolution: numbers between 0 and 1, as many as ``x`` has.
+
+    Args:
+        channels: of ``x``.
+        bias: where all biases start; negative ones start near 0, which opens the shortcut
+            (He et al. 2016, section 3.1, took -6 and 0 as best for its two kinds of gating).
+        rng: draws the weight: a generator or a seed.
+    """
+
+    def __init__(self, channels: int, bias: float = 0.0, *, rng: Random = None) -> None:
+        convolution = Conv2d(channels, channels, 1, rng=rng)
+        convolution.bias = parameter(np.full(channels, bias, np.float32), "bias")
+        super().__init__(convolution, Sigmoid())
+
+
+class GatedShortcut(Module):
+    """(1 - gate(x)) x: the shortcut of a block whose branch is left alone.
+
+    >>> import tinygrad_res as tg
+    >>> shortcut = tg.nn.GatedShortcut(3, bias=-100.0)  # wide open
+    >>> x = np.ones((1, 3, 2, 2), np.float32)
+    >>> bool((shortcut(x).data == x).all())
+    True
+    """
+
+    def __init__(self, channels: int, bias: float = 0.0, *, rng: Random = None) -> None:
+        self.gate = Gate(channels, bias, rng=rng)
+
+    def forward(self, x: Any) -> Tensor:
+        """Return a tensor of x's shape."""
+        return ops.multiply(1 - self.gate(x), x)
 
 
 class PadShortcut(Module):
@@ -65,11 +158,9 @@ class ProjectionShortcut(Sequential):
     Every path across it crosses one weight layer, so its block has no weight-free crossing.
     """
 
-    def __init__(
-        self, inputs: int, outputs: int, stride: int = 1, rng: np.random.Generator | None = None
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, *, rng: Random = None) -> None:
         convolution = Conv2d(inputs, outputs, 1, stride, bias=False, rng=rng, draw=he_normal)
-        super().__init__(convolution, BatchNorm(outputs))
+        super().__init__(convolution, BatchNorm2d(outputs))
 
 
 class DenseLayer(Module):
@@ -90,14 +181,13 @@ class DenseLayer(Module):
     """
 
     def __init__(
-        self, inputs: int, growth_rate: int = 32, bn_size: int = 4,
-        rng: np.random.Generator | None = None,
-    ) -> None:  # fmt: skip
-        rng = rng or np.random.default_rng()
+        self, inputs: int, growth_rate: int = 32, bn_size: int = 4, *, rng: Random = None
+    ) -> None:
+        rng = np.random.default_rng(rng)
         width = bn_size * growth_rate
         self.branch = Sequential(
-            BatchNorm(inputs), ReLU(), Conv2d(inputs, width, 1, bias=False, rng=rng, draw=he_normal),
-            BatchNorm(width), ReLU(),
+            BatchNorm2d(inputs), ReLU(), Conv2d(inputs, width, 1, bias=False, rng=rng, draw=he_normal),
+            BatchNorm2d(width), ReLU(),
             Conv2d(width, growth_rate, 3, padding=1, bias=False, rng=rng, draw=he_normal),
         )  # fmt: skip
 
@@ -116,15 +206,15 @@ class DenseBlock(Sequential):
     """
 
     def __init__(
-        self, layers: int, inputs: int, growth_rate: int = 32, bn_size: int = 4,
-        rng: np.random.Generator | None = None,
+        self, layers: int, inputs: int, growth_rate: int = 32, bn_size: int = 4, *,
+        rng: Random = None,
     ) -> None:  # fmt: skip
         if layers < 1:
             raise UsageError(f"DenseBlock: needs at least 1 layer, not {layers}")
-        rng = rng or np.random.default_rng()
+        rng = np.random.default_rng(rng)
         self.outputs = inputs + layers * growth_rate
         widths = range(inputs, self.outputs, growth_rate)
-        super().__init__(*(DenseLayer(width, growth_rate, bn_size, rng) for width in widths))
+        super().__init__(*(DenseLayer(width, growth_rate, bn_size, rng=rng) for width in widths))
 
 
 class Transition(Sequential):
@@ -134,13 +224,13 @@ class Transition(Sequential):
         ShapeError: an image is less than two pixels high or wide.
     """
 
-    def __init__(self, inputs: int, outputs: int, rng: np.random.Generator | None = None) -> None:
+    def __init__(self, inputs: int, outputs: int, *, rng: Random = None) -> None:
         super().__init__(
-            BatchNorm(inputs), ReLU(),
+            BatchNorm2d(inputs), ReLU(),
             Conv2d(inputs, outputs, 1, bias=False, rng=rng, draw=he_normal), AvgPool2d(2),
         )  # fmt: skip
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Any) -> Any:
         """Return (N, out, H / 2, W / 2) for ``x`` (N, in, H, W)."""
         if min(x.shape[2:], default=0) < 2:
             raise ShapeError(

@@ -1,72 +1,102 @@
-"""The layers: one operation each, with the weights that it needs.
+"""The layers with weights that paths are graded by: linear, convolutional, embedding.
 
-Linear and convolutional layers are the weight layers that paths are graded by: a path from
-their output to their input carries the weight as a factor.  All others carry none.
+A path from the output of a linear or convolutional layer to its input carries the weight as a
+factor and so crosses one weight layer.  An embedding picks rows: from its output paths lead to
+the weight alone, since the integers that choose the rows carry no gradient.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .. import backend
 from .. import primitives as ops
-from ..errors import ShapeError
-from ..primitives.general import batch_norm_and_statistics
-from ..tensor import Tensor, parameter, tensor
+from ..errors import ShapeError, UsageError
+from ..record import no_grad
+from ..tensor import Parameter, Tensor, parameter, raw
+from ..whole_numbers import at_least
+from .initialisations import Draw, default, fans, normal, uniform
 from .module import Module
 
-Draw = Callable[[np.random.Generator, tuple[int, ...]], Any]
-
-
-def _uniform(rng: np.random.Generator, bound: float, shape: tuple[int, ...]) -> Any:
-    return rng.uniform(-bound, bound, shape).astype(np.float32)
-
-
-def he_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Return weights (out, in, ...) drawn with variance 2 / fan-in, float32 (He et al. 2015)."""
-    fan_in = math.prod(shape[1:])
-    return (rng.standard_normal(shape) * math.sqrt(2 / fan_in)).astype(np.float32)
+Size = int | tuple[int, int]
+Random = np.random.Generator | int | None
+"""What draws the initial weights: a generator, or its seed."""
 
 
 class Linear(Module):
-    """x @ weight.T + bias, with weight (out, in) and bias (out,)."""
+    """x @ weight.T + bias, with weight (out, in) and bias (out,).
+
+    Args:
+        in_features, out_features: the lengths of the last axis before and after.
+        bias: whether there is one.
+        rng: draws the initial values: a generator or a seed.
+        draw: how the weight is drawn, such as ``nn.he_normal``; as PyTorch does where left out.
+
+    Raises:
+        UsageError: a length is less than 1.
+
+    >>> import tinygrad_res as tg
+    >>> tg.nn.Linear(4, 3, rng=0)(np.ones((2, 4), np.float32)).shape
+    (2, 3)
+    """
 
     def __init__(
-        self, inputs: int, outputs: int, bias: bool = True,
-        rng: np.random.Generator | None = None,
+        self, in_features: int, out_features: int, bias: bool = True, *,
+        rng: Random = None, draw: Draw = default,
     ) -> None:  # fmt: skip
-        rng = rng or np.random.default_rng()
-        bound = 1 / math.sqrt(inputs)
-        self.weight = parameter(_uniform(rng, bound, (outputs, inputs)), "weight")
-        self.bias = parameter(_uniform(rng, bound, (outputs,)), "bias") if bias else None
+        at_least(1, "Linear", "in_features", in_features)
+        at_least(1, "Linear", "out_features", out_features)
+        self.weight, self.bias = _drawn((out_features, in_features), bias, rng, draw)
 
     def forward(self, x: Any) -> Tensor:
-        """Return (N, out) for ``x`` (N, in)."""
+        """Return (..., out) for ``x`` (..., in)."""
         out = ops.matmul(x, self.weight.T)
         return out if self.bias is None else out + self.bias
 
 
 class Conv2d(Module):
-    """Convolution with weight (out, in / groups, k, k) and bias (out,).
+    """Convolution with weight (out, in / groups, kh, kw) and bias (out,); see ``tg.conv2d``.
 
-    ``draw`` gives the initial weight, such as ``he_normal``; PyTorch's default where left out.
+    Args:
+        in_channels, out_channels: before and after; ``groups`` divides both.
+        kernel_size, stride, padding, dilation: a number, or one for each of height and width;
+            ``padding`` may be ``"same"`` or ``"valid"``.
+        groups: into how many independent parts the channels are split.
+        bias: whether there is one.
+        rng: draws the initial values: a generator or a seed.
+        draw: how the weight is drawn, such as ``nn.he_normal``; as PyTorch does where left out.
+
+    Raises:
+        UsageError: a number is less than 1, or the groups do not divide the channels.
+
+    >>> import tinygrad_res as tg
+    >>> tg.nn.Conv2d(3, 8, 3, padding=1)(np.ones((2, 3, 5, 5), np.float32)).shape
+    (2, 8, 5, 5)
     """
 
     def __init__(
-        self, inputs: int, outputs: int, kernel_size: int, stride: int = 1, padding: int = 0,
-        dilation: int = 1, groups: int = 1, bias: bool = True,
-        rng: np.random.Generator | None = None, draw: Draw | None = None,
+        self, in_channels: int, out_channels: int, kernel_size: Size, stride: Size = 1,
+        padding: Size | str = 0, dilation: Size = 1, groups: int = 1, bias: bool = True, *,
+        rng: Random = None, draw: Draw = default,
     ) -> None:  # fmt: skip
-        rng = rng or np.random.default_rng()
-        shape = (outputs, inputs // groups, kernel_size, kernel_size)
-        bound = 1 / math.sqrt(math.prod(shape[1:]))
-        drawn = _uniform(rng, bound, shape) if draw is None else draw(rng, shape)
-        self.weight = parameter(drawn, "weight")
-        self.bias = parameter(_uniform(rng, bound, (outputs,)), "bias") if bias else None
-        self.geometry = {
+        at_least(1, "Conv2d", "in_channels", in_channels)
+        at_least(1, "Conv2d", "out_channels", out_channels)
+        at_least(1, "Conv2d", "groups", groups)
+        if in_channels % groups or out_channels % groups:
+            raise UsageError(
+                f"Conv2d: groups={groups}: must divide in_channels={in_channels} and "
+                f"out_channels={out_channels}"
+            )
+        window = (kernel_size,) * 2 if isinstance(kernel_size, int) else tuple(kernel_size)
+        if len(window) != 2:
+            raise UsageError(f"Conv2d: kernel_size={kernel_size!r}: pass an int, or two in a tuple")
+        for k in window:
+            at_least(1, "Conv2d", "kernel_size", k)
+        shape = (out_channels, in_channels // groups, *window)
+        self.weight, self.bias = _drawn(shape, bias, rng, draw)
+        self.geometry: dict[str, Any] = {
             "stride": stride, "padding": padding, "dilation": dilation, "groups": groups,
         }  # fmt: skip
 
@@ -75,104 +105,73 @@ class Conv2d(Module):
         return ops.conv2d(x, self.weight, self.bias, **self.geometry)
 
 
-class BatchNorm(Module):
-    """Standardise each channel, axis 1 of (N, C) or (N, C, H, W), then scale and shift it.
-
-    Training uses the batch's statistics and keeps a running average of them, which
-    ``eval`` uses.  Source: Ioffe & Szegedy 2015.
-    """
-
-    def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
-        self.weight = parameter(np.ones(channels, np.float32), "gamma")
-        self.bias = parameter(np.zeros(channels, np.float32), "beta")
-        self.running_mean = tensor(np.zeros(channels, np.float32))
-        self.running_var = tensor(np.ones(channels, np.float32))
-        self.eps, self.momentum = eps, momentum
-
-    def forward(self, x: Any) -> Tensor:
-        """Return a tensor of x's shape."""
-        if not self.training:
-            shape = (1, -1) + (1,) * (len(x.shape) - 2)
-            scale = self.weight / (self.running_var + self.eps) ** 0.5
-            shift = self.bias - self.running_mean * scale
-            scaled = ops.multiply(x, scale.reshape(shape))
-            return scaled + shift.reshape(shape)
-        n = x.size // x.shape[1]
-        if n < 2:
-            raise ShapeError(
-                f"batch_norm: needs more than one value per channel, got shape {x.shape}"
-            )
-        out, mean, var = batch_norm_and_statistics(x, self.weight, self.bias, self.eps)
-        m = self.momentum
-        self.running_mean = self._average(self.running_mean, m * mean)
-        self.running_var = self._average(self.running_var, m * n / (n - 1) * var)
-        return out
-
-    def _average(self, before: Tensor, share: Any) -> Tensor:
-        """Return the running average with a new batch's share, in the dtype it had."""
-        kept = ops.multiply(1 - self.momentum, before)
-        return ops.astype(kept + share, before.dtype)
+def _drawn(
+    shape: tuple[int, ...], bias: bool, rng: Random, draw: Draw
+) -> tuple[Parameter, Parameter | None]:
+    """Draw the weight, then the bias uniform within 1 / sqrt(fan-in)."""
+    rng = np.random.default_rng(rng)
+    weight = parameter(draw(rng, shape), "weight")
+    bound = fans(shape)[0] ** -0.5
+    return weight, parameter(uniform(rng, bound, shape[:1]), "bias") if bias else None
 
 
-class ReLU(Module):
-    """max(x, 0)."""
+class Embedding(Module):
+    """The rows of ``weight`` (num_embeddings, embedding_dim) that integers choose.
 
-    def forward(self, x: Any) -> Tensor:
-        """Return a tensor of x's shape."""
-        return ops.relu(x)
+    Weights start normal with variance 1.
 
+    Args:
+        num_embeddings: the number of rows.
+        embedding_dim: the length of a row.
+        padding_idx: a row that starts as zeros and is not trained.
+        rng: draws the initial values: a generator or a seed.
 
-class MaxPool2d(Module):
-    """The maximum of each window; see ``tg.max_pool2d``.
+    Raises:
+        UsageError: a number is less than 1, or there is no row ``padding_idx``.
 
     >>> import tinygrad_res as tg
-    >>> tg.nn.MaxPool2d(2)(tg.tensor([[[[1.0, 2.0], [4.0, 3.0]]]]))
-    tensor([[[[4.]]]])
-    """
-
-    def __init__(self, kernel_size: int, stride: int | None = None, padding: int = 0) -> None:
-        self.window: dict[str, Any] = {
-            "size": kernel_size, "stride": stride, "padding": padding,
-        }  # fmt: skip
-
-    def forward(self, x: Any) -> Tensor:
-        """Return (N, C, OH, OW) for ``x`` (N, C, H, W)."""
-        return ops.max_pool2d(x, **self.window)
-
-
-class AvgPool2d(Module):
-    """The mean of each window; see ``tg.avg_pool2d``.
-
-    >>> import tinygrad_res as tg
-    >>> tg.nn.AvgPool2d(2)(tg.tensor([[[[1.0, 2.0], [4.0, 3.0]]]]))
-    tensor([[[[2.5]]]])
+    >>> rows = tg.nn.Embedding(10, 4, padding_idx=0)
+    >>> rows([[1, 2, 0]]).shape
+    (1, 3, 4)
     """
 
     def __init__(
-        self, kernel_size: int, stride: int | None = None, padding: int = 0,
-        count_include_pad: bool = True,
+        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *,
+        rng: Random = None,
     ) -> None:  # fmt: skip
-        self.window: dict[str, Any] = {
-            "size": kernel_size, "stride": stride, "padding": padding,
-            "count_include_pad": count_include_pad,
-        }  # fmt: skip
+        shape = (
+            at_least(1, "Embedding", "num_embeddings", num_embeddings),
+            at_least(1, "Embedding", "embedding_dim", embedding_dim),
+        )
+        values = normal(np.random.default_rng(rng), 1.0, shape)
+        if padding_idx is not None:
+            if not -num_embeddings <= padding_idx < num_embeddings:
+                raise UsageError(
+                    f"Embedding: padding_idx={padding_idx}: there are {num_embeddings} rows"
+                )
+            padding_idx %= num_embeddings
+            values[padding_idx] = 0
+        self.weight = parameter(values, "weight")
+        self.padding_idx = padding_idx
 
-    def forward(self, x: Any) -> Tensor:
-        """Return (N, C, OH, OW) for ``x`` (N, C, H, W)."""
-        return ops.avg_pool2d(x, **self.window)
+    def forward(self, indices: Any) -> Tensor:
+        """Return (..., embedding_dim) for integers (...,).
 
-
-class GlobalAvgPool(Module):
-    """The mean over height and width."""
-
-    def forward(self, x: Any) -> Tensor:
-        """Return (N, C) for ``x`` (N, C, H, W)."""
-        return ops.mean(x, axis=(2, 3))
-
-
-class Flatten(Module):
-    """All axes after the first made one."""
-
-    def forward(self, x: Any) -> Tensor:
-        """Return (N, C H W) for ``x`` (N, C, H, W)."""
-        return ops.reshape(x, (x.shape[0], -1))
+        Raises:
+            ShapeError: an integer is negative, or there is no such row.
+            DtypeError: they are no integers.
+        """
+        chosen = raw(indices)
+        if not backend.is_array(chosen):
+            chosen = np.asarray(chosen)
+        if isinstance(chosen, np.ndarray) and chosen.size and chosen.min() < 0:
+            raise ShapeError(
+                f"Embedding: index {chosen.min()}: rows are counted from 0 to "
+                f"{self.weight.shape[0] - 1}"
+            )
+        rows = ops.take(self.weight, chosen, axis=0)
+        if self.padding_idx is None:
+            return rows
+        with no_grad():
+            fixed = ops.take(self.weight, chosen, axis=0)
+        return ops.where((chosen != self.padding_idx)[..., None], rows, fixed)

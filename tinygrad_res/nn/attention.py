@@ -1,0 +1,261 @@
+"""Attention and the transformer's block, composed so that every edge stays visible.
+
+A path leads through a head by one of three doors.  Through the values it crosses their weight and
+the output's, two weight layers.  Through the queries or the keys it also enters the softmax that
+decides who attends to whom, and crosses that door's weight and the output's, two as well.
+With attention frozen (``tg.stop_gradient`` on the weights) only the first kind is left.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from .. import primitives as ops
+from ..errors import DtypeError, ShapeError, UsageError
+from ..record import scope
+from ..tensor import Parameter, Tensor, parameter, raw, tensor
+from ..whole_numbers import at_least
+from .activations import GELU, ReLU
+from .dropout import Dropout
+from .initialisations import xavier_uniform
+from .layers import Linear, Random
+from .module import Module
+from .normalisation import LayerNorm
+
+
+class MultiheadAttention(Module):
+    """Heads that each attend with a part of the features, joined by a linear layer.
+
+    Names, initial values and masks are those of ``torch.nn.MultiheadAttention``; unlike in
+    ``tg.attention``, true in a mask means *not* to attend.
+
+    Args:
+        embed_dim: the number of features E.
+        num_heads: the number of heads, a divisor of E.
+        dropout: the probability of leaving out an attention weight in training.
+        bias: whether the four linear maps have biases.
+        batch_first: whether inputs are (N, L, E) rather than (L, N, E).
+        rng: draws the initial values and dropout: a generator or a seed.
+
+    Raises:
+        UsageError: the heads do not divide the features.
+
+    Source: Vaswani et al. 2017, Attention Is All You Need, section 3.2.2.
+
+    >>> import tinygrad_res as tg
+    >>> x = tg.tensor(np.ones((5, 2, 8), np.float32))
+    >>> out, weights = tg.nn.MultiheadAttention(8, num_heads=2, rng=0)(x, x, x)
+    >>> out.shape, weights.shape
+    ((5, 2, 8), (2, 5, 5))
+    """
+
+    in_proj_bias: Parameter | None
+
+    def __init__(
+        self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True,
+        batch_first: bool = False, *, rng: Random = None,
+    ) -> None:  # fmt: skip
+        at_least(1, "MultiheadAttention", "embed_dim", embed_dim)
+        at_least(1, "MultiheadAttention", "num_heads", num_heads)
+        if embed_dim % num_heads:
+            raise UsageError(
+                f"MultiheadAttention: num_heads={num_heads}: must divide embed_dim={embed_dim}"
+            )
+        rng = np.random.default_rng(rng)
+        self.embed_dim, self.num_heads, self.batch_first = embed_dim, num_heads, batch_first
+        self.in_proj_weight = parameter(xavier_uniform(rng, (3 * embed_dim, embed_dim)), "W_{QKV}")
+        zeros = np.zeros(3 * embed_dim, np.float32)
+        self.in_proj_bias = parameter(zeros, "b_{QKV}") if bias else None
+        self.out_proj = Linear(embed_dim, embed_dim, bias, rng=rng)
+        if self.out_proj.bias is not None:
+            self.out_proj.bias.data = zeros[:embed_dim]
+        self.dropout = Dropout(dropout, rng=rng)
+
+    def forward(
+        self, query: Any, key: Any, value: Any, key_padding_mask: Any = None,
+        need_weights: bool = True, attn_mask: Any = None, average_attn_weights: bool = True,
+        is_causal: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+        """Return the attended values, and how much each query attended to each key.
+
+        Args:
+            query: (L, N, E), or (N, L, E) with ``batch_first``, or (L, E).
+            key, value: the same with S in place of L.
+            key_padding_mask: (N, S) or (S,); true, or -inf, for keys that nobody attends to.
+            need_weights: whether to return the attention weights as well, or ``None``.
+            attn_mask: (L, S) or (N heads, L, S); true where a query may not attend to a key, or
+                floats that are added to the scores.
+            average_attn_weights: whether they are averaged over the heads.
+            is_causal: whether query i attends to the keys 0 to i only; other than in PyTorch
+                this needs no mask beside it.
+
+        Returns:
+            A tensor of the query's shape, and (N, L, S), without N where the inputs have none,
+            and (N, heads, L, S) without averaging.
+
+        Raises:
+            ShapeError: the shapes do not fit.
+            DtypeError: a mask holds integers.
+        """
+        given = [t if backend.is_array(t) else tensor(t) for t in (query, key, value)]
+        batched = self._check([t.shape for t in given])
+        q, k, v = (self._heads(t, i, batched) for i, t in enumerate(given))
+        scores = ops.matmul(q, ops.swapaxes(k, -1, -2)) * (1 / math.sqrt(q.shape[-1]))
+        masks = [
+            self._mask("attn_mask", attn_mask, scores),
+            self._mask("key_padding_mask", key_padding_mask, scores),
+        ]
+        if is_causal:
+            xp = backend.namespace(raw(scores))
+            masks.append(xp.triu(xp.ones(scores.shape[-2:], dtype=bool), 1))
+        for mask in masks:
+            if mask is not None:
+                closed = mask.dtype.kind == "b"
+                scores = ops.where(mask, -math.inf, scores) if closed else scores + mask
+        weights = ops.softmax(scores, axis=-1)
+        attended = ops.matmul(self.dropout(weights), v)  # (N, heads, L, E / heads)
+        n, _, length, _ = attended.shape
+        order = (0, 2, 1, 3) if self.batch_first or not batched else (2, 0, 1, 3)
+        joined = ops.permute_dims(attended, order)
+        shape = (n, length) if self.batch_first else (length, n)
+        out = self.out_proj(ops.reshape(joined, (*shape, -1) if batched else (length, -1)))
+        if not need_weights:
+            return out, None
+        shown = ops.mean(weights, axis=1) if average_attn_weights else weights
+        return out, shown if batched else shown[0]
+
+    def _check(self, shapes: list[tuple[int, ...]]) -> bool:
+        """Say whether the inputs are batches."""
+        query, key, value = shapes
+        axis = 0 if self.batch_first else 1  # of the samples
+        fits = len(query) in (2, 3) and len({len(s) for s in shapes}) == 1 and key == value
+        fits = fits and all(s[-1] == self.embed_dim for s in shapes)
+        if not fits or (len(query) == 3 and query[axis] != key[axis]):
+            layout = "(N, L, E)" if self.batch_first else "(L, N, E)"
+            raise ShapeError(
+                f"MultiheadAttention: query {query}, key {key}, value {value}: expected {layout} "
+                f"or (L, E) with E = {self.embed_dim}, key and value alike"
+            )
+        return len(query) == 3
+
+    def _heads(self, x: Any, i: int, batched: bool) -> Tensor:
+        """Return the queries (0), keys (1) or values (2) of every head, (N, heads, L, E / heads)."""
+        part = slice(i * self.embed_dim, (i + 1) * self.embed_dim)
+        out = ops.matmul(x, self.in_proj_weight[part].T)
+        if self.in_proj_bias is not None:
+            out = out + self.in_proj_bias[part]
+        if not batched:
+            out = out[None]
+        out = ops.reshape(out, (*out.shape[:2], self.num_heads, -1))
+        order = (0, 2, 1, 3) if self.batch_first or not batched else (1, 2, 0, 3)
+        return ops.permute_dims(out, order)
+
+    def _mask(self, name: str, mask: Any, scores: Tensor) -> Any:
+        """Return a mask that broadcasts to the scores (N, heads, L, S)."""
+        if mask is None:
+            return None
+        mask = mask if backend.is_array(mask) else np.asarray(mask)
+        if mask.dtype.kind not in "bf":
+            raise DtypeError(
+                f"MultiheadAttention: {name} of dtype {mask.dtype}: pass booleans, true where not "
+                "to attend, or floats that are added to the scores"
+            )
+        n, heads, queries, keys = scores.shape
+        fitting: dict[tuple[int, ...], tuple[int, ...]] = {(n, keys): (n, 1, 1, keys)}
+        if name == "attn_mask":
+            fitting = {(n * heads, queries, keys): scores.shape, (queries, keys): scores.shape[2:]}
+        elif n == 1:
+            fitting[(keys,)] = (1, 1, 1, keys)
+        if mask.shape not in fitting:
+            raise ShapeError(
+                f"MultiheadAttention: {name} {mask.shape}: expected "
+                f"{' or '.join(map(str, fitting))}"
+            )
+        if not isinstance(mask, Tensor):
+            mask = backend.namespace(raw(scores)).asarray(mask)
+        return mask.reshape(fitting[mask.shape])
+
+
+ACTIVATIONS: dict[str, type[Module]] = {"relu": ReLU, "gelu": GELU}
+
+
+class TransformerEncoderLayer(Module):
+    """A transformer's block: attention beside a shortcut, then an MLP beside a shortcut.
+
+    Names, initial values and arguments are those of ``torch.nn.TransformerEncoderLayer``.  Both
+    branches are marked as residual branches, so paths can be graded by "block".
+
+    Args:
+        d_model: the number of features E.
+        nhead: the number of heads, a divisor of E.
+        dim_feedforward: the width of the MLP.
+        dropout: the probability of leaving out an element, in attention, in the MLP and at the
+            end of each branch.
+        activation: of the MLP, ``"relu"`` or ``"gelu"``.
+        layer_norm_eps: added to the variance.
+        batch_first: whether inputs are (N, L, E) rather than (L, N, E).
+        norm_first: whether a branch normalises its input, which leaves the shortcut a plain
+            wire, or the sum is normalised.
+        bias: whether linear maps and normalisations have biases.
+        rng: draws the initial values and dropout: a generator or a seed.
+
+    Raises:
+        UsageError: an argument is outside its choices.
+
+    Source: Vaswani et al. 2017, section 3.1; Xiong et al. 2020 for ``norm_first``.
+
+    >>> import tinygrad_res as tg
+    >>> block = tg.nn.TransformerEncoderLayer(8, 2, 16, norm_first=True, rng=0).eval()
+    >>> x = tg.tensor(np.ones((3, 1, 8), np.float32), requires_grad=True)
+    >>> tg.paths(block(x), x, cotangent=np.ones((3, 1, 8))).count_by("block")[0]
+    1
+    """
+
+    def __init__(
+        self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
+        activation: str = "relu", layer_norm_eps: float = 1e-5, batch_first: bool = False,
+        norm_first: bool = False, bias: bool = True, *, rng: Random = None,
+    ) -> None:  # fmt: skip
+        if activation not in ACTIVATIONS:
+            raise UsageError(
+                f"TransformerEncoderLayer: activation={activation!r}: use {' or '.join(ACTIVATIONS)}"
+            )
+        rng = np.random.default_rng(rng)
+        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first, rng=rng)
+        self.linear1 = Linear(d_model, dim_feedforward, bias, rng=rng)
+        self.activation = ACTIVATIONS[activation]()
+        self.dropout = Dropout(dropout, rng=rng)
+        self.linear2 = Linear(dim_feedforward, d_model, bias, rng=rng)
+        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias)
+        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias)
+        self.dropout1, self.dropout2 = Dropout(dropout, rng=rng), Dropout(dropout, rng=rng)
+        self.norm_first = norm_first
+
+    def forward(
+        self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None,
+        is_causal: bool = False,
+    ) -> Tensor:  # fmt: skip
+        """Return a tensor of the shape of ``src``; masks are those of ``MultiheadAttention``."""
+
+        def attend(h: Any) -> Tensor:
+            out, _ = self.self_attn(
+                h, h, h, src_key_padding_mask, need_weights=False, attn_mask=src_mask,
+                is_causal=is_causal,
+            )  # fmt: skip
+            return self.dropout1(out)  # type: ignore[no-any-return]
+
+        def feed(h: Any) -> Any:
+            return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(h)))))
+
+        x = src
+        for name, branch, norm in (
+            ("attention", attend, self.norm1), ("feedforward", feed, self.norm2),
+        ):  # fmt: skip
+            with scope(name, branch=True):
+                inner = branch(norm(x) if self.norm_first else x)
+            x = x + inner if self.norm_first else norm(x + inner)
+        return x  # type: ignore[no-any-return]

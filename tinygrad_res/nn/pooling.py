@@ -1,0 +1,120 @@
+"""The layers that make images smaller.  Paths cross them with weight degree 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from .. import primitives as ops
+from ..errors import ShapeError, UsageError
+from ..tensor import Tensor, raw, shape_of, tensor
+from ..whole_numbers import whole
+from .layers import Size
+from .module import Module
+
+
+class MaxPool2d(Module):
+    """The maximum of each window; see ``tg.max_pool2d``.
+
+    Equal elements share the gradient of their maximum, where PyTorch gives it to the first.
+
+    >>> import tinygrad_res as tg
+    >>> tg.nn.MaxPool2d(2)(tg.tensor([[[[1.0, 2.0], [4.0, 3.0]]]]))
+    tensor([[[[4.]]]])
+    """
+
+    def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> None:
+        self.window: dict[str, Any] = {
+            "size": kernel_size, "stride": stride, "padding": padding,
+        }  # fmt: skip
+
+    def forward(self, x: Any) -> Tensor:
+        """Return (N, C, OH, OW) for ``x`` (N, C, H, W)."""
+        return ops.max_pool2d(x, **self.window)
+
+
+class AvgPool2d(Module):
+    """The mean of each window; see ``tg.avg_pool2d``.
+
+    >>> import tinygrad_res as tg
+    >>> tg.nn.AvgPool2d(2)(tg.tensor([[[[1.0, 2.0], [4.0, 3.0]]]]))
+    tensor([[[[2.5]]]])
+    """
+
+    def __init__(
+        self, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
+        count_include_pad: bool = True,
+    ) -> None:  # fmt: skip
+        self.window: dict[str, Any] = {
+            "size": kernel_size, "stride": stride, "padding": padding,
+            "count_include_pad": count_include_pad,
+        }  # fmt: skip
+
+    def forward(self, x: Any) -> Tensor:
+        """Return (N, C, OH, OW) for ``x`` (N, C, H, W)."""
+        return ops.avg_pool2d(x, **self.window)
+
+
+class AdaptiveAvgPool2d(Module):
+    """The means of ``output_size`` windows, whatever the size of the image.
+
+    Along an axis of n pixels window i of m reaches from floor(i n / m) to ceil((i + 1) n / m),
+    so windows overlap, or repeat, where m does not divide n.
+
+    Args:
+        output_size: the number of windows, or one for each of height and width.
+
+    Raises:
+        UsageError: it is no positive whole number, or pair of them.
+
+    >>> import tinygrad_res as tg
+    >>> tg.nn.AdaptiveAvgPool2d((1, 2))(tg.tensor([[[[1.0, 2.0, 6.0]]]]))
+    tensor([[[[1.5, 4. ]]]])
+    """
+
+    def __init__(self, output_size: Size) -> None:
+        each = (output_size,) * 2 if isinstance(output_size, int) else tuple(output_size)
+        if len(each) != 2 or not all((whole(n) or 0) > 0 for n in each):
+            raise UsageError(
+                f"AdaptiveAvgPool2d: output_size={output_size!r}: pass a positive int, or two in "
+                "a tuple"
+            )
+        self.output_size = each
+
+    def forward(self, x: Any) -> Tensor:
+        """Return (N, C, *output_size) for ``x`` (N, C, H, W).
+
+        Raises:
+            ShapeError: ``x`` is no batch of images.
+        """
+        shape = shape_of(x)
+        if len(shape) != 4 or 0 in shape[2:]:
+            raise ShapeError(f"AdaptiveAvgPool2d: input {shape}: expected images (N, C, H, W)")
+        if self.output_size == (1, 1):
+            return ops.mean(x, axis=(2, 3), keepdims=True)
+        x = x if backend.is_array(x) else tensor(x)
+        xp, dtype = backend.namespace(raw(x)), x.dtype if x.dtype.kind == "f" else float
+        down, across = (
+            xp.asarray(_means(n, m).astype(dtype))
+            for n, m in zip(shape[2:], self.output_size, strict=True)
+        )
+        return ops.matmul(ops.matmul(down, x), across.T)
+
+
+def _means(pixels: int, windows: int) -> np.ndarray:
+    """Return the matrix (windows, pixels) whose rows take the means."""
+    matrix = np.zeros((windows, pixels))
+    for i in range(windows):
+        start, end = i * pixels // windows, -(-(i + 1) * pixels // windows)
+        matrix[i, start:end] = 1 / (end - start)
+    return matrix
+
+
+class GlobalAvgPool(Module):
+    """The mean over height and width, without these axes."""
+
+    def forward(self, x: Any) -> Tensor:
+        """Return (N, C) for ``x`` (N, C, H, W)."""
+        return ops.mean(x, axis=(2, 3))

@@ -1,0 +1,210 @@
+"""A module's state in and out: checked whole before anything is changed, and written to files.
+
+Two formats, chosen by the file's ending: ``.safetensors``, which PyTorch's users have too, and
+NumPy's ``.npz``.  Neither is read with pickle, so a file from elsewhere can run nothing.  Each
+says the version of our format beside the arrays; a file without it comes from somewhere else
+and is read for its arrays alone.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .. import backend
+from ..errors import DataError, DtypeError, ShapeError, UsageError
+from ..files import write_whole
+from ..tensor import Tensor, raw
+
+if TYPE_CHECKING:
+    from .module import Module
+
+VERSION = 1
+"""Of the format.  Files of a higher one are refused."""
+
+VERSION_KEY = "tinygrad_res.format"
+
+
+class Unmatched(NamedTuple):
+    """The names that a module has and a mapping has not, and the other way round."""
+
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+
+
+def load(module: Module, mapping: Mapping[str, Any], strict: bool = True) -> Unmatched:
+    """Take the values of ``module`` from ``mapping``; see ``Module.load_state_dict``."""
+    if not isinstance(mapping, Mapping):
+        raise UsageError(
+            f"load_state_dict: a {type(mapping).__name__}: pass a dict of arrays by name"
+        )
+    own = dict(module.named_state())
+    unmatched = Unmatched(
+        tuple(name for name in own if name not in mapping),
+        tuple(str(name) for name in mapping if name not in own),
+    )
+    wrong = [
+        f"{kind}: {', '.join(names)}"
+        for kind, names in zip(unmatched._fields, unmatched, strict=True)
+        if strict and names
+    ]
+    values: dict[int, tuple[str, Tensor, Any]] = {}
+    for name, target in own.items():
+        if name not in mapping:
+            continue
+        try:
+            value = _fitting(target, mapping[name])
+        except (DtypeError, ShapeError) as error:
+            wrong.append(f"{name}: {error}")
+            continue
+        first, _, before = values.setdefault(id(target), (name, target, value))
+        if before is not value and not np.array_equal(before, value, equal_nan=True):
+            wrong.append(f"{name}: it is the same tensor as {first}, and has other values here")
+    if wrong:
+        raise DataError(
+            f"load_state_dict: {type(module).__name__} does not fit what is given; nothing was "
+            "changed\n  " + "\n  ".join(wrong) + "\nstrict=False passes over names alone"
+        )
+    for _, target, value in values.values():
+        target.data = value
+    return unmatched
+
+
+def _fitting(target: Tensor, given: Any) -> Any:
+    """Return what is given as an array of the host, of the target's shape and dtype.
+
+    Raises:
+        ShapeError: the shapes differ.
+        DtypeError: it is no array of real numbers, or would be rounded to integers.
+    """
+    array = _array(given)
+    if array.dtype.kind not in "fiub" or not np.can_cast(array.dtype, target.dtype, "same_kind"):
+        raise DtypeError(f"of dtype {array.dtype}, but must be {target.dtype}")
+    if array.shape != target.shape:
+        raise ShapeError(f"of shape {array.shape}, but must be {target.shape}")
+    with np.errstate(over="ignore"):
+        fitting = array.astype(target.dtype)
+    if array.dtype.kind == "f" and not np.array_equal(np.isfinite(fitting), np.isfinite(array)):
+        raise DtypeError(f"of dtype {array.dtype}: values overflow in {target.dtype}")
+    return fitting
+
+
+def _array(given: Any) -> Any:
+    """Return on the host the array of a tensor, of PyTorch's too, and lists as an array."""
+    values = raw(given)
+    if hasattr(values, "detach"):  # PyTorch's, which need not be installed
+        try:
+            return values.detach().cpu().numpy()
+        except TypeError as error:
+            raise DtypeError(
+                f"of dtype {values.dtype}: NumPy has none such: use .float()"
+            ) from error
+    if backend.is_array(values):
+        backend.namespace(values)
+        return backend.to_device(values, "cpu")
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ShapeError("lists of unequal lengths make no array") from error
+
+
+# Files
+
+
+def write(path: str | os.PathLike[str], values: Iterable[tuple[str, Tensor]]) -> Path:
+    """Write tensors and their names to a file; its ending chooses the format.
+
+    Raises:
+        FigureError: the file cannot be written.
+        UsageError: the ending is unknown.
+    """
+    encode, _ = _format("save", path)
+    return write_whole(
+        path, encode({name: backend.to_device(raw(value), "cpu") for name, value in values})
+    )
+
+
+def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Return the arrays in a file by name; its ending says the format.
+
+    Raises:
+        DataError: there is no such file, it is damaged, or of a newer format.
+        UsageError: the ending is unknown.
+    """
+    _, decode = _format("load", path)
+    try:
+        values: dict[str, np.ndarray]
+        values, found = decode(Path(path).read_bytes())
+        version = int(found)
+    except OSError as error:
+        raise DataError(f"load: cannot read {str(path)!r} ({error.strerror or error})") from error
+    except (ValueError, TypeError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"load: {str(path)!r} is damaged, or holds no arrays of numbers ({error})"
+        ) from error
+    if version > VERSION:
+        raise DataError(
+            f"load: {str(path)!r} is of format {version}, and this version reads up to {VERSION}: "
+            "install a newer tinygrad_res"
+        )
+    return values
+
+
+def _to_safetensors(values: dict[str, np.ndarray]) -> bytes:
+    from safetensors.numpy import save
+
+    contiguous = {name: np.ascontiguousarray(v).reshape(v.shape) for name, v in values.items()}
+    return bytes(save(contiguous, metadata={VERSION_KEY: str(VERSION)}))
+
+
+def _from_safetensors(content: bytes) -> tuple[dict[str, np.ndarray], Any]:
+    import json
+
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        values = load(content)
+    except SafetensorError as error:
+        raise ValueError(error) from error
+    # The format: eight bytes of length, then a header in JSON, checked by now.
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return values, header.get("__metadata__", {}).get(VERSION_KEY, 0)
+
+
+def _to_npz(values: dict[str, np.ndarray]) -> bytes:
+    # numpy.savez takes names as keyword arguments, so none could be called "file".
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, array in {VERSION_KEY: np.array(VERSION), **values}.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
+    return content.getvalue()
+
+
+def _from_npz(content: bytes) -> tuple[dict[str, np.ndarray], Any]:
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        values = {name: archive[name] for name in archive.files}
+    return values, values.pop(VERSION_KEY, 0)
+
+
+FORMATS = {
+    ".safetensors": (_to_safetensors, _from_safetensors),
+    ".npz": (_to_npz, _from_npz),
+}
+
+
+def _format(verb: str, path: str | os.PathLike[str]) -> tuple[Any, Any]:
+    ending = Path(path).suffix.lower()
+    if ending not in FORMATS:
+        raise UsageError(
+            f"{verb}: {str(path)!r} does not end in a known format: use {' or '.join(FORMATS)}"
+        )
+    return FORMATS[ending]
