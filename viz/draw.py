@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from tinygrad_res.errors import FigureError, UsageError
+from tinygrad_res.errors import UsageError
+from tinygrad_res.formulas import Formula
 from tinygrad_res.graph import Graph
 from tinygrad_res.measures import Paths
 from tinygrad_res.numbered import Path
-from tinygrad_res.snapshot import graph
-from tinygrad_res.tensor import Tensor
 
 from . import text
 from .chain import Chain, read_chain
 from .chain_figure import chain_layout
+from .drawable import Drawable, read_drawable
 from .figure import Figure
+from .formula_lines import with_formula
 from .graph_figure import graph_figure
 from .graph_view import MOST_BOXES, InputCount, count_paths
 from .highlight import (
@@ -23,7 +24,6 @@ from .highlight import (
     Emphasis,
     Highlight,
     edges_taken,
-    graph_for,
     read_highlight,
 )  # fmt: skip
 from .layout import Canvas, Label, Layout
@@ -51,10 +51,11 @@ class _Wish(NamedTuple):
 
     most: int
     emphasis: Emphasis
+    formula: Formula | None = None
 
 
 def draw(
-    what: Tensor | Graph | Paths | Path, *, max_nodes: int = MOST_BOXES,
+    what: Drawable, *, max_nodes: int = MOST_BOXES,
     highlight: Highlight | None = None,
     labels: Literal["symbol", "value", "both", "none"] | None = None,
     widths: Literal["flow"] | None = None,
@@ -69,7 +70,10 @@ def draw(
     single path is drawn in the figure of its set, with the others faded.
 
     Args:
-        what: ``tg.paths(loss, x)``, one of its paths, ``tg.graph(loss)``, or ``loss``.
+        what: ``tg.paths(loss, x)``, ``tg.graph(loss)``, or ``loss``.  One of a set's paths, a
+            list of some, or ``{"label": path or list, ...}``, is drawn in its set.
+            ``tg.edge_flow(loss, x)`` is drawn as bands, and ``tg.formula(loss, x)`` below the
+            paths that it sums over.
         max_nodes: a graph with more nodes is drawn by scope, and says so.
         highlight: a part of what is drawn to bring out: a set of paths, a path, a list of
             paths such as ``p.top(3)``, or up to four of these as ``{"label": set, ...}``.
@@ -81,44 +85,42 @@ def draw(
             tensor level, and at scalar level values with as many symbols as are readable.
         widths: ``"flow"`` draws a band under every edge, as wide as the square root of what
             all paths over it carry (``tg.edge_flow``; at scalar level ``p.edge_flow()``),
-            green with a plus or purple with a minus.
+            green with a plus or purple with a minus.  Highlighted sets then run beside the
+            bands, and flows are not faded.
 
     Raises:
         FigureError: ``what`` is none of these; there is no Graphviz for a graph; what is to be
             highlighted is not in what is drawn; or the flow is not known.
         GraphError: nothing was recorded for the tensor.
-        UsageError: ``labels`` or ``widths`` is none of the choices.
+        UsageError: ``labels``, ``widths`` or ``max_nodes`` is none of the choices.
 
     >>> import tinygrad_res as tg
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
     >>> W = tg.parameter([[0.5, 0.0], [0.0, 0.5]], name="W")
-    >>> p = tg.paths((x + x @ W).sum(), x)
+    >>> loss = (x + x @ W).sum()
+    >>> p = tg.paths(loss, x)
     >>> draw(p).layout.title
     'Gradient paths through a chain of 1 block: 1 weight-free path of 2'
     >>> figure = draw(p, highlight={"shortcut": p.weight_free()}, labels="none")
     >>> "shortcut: 1 path of 2, product of norm 1.41" in figure.layout.description
     True
-    >>> draw(tg.paths((x + x @ W).sum(), x, level="scalar")).layout.title
+    >>> draw(tg.edge_flow(loss, x)).layout.title == draw(p).layout.title
+    True
+    >>> draw(tg.paths(loss, x, level="scalar")).layout.title
     'Gradient paths (scalar level): 2 weight-free paths of 6'
     """
     _refuse_unknown("labels", labels, _LABELS)
     _refuse_unknown("widths", widths, ("flow",))
-    chosen = what if isinstance(what, Path) else None
-    subject: Any = what.paths if isinstance(what, Path) else what
-    if isinstance(subject, Tensor):
-        subject = graph(subject)
-    if isinstance(subject, Graph):
-        subject = graph_for(highlight, subject)
-    if not isinstance(subject, (Paths, Graph)):
-        raise FigureError(
-            f"draw: cannot draw a {type(what).__name__}: pass tg.paths(loss, x), one of its paths, "
-            "tg.graph(loss), or a tensor that a computation returned, such as the loss"
-        )
-    marks = read_highlight(highlight, subject)
-    wish = _Wish(max_nodes, Emphasis(marks, None, widths is not None, labels or ""))
-    if isinstance(subject, Paths):
-        return _draw_paths(subject, wish, chosen)
-    return _draw_graph(subject, wish)
+    if isinstance(max_nodes, bool) or not isinstance(max_nodes, int) or max_nodes < 1:
+        raise UsageError(f"draw: max_nodes={max_nodes!r}: give a number of nodes, 1 or more")
+    drawing = read_drawable(what, highlight)
+    marks = read_highlight(drawing.highlight, drawing.subject)
+    flows = drawing.flow.edges if drawing.flow is not None else None
+    banded = widths is not None or flows is not None
+    wish = _Wish(max_nodes, Emphasis(marks, flows, banded, labels or ""), drawing.formula)
+    if isinstance(drawing.subject, Graph):
+        return _draw_graph(drawing.subject, wish)
+    return _draw_paths(drawing.subject, wish, drawing.chosen)
 
 
 def _refuse_unknown(name: str, given: object, choices: tuple[str, ...]) -> None:
@@ -152,7 +154,7 @@ def _draw_paths(paths: Paths, wish: _Wish, chosen: Path | None = None) -> Figure
         edges = size(paths)
         drawn = None
         if edges <= MOST_EDGES:
-            drawn = _numbers(from_paths(paths, chosen, _flowing(wish, paths)))
+            drawn = _numbers(from_paths(paths, chosen, _flowing(wish, paths), wish.formula))
         above = tensor_paths(paths)
         if drawn is not None:
             return drawn
@@ -160,7 +162,7 @@ def _draw_paths(paths: Paths, wish: _Wish, chosen: Path | None = None) -> Figure
             figure = _draw_paths(above, _raised(wish, paths.graph, above.graph))
             return Figure(_with_line(figure.layout, _too_many(edges)))
     if paths.level == "tensor":
-        single = from_single_numbers(paths, chosen, wish.emphasis)
+        single = from_single_numbers(paths, chosen, wish.emphasis, wish.formula)
         drawn = _numbers(single) if single is not None else None
         if drawn is not None:
             return drawn
@@ -169,7 +171,8 @@ def _draw_paths(paths: Paths, wish: _Wish, chosen: Path | None = None) -> Figure
         chain = read_chain(paths, chosen, emphasis)
         if not _is_tangle(chain):
             held = paths.graph.taken_from is not None
-            return Figure(chain_layout(chain, [TENSOR_LEVEL + NO_ARRAYS * (not held)]))
+            layout = chain_layout(chain, [TENSOR_LEVEL + NO_ARRAYS * (not held)])
+            return Figure(with_formula(layout, wish.formula))
     used = None if paths.count() > MOST_LISTED else edges_taken(paths)
     if chosen is not None or emphasis.fades:
         used = emphasis.edges | {edge.index for edge in (chosen.edges if chosen else ())}
@@ -187,7 +190,7 @@ def _flowing(wish: _Wish, what: Paths | Graph) -> Emphasis:
     """Return what to bring out, with the flows where these are asked for."""
     emphasis = wish.emphasis
     values = emphasis.labels in ("value", "both") and what.level != "scalar"
-    if not (emphasis.widths or values):
+    if emphasis.flows is not None or not (emphasis.widths or values):
         return emphasis
     asked = "widths='flow'" if emphasis.widths else f"labels={emphasis.labels!r}"
     paths = what if isinstance(what, Paths) else only_paths(what, asked)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from tinygrad_res.numbered import Path
 
 from . import text
+from .formula_lines import formula_items
 from .headline import count_words, draw_headline
 from .highlight import Emphasis, bands, beside, mark_entries, sign_bands
 from .layout import Canvas, Curve, Item, Label, Layout, Point, Shape
@@ -280,7 +281,13 @@ def _rows(
         ends = network.elements[stands[0]].symbol, network.elements[low].symbol
     total = "" if subject.gradient is None else number(subject.gradient)
     rows = read_rows(network, shown, subject.emphasis)
-    draw_rows(canvas, rows, ends, total, subject.chosen is None, network.weighted, x, y)
+    whole = subject.chosen is None
+    written = subject.formula if whole else None
+    draw_rows(canvas, rows, None if written else ends, total, whole, network.weighted, x, y)
+    if written is not None:
+        _, _, right, bottom = canvas.box
+        canvas.add(Curve(((x, bottom + 8), (max(right, x + 300), bottom + 8)), "axis"))
+        canvas.add(*formula_items(written, x, bottom + 34))
 
 
 def _symbols(network: Network, subject: Subject) -> tuple[str, ...]:

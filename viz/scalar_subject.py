@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tinygrad_res.errors import GradientError, GraphError
+from tinygrad_res.formulas import Formula
 from tinygrad_res.graph import Graph
 from tinygrad_res.graph_parts import GraphEdge
 from tinygrad_res.measures import Paths
@@ -22,6 +23,7 @@ from tinygrad_res.path_calculus import paths as paths_of
 from tinygrad_res.scalar import ScalarGraph
 
 from . import text
+from .formula_lines import formula_of
 from .highlight import PLAIN, Emphasis, edges_taken
 from .scalar_network import on_routes, ways
 from .scalar_rows import MOST_ROWS
@@ -48,6 +50,7 @@ class Subject:
         counted: the weight layers that each edge of the graph counts for; all if left out.
         window: between which numbers they are counted, in words.
         emphasis: the sets to bring out, and what stands on edges.
+        formula: the gradient as a sum over the paths.
     """
 
     graph: Graph
@@ -64,10 +67,12 @@ class Subject:
     counted: Sequence[int] | None = None
     window: str = ""
     emphasis: Emphasis = PLAIN
+    formula: Formula | None = None
 
 
 def from_paths(
-    paths: Paths, chosen: Path | None = None, emphasis: Emphasis = PLAIN
+    paths: Paths, chosen: Path | None = None, emphasis: Emphasis = PLAIN,
+    formula: Formula | None = None,
 ) -> Subject:  # fmt: skip
     """Return the subject of a set of paths at scalar level, or of one of them."""
     frame = paths.frame
@@ -78,7 +83,7 @@ def from_paths(
         paths.graph, edges, outputs, frame.ends, _counts(paths), chosen=chosen,
         used=edges_taken(paths), listed=tuple(paths) if total <= MOST_ROWS else (),
         gradient=_gradient(paths), counted=paths.window("weight").tolist(),
-        window=window_of(paths), emphasis=emphasis,
+        window=window_of(paths), emphasis=emphasis, formula=formula or formula_of(paths),
     )  # fmt: skip
 
 
@@ -108,16 +113,22 @@ def from_graph(graph: Graph, emphasis: Emphasis = PLAIN) -> Subject:
 
 
 def from_single_numbers(
-    paths: Paths, chosen: Path | None = None, emphasis: Emphasis = PLAIN
-) -> Subject | None:
+    paths: Paths, chosen: Path | None = None, emphasis: Emphasis = PLAIN,
+    formula: Formula | None = None,
+) -> Subject | None:  # fmt: skip
     """Return the subject of paths between arrays of one number each; ``None`` for any other.
 
-    A path through weight layers is left to the figure of the chain.
+    A path through weight layers is left to the figure of the chain, and so is a given flow,
+    which is one between arrays.
     """
     nodes, edges = paths.nodes, paths.edges
     single = all(math.prod(node.shape) == 1 and node.recorded is not None for node in nodes)
     if not (
-        single and len(edges) > 0 and len(nodes) <= _MOST_NUMBERS and paths.frame.cotangent is None
+        single
+        and emphasis.flows is None
+        and len(edges) > 0
+        and len(nodes) <= _MOST_NUMBERS
+        and paths.frame.cotangent is None
     ) or any(edge.weight for edge in edges):
         return None
     numbers: Any = paths_of(paths.graph, paths.inputs[0], level="scalar")
@@ -142,7 +153,7 @@ def from_single_numbers(
     return Subject(
         whole, found, (output,), (end,), (total, active if used is None else None, 0),
         "tensor", "every array holds one number", tuple(paths) if total <= MOST_ROWS else (),
-        chosen, used, _gradient(paths), emphasis=emphasis,
+        chosen, used, _gradient(paths), emphasis=emphasis, formula=formula or formula_of(paths),
     )  # fmt: skip
 
 

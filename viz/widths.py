@@ -140,4 +140,4 @@ def meaning(level: str) -> str:
     """Say what a flow is."""
     if level == "scalar":
         return "flow, the sum of the products of all paths over an edge"
-    return "flow, what all paths over an edge carry of the gradient’s norm"
+    return "flow, what all paths over an edge carry of the loss’s change"

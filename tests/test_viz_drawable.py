@@ -1,0 +1,115 @@
+"""What can be drawn besides sets of paths and graphs, and what is said of the rest."""
+
+import re
+
+import numpy as np
+import pytest
+
+import tinygrad_res as tg
+import viz
+from tinygrad_res.errors import FigureError, UsageError
+
+
+def residual():
+    rng = np.random.default_rng(0)
+    x = h = tg.tensor(rng.uniform(0.1, 1, (1, 3)), requires_grad=True, name="x")
+    for k in (1, 2):
+        h = h + tg.relu(h @ tg.parameter(rng.standard_normal((3, 3)), name=f"W_{k}"))
+    return h.sum(), x
+
+
+def chain_rule():
+    x = tg.tensor(0.7, requires_grad=True, name="x")
+    m, n = x**2 + 1, tg.sin(x)
+    m.name, n.name = "m", "n"
+    F = m * n
+    F.name = "F"
+    return F, x
+
+
+def texts(figure):
+    return ["".join(run for run, _ in label.runs) for label in figure.layout.labels]
+
+
+def test_a_flow_is_drawn_as_bands_in_the_figure_of_its_paths():
+    loss, x = residual()
+    figure = viz.draw(tg.edge_flow(loss, x))
+    assert figure.layout == viz.draw(tg.paths(loss, x), widths="flow").layout
+
+
+def test_the_flow_along_a_given_direction_is_the_one_that_is_drawn():
+    loss, x = residual()
+    flow = tg.edge_flow(loss, x, direction=-x.numpy())
+    shown = " ".join(texts(viz.draw(flow, labels="value")))
+    assert viz.widths.signed(max(flow.edges.values(), key=abs)) in shown
+
+
+def test_a_list_of_paths_is_highlighted_in_its_set():
+    p = tg.paths(*residual())
+    some = p.top(2)
+    assert viz.draw(some).layout == viz.draw(p, highlight=some).layout
+    named = {"first": p[0], "others": [p[1], p[2]]}
+    assert viz.draw(named).layout == viz.draw(p, highlight=named).layout
+
+
+def test_a_formula_stands_below_the_paths_that_it_sums_over():
+    F, x = chain_rule()
+    shown = texts(viz.draw(tg.formula(F, x, simplify="junction")))
+    assert {"dF/dx", "= ∂F/∂m · ∂m/∂x + ∂F/∂n · ∂n/∂x"} <= set(shown)
+    assert any(line.startswith("= 2 · n · x + m · cos(x)") for line in shown)
+    loss, x = residual()
+    below = viz.draw(tg.formula(loss, x, level="tensor"))
+    assert "dL/dx" in texts(below) and "1 weight-free path of 4" in texts(below)
+
+
+def test_the_formula_of_a_part_of_the_paths_is_not_that_of_all():
+    F, x = chain_rule()
+    m = next(node for node in tg.graph(F).nodes if node.name == "m")
+    p = tg.paths(F, x)
+    assert "chain rule" in texts(viz.draw(p))
+    assert "chain rule" not in texts(viz.draw(p.through(p.graph.find(m.name))))
+
+
+def test_elements_of_a_formula_are_called_as_in_the_picture():
+    x = tg.tensor([[1.0, 2.0]], requires_grad=True, name="x")
+    w = tg.parameter([[3.0, 4.0], [5.0, 6.0]], name="w_1")
+    y = x @ w
+    y.name = "y"
+    shown = texts(viz.draw(tg.paths((y * y).sum(), w, level="scalar", at=(1, 0))))
+    assert "dL/dw1;21" in shown and any("x2" in line for line in shown if line.startswith("= "))
+    assert not any("[" in line for line in shown if line.startswith("= "))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "mend"),
+    [
+        (np.ones(3), "pass the tensor that holds it"),
+        (1.5, "pass the tensor that holds it"),
+        (None, "pass the loss itself"),
+        ("graph.json", r"tg\.load_graph"),
+        (lambda: 0, "call it"),
+        ([], "is empty"),
+        ({}, "is empty"),
+        ([1], "holds an int"),
+        (object(), r"tg\.edge_flow"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_with_what_can(wrong, mend):
+    with pytest.raises(FigureError, match=f"draw: cannot draw .*{mend}") as caught:
+        viz.draw(wrong)
+    assert "tg.paths(loss, x)" in str(caught.value)
+
+
+def test_sets_without_the_set_that_holds_them_are_refused():
+    p = tg.paths(*residual())
+    for several in ([p, p.weight_free()], {"a": p.weight_free()}):
+        with pytest.raises(FigureError, match="highlight="):
+            viz.draw(several)
+    with pytest.raises(FigureError, match="highlighted as it is"):
+        viz.draw(p.top(2), highlight=p.weight_free())
+
+
+@pytest.mark.parametrize("most", [0, -1, 2.5, "many", True, None])
+def test_a_cap_that_is_no_number_of_nodes_is_refused(most):
+    with pytest.raises(UsageError, match=re.escape(f"max_nodes={most!r}")):
+        viz.draw(tg.paths(*residual()), max_nodes=most)
