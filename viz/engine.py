@@ -29,7 +29,7 @@ def lay_out(source: str) -> dict[str, Any]:
     try:
         answer = pygraphviz.AGraph(strict=False, string=source).draw(format="json", prog="dot")
     except (OSError, ValueError, RuntimeError) as error:
-        raise FigureError(f"draw: Graphviz failed: {error}") from error
+        raise FigureError(f"Graphviz failed: {error}") from error
     return _read(answer)
 
 
@@ -37,11 +37,11 @@ def _by_program(source: str, missing: ImportError) -> dict[str, Any]:
     program = shutil.which("dot")
     if program is None:
         raise FigureError(
-            f"draw: drawing a graph needs Graphviz, and there is none ({missing}): "
+            f"laying this graph out needs Graphviz, and there is none ({missing}): "
             "'pip install pygraphviz>=2' brings it along (on a bare Linux it also wants "
             "'apt install libx11-6 libxext6 libxrender1 libglib2.0-0'); or install the program "
             "'dot' (apt install graphviz, brew install graphviz, winget install graphviz). "
-            "Chains of blocks need neither: draw tg.paths(loss, x) instead"
+            "viz.draw(tg.paths(loss, x)) needs neither"
         )
     try:
         done = subprocess.run(
@@ -49,7 +49,7 @@ def _by_program(source: str, missing: ImportError) -> dict[str, Any]:
             timeout=SECONDS,
         )  # fmt: skip
     except (subprocess.SubprocessError, OSError) as error:
-        raise FigureError(f"draw: {program} failed: {error}") from error
+        raise FigureError(f"{program} failed: {error}") from error
     return _read(done.stdout)
 
 

@@ -14,6 +14,7 @@ from tinygrad_res.graph import Graph
 
 from . import text
 from .graph_view import Arrow, Box, GraphView, InputCount, edges_between, view_graph
+from .headline import count_words, draw_headline
 from .highlight import PLAIN, Emphasis, bands, beside, mark_entries, sign_bands
 from .layout import Canvas, Curve, Item, Label, Layout, Point, Shape
 from .legend import OFF_SETS, WORDS, Entry, draw_legend
@@ -25,6 +26,8 @@ from .widths import flow_entries, meaning, signed
 _SQUARE, _CIRCLE = 11.0, 22.0
 _FORWARD_GAP, _CORNER = 5.0, 16.0
 _WORDS_SIZE = 11.5
+_MOST_INPUTS = 4
+_KINDS = ("scope", "operation", "parameter")
 _INK = {"weight": "text weight", "activation": "text activation"}
 
 
@@ -68,7 +71,8 @@ def graph_figure(
         _arrow(canvas, arrow, rounded(line, _CORNER), on_it, at, emphasis)
     for number, box in enumerate(view.boxes):
         start = len(canvas.items)
-        drawn = replace(sites[number], height=placed.heights[number])
+        width, height = placed.widths[number], placed.heights[number]
+        drawn = replace(sites[number], width=width, height=height)
         _box(canvas, box, drawn, placed.centres[number], f"node {number}")
         faded = number not in on
         canvas.items[start:] = [replace(item, faded=faded) for item in canvas.items[start:]]
@@ -76,7 +80,7 @@ def graph_figure(
     left, top, right, bottom = canvas.box
     _headline(canvas, graph, view, left, top, counts, note)
     told = dict(WORDS, faded=OFF_SETS) if emphasis.fades else WORDS
-    more = [*_own_entries(canvas, view, words), *_added(emphasis, graph.level)]
+    more = [*_own_entries(canvas, view, words, emphasis.labels), *_added(emphasis, graph.level)]
     draw_legend(canvas, left, bottom + 40, max(right - left, 560.0), (), told, more)
     named = graph.output.name or graph.output.op
     title = title or f"The graph recorded for {text.clean(named)} ({graph.level} level)"
@@ -85,7 +89,9 @@ def graph_figure(
     return canvas.finish(title, " ".join(said))
 
 
-def _own_entries(canvas: Canvas, view: GraphView, words: Sequence[text.Runs]) -> list[Entry]:
+def _own_entries(
+    canvas: Canvas, view: GraphView, words: Sequence[text.Runs], labels: str
+) -> list[Entry]:
     """Return what the legend says of boxes and of words on edges, where they occur."""
     styles = {item.style for item in canvas.items if isinstance(item, Shape)}
     found: list[Entry] = []
@@ -95,12 +101,12 @@ def _own_entries(canvas: Canvas, view: GraphView, words: Sequence[text.Runs]) ->
         found.append(([Shape("box", 17, 0, 10, 10, "square", 1.5)], "parameter"))
     if "cluster" in styles:
         found.append(([Shape("box", 17, 0, 30, 15, "cluster", 3)], "scope"))
-    shown = [text.joined(on_it) for on_it in words]
-    if any(shown):
+    shown = [a.label for a, on_it in zip(view.arrows, words, strict=True) if on_it and a.times == 1]
+    if labels not in ("value", "none") and any("weight layer" not in label for label in shown):
         found.append(([], "words on an edge: the derivative there, for a product its other factor"))
-    if any("(·)" in one for one in shown):
-        found.append(([], "f(·): the value of the operation f"))
-    if any("×" in one for one in shown):
+        if any("(·)" in label for label in shown):
+            found.append(([], "f(·): the value of the operation f"))
+    if any(arrow.times > 1 for arrow in view.arrows):
         found.append(([], "× n: n edges"))
     return found
 
@@ -119,14 +125,12 @@ def describe(graph: Graph, counts: tuple[InputCount, ...]) -> str:
     """Say in words what the figure shows."""
     kinds = [node.kind for node in graph.nodes]
     shares = ", ".join(
-        f"{kinds.count(kind)} {kind}s"
-        for kind in ("scope", "operation", "parameter", "input")
-        if kind in kinds or kind != "scope"
+        _several(kinds.count(kind), kind) for kind in (*_KINDS, "input") if kind in kinds
     )
-    said = [f"{len(kinds)} nodes: {shares}; {len(graph.edges)} edges."]
+    said = [f"{_several(len(kinds), 'node')}: {shares}; {_several(len(graph.edges), 'edge')}."]
     said += [
-        f"{found.count} gradient path{'s lead' if found.count != 1 else ' leads'} back to "
-        f"{text.clean(found.node.label)}, {found.weight_free} of them weight-free."
+        f"{_several(found.count, 'gradient path')} back to {text.clean(found.node.label)}, "
+        f"{found.weight_free} weight-free."
         for found in counts[:8]
     ]
     return " ".join(said)
@@ -136,29 +140,35 @@ def _headline(
     canvas: Canvas, graph: Graph, view: GraphView, x: float, top: float,
     counts: tuple[InputCount, ...], remark: str,
 ) -> None:  # fmt: skip
-    """Draw above the graph what it is, and how many paths lead to its inputs."""
+    """Draw above the graph how many paths lead to its inputs, and what it is."""
     weighted = any(arrow.style == "weight" for arrow in view.arrows)
+    output = text.name(graph.output.label)
     lines = []
-    for c in counts[:3]:
-        paths = f"gradient path{'s' * (c.count != 1)} back to "
-        some = f"{text.grouped(c.weight_free)} weight-free of " if weighted else ""
-        words = text.plain(f"{some}{text.grouped(c.count)} {paths}") + text.name(c.node.label)
-        style = "text identity" if weighted and c.weight_free else "text title"
-        lines.append(Label(words, x, 0.0, 16, style, "start"))
+    if len(counts) == 1:
+        paths = f"gradient path{'s' * (counts[0].count != 1)} from "
+        lines.append((*text.plain(paths), *output, *text.plain(" back to "), *text.name(counts[0].node.label)))  # fmt: skip
+    for c in counts[: _MOST_INPUTS * (len(counts) > 1)]:
+        back = text.plain(" back to ") + text.name(c.node.label)
+        lines.append(
+            text.plain(f"{count_words(c.weight_free, c.count, weighted)} from ") + output + back
+        )
+    if len(counts) > _MOST_INPUTS:
+        lines.append(text.plain(f"and to {len(counts) - _MOST_INPUTS} more inputs"))
     kinds = [node.kind for node in graph.nodes]
-    what = ", ".join(
-        f"{kinds.count(kind)} {kind}{'s' * (kinds.count(kind) != 1)}"
-        for kind in ("scope", "operation", "parameter")
-        if kind in kinds or kind != "scope"
-    )
-    more = f"; {len(counts) - 3} more inputs" if len(counts) > 3 else ""
-    ends = text.plain(f"{graph.level} level, recorded for ") + text.name(graph.output.label)
-    note = "".join(f"; {words}" for words in (view.note, remark) if words)
-    lines.append(
-        Label(ends + text.plain(f": {what}{more}{note}"), x, 0.0, 12, "text quiet", "start")
-    )
-    for i, line in enumerate(reversed(lines)):
-        canvas.add(line.moved(0.0, top - 26 - 24 * i))
+    what = ", ".join(_several(kinds.count(kind), kind) for kind in _KINDS if kind in kinds)
+    notes = "".join(f"; {words}" for words in (view.note, remark) if words)
+    recorded = text.plain(f"{graph.level} level, recorded for ") + output
+    lines.append(recorded + text.plain(f": {what}{notes}"))
+    if counts:
+        free, total = sum(c.weight_free for c in counts), sum(c.count for c in counts)
+        draw_headline(canvas, x, top - 26, free, total, lines, weighted)
+    else:
+        canvas.add(Label(lines[-1], x, top - 26, 12.5, "text quiet", "start"))
+
+
+def _several(count: int, thing: str) -> str:
+    """Return a count of things in words."""
+    return f"{count} {thing}{'s' * (count != 1)}"
 
 
 # What stands where

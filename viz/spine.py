@@ -1,7 +1,8 @@
 """The spine: where the boxes of a graph stand, exactly and without any program's help.
 
-The longest path to the output is the axis, row 0, left to right.  What is not on it falls
-into side chains, each in a row below the axis, the short ones nearest.  A box stands in a
+The longest path to the output is the axis, a row from left to right.  What is not on it falls
+into side chains, each in a row below the axis, or above it where a weight-free path leads
+through, the short ones nearest.  A box stands in a
 column later than all that it is computed from; so between two columns there is a gap without
 a box, and between two rows a strip without one.  Lines run along rows, strips and gaps alone
 (``spine_routes``), and so no line can cross a box that it does not join, whatever the graph.
@@ -12,7 +13,7 @@ operand to the site of its output.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 AXIS = 0
@@ -43,7 +44,7 @@ class Link:
     Attributes:
         room: the width in px of what is written on it, 0 for nothing.
         rank: links of a higher rank are taken for the axis first.
-        outside: whether it runs outside of others that span as much.
+        outside: whether it is to stand out: above the axis, and over what spans as much.
     """
 
     operand: int
@@ -60,6 +61,7 @@ class Grid:
     Attributes:
         ends: for every link, its site to the left and its site to the right.
         holder: the site that each hanging one hangs below.
+        axis: the row of the axis.
         cells: what (row, column) holds: ``BOX``, or the number of the chain that passes.
         chain: the number of the chain of each site off the axis.
     """
@@ -68,6 +70,7 @@ class Grid:
     rows: list[int]
     ends: list[tuple[int, int]]
     holder: dict[int, int]
+    axis: int
     cells: dict[tuple[int, int], int]
     chain: dict[int, int]
 
@@ -95,11 +98,12 @@ def grid(sites: Sequence[Site], links: Sequence[Link], output: int) -> Grid:
     axis = _axis(standing, links, ends, left, output)
     columns = _columns(sites, standing, ends, left, right, axis)
     chains = _chains(standing, ends, left, set(axis))
-    rows, cells = _rows(chains, axis, columns, ends, left, right)
+    above = {end for i, link in enumerate(links) if link.outside for end in ends[i]}
+    rows, cells = _rows(chains, axis, columns, sites, ends, left, right, above)
     for v, held_by in holder.items():
         columns[v], rows[v] = columns[held_by], rows[held_by]
     chain = {v: k for k, several in enumerate(chains) for v in several}
-    return Grid(columns, rows, ends, holder, cells, chain)
+    return Grid(columns, rows, ends, holder, rows[output], cells, chain)
 
 
 def _forward(n: int, links: Sequence[Link]) -> tuple[list[int], list[tuple[int, int]]]:
@@ -216,30 +220,60 @@ def _chains(
 
 def _rows(
     chains: Sequence[Sequence[int]], axis: Iterable[int], columns: Sequence[int],
-    ends: Sequence[tuple[int, int]], left: Sequence[Sequence[int]],
-    right: Sequence[Sequence[int]],
+    sites: Sequence[Site], ends: Sequence[tuple[int, int]], left: Sequence[Sequence[int]],
+    right: Sequence[Sequence[int]], above: Collection[int],
 ) -> tuple[list[int], dict[tuple[int, int], int]]:  # fmt: skip
-    """Give each chain the first row with room for it and for its ways to its neighbours."""
+    """Give each chain the first row with room for it and for its ways to its neighbours.
+
+    Chains of one scope stand together: over the same columns those of two scopes never mix.
+
+    Args:
+        above: the sites whose chains stand above the axis.
+    """
     rows = [AXIS] * len(columns)
     cells = {(AXIS, columns[v]): BOX for v in axis}
+    bands: dict[tuple[str, ...], _Band] = {}
+    for v in axis:
+        bands.setdefault(sites[v].scope, _Band()).widen(AXIS, columns[v], columns[v] + 1)
+    on_axis = set(bands)
 
-    def stretch(chain: Sequence[int]) -> range:
-        forks = [columns[ends[i][0]] + 1 for i in left[chain[0]]]
-        merges = [columns[ends[i][1]] for i in right[chain[-1]]]
-        return range(
-            max(forks, default=columns[chain[0]]), max(merges, default=columns[chain[-1]] + 1)
-        )
+    def stretch(k: int) -> tuple[int, int]:
+        first, last = chains[k][0], chains[k][-1]
+        forks = [columns[ends[i][0]] + 1 for i in left[first]]
+        merges = [columns[ends[i][1]] for i in right[last]]
+        return max(forks, default=columns[first]), max(merges, default=columns[last] + 1)
 
-    by_length = sorted(
-        range(len(chains)), key=lambda k: (len(stretch(chains[k])), stretch(chains[k]).start, k)
-    )
-    for k in by_length:
-        passed = stretch(chains[k])
-        row = AXIS + 1
-        while any((row, column) in cells for column in passed):
-            row += 1
-        cells |= {(row, column): k for column in passed}
+    def turn(k: int) -> tuple[bool, int, tuple[str, ...], int, int, int]:
+        scope, (start, stop) = sites[chains[k][0]].scope, stretch(k)
+        return scope not in on_axis, -len(scope), scope, stop - start, start, k
+
+    for k in sorted(range(len(chains)), key=turn):
+        scope, (start, stop) = sites[chains[k][0]].scope, stretch(k)
+        away = -1 if any(v in above for v in chains[k]) else 1
+        foreign = (max(away * band.top, away * band.bottom) for other, band in bands.items()
+                   if other != scope and band.left < stop and start < band.right)  # fmt: skip
+        row = away * (1 + max(foreign, default=AXIS))
+        while any((row, column) in cells for column in range(start, stop)):
+            row += away
+        cells |= {(row, column): k for column in range(start, stop)}
         for v in chains[k]:
             rows[v] = row
             cells[row, columns[v]] = BOX
-    return rows, cells
+        bands.setdefault(scope, _Band()).widen(row, start, stop)
+    first = min(rows)
+    return [row - first for row in rows], {(r - first, c): what for (r, c), what in cells.items()}
+
+
+@dataclass
+class _Band:
+    """The columns that a scope's sites take, from ``left`` up to ``right``, and their rows."""
+
+    top: int = AXIS
+    bottom: int = AXIS
+    left: int = 10**9
+    right: int = 0
+
+    def widen(self, row: int, left: int, right: int) -> None:
+        """Take in more columns of a row."""
+        self.top, self.bottom = min(self.top, row), max(self.bottom, row)
+        self.left, self.right = min(self.left, left), max(self.right, right)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -15,7 +16,7 @@ def upright(lines: Sequence[Sequence[Point]]) -> Walls:
     """Return the upright pieces of all lines: x, top and bottom."""
     found = []
     for line in lines:
-        for (xa, ya), (xb, yb) in zip(line, line[1:], strict=False):
+        for (xa, ya), (xb, yb) in itertools.pairwise(line):
             if xa == xb:
                 found.append((xa, min(ya, yb), max(ya, yb)))
     return sorted(found)
@@ -41,7 +42,7 @@ def clear(
     """
     x0, x1 = between
     stops = [x0, *(x for x in walls if x0 < x < x1), x1]
-    free = list(zip(stops, stops[1:], strict=False))
+    free = list(itertools.pairwise(stops))
     if first:
         fitting = [(a + 8 * (a != x0), b) for a, b in free if b - a >= width + 8 * (a != x0) + 4]
         return (fitting or [between])[0][0]

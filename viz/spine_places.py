@@ -1,7 +1,7 @@
 """Coordinates in px for what the grid says: sites, lines, words and the frames of scopes.
 
 Columns and rows are as wide as what stands in them; gaps have room for the words on their
-lines and for all that changes its row in them; strips for their lanes.  The axis is at 0.
+lines and for all that changes its row in them; strips for their lanes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _WORDS_RISE, _WORDS_HIGH, _WORDS_PAD = 5.0, 13.0, 16.0
 _LANE, _LABELLED_LANE, _FIRST_LANE, _STRIP = 13.0, 27.0, 18.0, 20.0
 _FRAME, _NAME_ROOM, _FRAME_TOP = 10.0, 21.0, 9.0
 _PORT, _PORT_EDGE, _ROUND_PORTS = 12.0, 7.0, 15.0
-_SIDE_EDGE, _PARALLEL = 9.0, 11.0
+_SIDE_EDGE, _PARALLEL = 14.0, 11.0
 HUNG_EDGE = 30.0
 """How long the line to a hanging site is, in px."""
 
@@ -43,13 +43,14 @@ class Places:
 
     Attributes:
         centres: of sites; of those that hang, the middle of the room below their holder.
-        heights: of sites, taller than asked where many lines end.
+        widths, heights: of sites, wider and taller than asked where many lines end.
         lines: the corners of each link's line, operand first.
         words: where the middle of each link's words stands, on their baseline.
         frames: outer ones first.
     """
 
     centres: list[Point]
+    widths: list[float]
     heights: list[float]
     lines: list[list[Point]]
     words: list[Point]
@@ -87,12 +88,22 @@ class _Sheet:
         for i, (v, _) in enumerate(on.ends):
             if v in on.holder:
                 self.from_hung.setdefault(v, []).append(i)
-        self.heights = self._heights()
+        self.widths, self.heights = self._widths(), self._heights()
         self.ports = self._ports()
         self._set_rows()
         self._set_columns()
 
     # Sizes
+
+    def _widths(self) -> list[float]:
+        """Return widths that reach over all that hangs below."""
+        widths = [site.width for site in self.sites]
+        for v, several in self.hung.items():
+            if not self.sites[v].round:
+                ends = self.sites[several[0]].width + self.sites[several[-1]].width
+                hung = sum(self.sites[w].width for w in several) - ends / 2
+                widths[v] = max(widths[v], hung + 2 * _SIDE_EDGE)
+        return widths
 
     def _heights(self) -> list[float]:
         heights = [site.height for site in self.sites]
@@ -113,7 +124,7 @@ class _Sheet:
         ports = {}
         for v, ends in tops.items():
             site = self.sites[v]
-            wide = _ROUND_PORTS if site.round else site.width - 2 * _PORT_EDGE
+            wide = _ROUND_PORTS if site.round else self.widths[v] - 2 * _PORT_EDGE
             step = min(_PORT, wide / max(len(ends) - 1, 1))
             for k, (leaves, _, i) in enumerate(sorted(ends)):
                 ports[i, leaves] = step * (k - (len(ends) - 1) / 2)
@@ -153,10 +164,10 @@ class _Sheet:
     def _set_columns(self) -> None:
         on, n = self.on, max(self.on.columns, default=0) + 1
         wide, room, begins, ends = ([0.0] * n for _ in range(4))
-        for v, site in enumerate(self.sites):
+        for v in range(len(self.sites)):
             if v not in on.holder:
                 hung = sum(self.sites[w].width for w in self.hung.get(v, ()))
-                wide[on.columns[v]] = max(wide[on.columns[v]], site.width, hung)
+                wide[on.columns[v]] = max(wide[on.columns[v]], self.widths[v], hung)
         for i, link in enumerate(self.links):
             gap = self._gap_of_words(i)
             if gap is not None and link.room:
@@ -179,7 +190,7 @@ class _Sheet:
         self.room = [max(room[c], _LEAST_GAP - (self.fore[c] + self.aft[c]) / 2) for c in range(n)]
         self._set_lefts()
         for i, link in sorted(enumerate(self.links), key=lambda one: self._across(one[0])):
-            a, b = self._across(i)
+            a, _ = self._across(i)
             if self.courses[i].lane and link.room:
                 ((x0, _), (x1, _)) = self._flat(i)
                 lacking = link.room + 2 * _WORDS_PAD - (x1 - x0)
@@ -239,7 +250,7 @@ class _Sheet:
             line if (link.operand, link.output) == ends else line[::-1]
             for line, link, ends in zip(lines, self.links, self.on.ends, strict=True)
         ]
-        return Places(centres, self.heights, forward, words, frames)
+        return Places(centres, self.widths, self.heights, forward, words, frames)
 
     def _centres(self) -> list[Point]:
         on = self.on
@@ -287,21 +298,20 @@ class _Sheet:
         return (x0, y), (x1, y)
 
     def _line(self, i: int, centres: Sequence[Point]) -> list[Point]:
+        """Return the corners of a link's line, from its left site to its right one."""
         way, (u, v) = self.courses[i], self.on.ends[i]
         if way.shape == "hung":
             return self._hung_line(i, centres)
         if way.shape == "arc":
             (x0, y), (x1, _) = self._flat(i)
-            start, stop = (
-                (x, self._top(end, x - centres[end][0], centres)) for end, x in ((u, x0), (v, x1))
-            )
-            return [start, (x0, y), (x1, y), stop]
+            top0, top1 = self._top(u, x0, centres), self._top(v, x1, centres)
+            return [(x0, top0), (x0, y), (x1, y), (x1, top1)]
         start, stop = self._side(u, way.out, 1, centres), self._side(v, way.into, -1, centres)
-        corners = [*start]
         first, last = self.turns.get((i, True)), self.turns.get((i, False))
-        level = stop[0][1] if last is None else start[0][1]
+        level = stop[-1][1] if last is None else start[-1][1]
         if way.shape == "lane":
             level = self.lanes[way.row][way.lane]
+        corners = start[:]
         if first is not None:
             x = self._turn_x(first)
             corners += [(x, start[-1][1]), (x, level)]
@@ -314,33 +324,28 @@ class _Sheet:
         """Return where a line meets a site's side, and for a circle where it bends to it."""
         (x, y), site = centres[v], self.sites[v]
         if not site.round:
-            return [(x + side * site.width / 2, y + off)]
+            return [(x + side * self.widths[v] / 2, y + off)]
         r = site.width / 2
         met = max(-0.8 * r, min(0.8 * r, off))
         end = (x + side * math.sqrt(r * r - met * met), y + met)
         return [end] if met == off else [end, (x + side * (r + 8), y + off)]
 
-    def _top(self, v: int, off: float, centres: Sequence[Point]) -> float:
-        r = self.sites[v].width / 2
-        high = (
-            math.sqrt(max(r * r - off * off, 0.0)) if self.sites[v].round else self.heights[v] / 2
-        )
-        return centres[v][1] - high
+    def _top(self, v: int, x: float, centres: Sequence[Point]) -> float:
+        """Return the height of a site's upper edge at ``x``."""
+        (cx, cy), high = centres[v], self.heights[v] / 2
+        if self.sites[v].round:
+            high = math.sqrt(max(high * high - (x - cx) ** 2, 0.0))
+        return cy - high
 
     def _hung_line(self, i: int, centres: Sequence[Point]) -> list[Point]:
+        """Return the line of a hanging site, up to its holder; slanted only below a circle."""
         v, holder = self.on.ends[i]
         among = self.from_hung[v]
-        off = _PARALLEL * (among.index(i) - (len(among) - 1) / 2)
-        x, y = centres[v][0] + off, centres[v][1] - self.sites[v].height / 2
-        (cx, cy), site = centres[holder], self.sites[holder]
-        reach = site.width / 2 - (5 if site.round else 8)
-        met = max(cx - reach, min(cx + reach, x))
-        bottom = 2 * cy - self._top(holder, met - cx, centres)
-        corners = [(met, bottom)]
-        if met != x:
-            bend = y + 7
-            corners += [(met, bend), (x, bend)]
-        return [(x, y + HUNG_EDGE), *corners[::-1]]
+        x = centres[v][0] + _PARALLEL * (among.index(i) - (len(among) - 1) / 2)
+        (cx, cy), r = centres[holder], self.widths[holder] / 2
+        met = max(cx - r / 2, min(cx + r / 2, x)) if self.sites[holder].round else x
+        bottom = 2 * cy - self._top(holder, met, centres)
+        return [(x, centres[v][1] - self.sites[v].height / 2 + HUNG_EDGE), (met, bottom)]
 
     def _words(self, i: int, line: Sequence[Point], walls: Walls) -> Point:
         way, room = self.courses[i], self.links[i].room

@@ -9,7 +9,8 @@ in one gap, and what ends on one side of a site, is kept apart by heights of its
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -99,7 +100,8 @@ def _shapes(links: Sequence[Link], grid: Grid) -> list[Way]:
         elif up == down:
             found[i] = Way("straight" if along(i, up, True) else "arc", up)
         else:
-            row = next((row for row in (down, up) if along(i, row, False)), None)
+            outer = sorted((up, down), key=lambda row: -abs(row - grid.axis))
+            row = next((row for row in outer if along(i, row, False)), None)
             found[i] = Way("lane", down) if row is None else Way("across", row)
     return [found[i] for i in range(len(links))]
 
@@ -136,7 +138,7 @@ def _heights(
             places = [("out", u, 0), ("into", v, 0)]
             places += [("room", way.row, gap) for gap in range(a, b)]
             for place in places:
-                kept.setdefault(place, []).append((0.0, links[i].room > 0))
+                kept.setdefault(place, []).append((0.0, place[0] == "room" and links[i].room > 0))
         elif way.shape in ("across", "lane"):
             level = way.row - 0.5 * (way.shape == "lane")
             asked.append((level - grid.rows[u] or 0.01 * (grid.rows[v] - grid.rows[u]), i, True))
@@ -149,25 +151,23 @@ def _heights(
         along = way.shape == "across" and grid.rows[end] == way.row
         if along:
             places += [("room", way.row, gap) for gap in range(a, b)]
-        others = [other for place in places for other in kept.get(place, ())]
         words = along and links[i].room > 0
-        height = _free(1 if towards > 0 else -1, words, others, sites[end].round and not along)
+        height = next(
+            height for height in _heights_from(towards, sites[end].round and not words)
+            if all(abs(height - other) >= (LABELLED_STEP if place[0] == "room" and (words or worded)
+                                           else ROUND_STEP if sites[end].round else STEP)
+                   for place in places for other, worded in kept.get(place, ()))
+        )  # fmt: skip
         for place in places:
-            kept.setdefault(place, []).append((height, words))
+            kept.setdefault(place, []).append((height, words and place[0] == "room"))
         (out if leaves else into)[i] = height
     return [Way(w.shape, w.row, w.lane, out[i], into[i]) for i, w in enumerate(found)]
 
 
-def _free(side: int, words: bool, others: Sequence[tuple[float, bool]], close: bool) -> float:
-    """Return the height nearest to the middle that is far enough from others."""
-    step = ROUND_STEP if close else STEP
-    return next(
-        height for height in (side * k * step for k in itertools.count())
-        if all(
-            abs(height - other) >= (LABELLED_STEP if words or worded else step)
-            for other, worded in others
-        )
-    )  # fmt: skip
+def _heights_from(towards: float, close: bool) -> Iterator[float]:
+    """Yield heights on one side of a site's middle, the nearest first."""
+    step = math.copysign(ROUND_STEP if close else STEP, towards)
+    return (k * step for k in itertools.count())
 
 
 def turns(grid: Grid, found: Sequence[Way]) -> dict[tuple[int, bool], Turn]:
