@@ -34,8 +34,10 @@ class Atom(NamedTuple):
 
 
 _RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"
+_GREEK = "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ"
+"""The Greek letters that LaTeX has: the others look like Latin ones."""
 _TOKENS: tuple[tuple[Kind, str], ...] = (
-    ("variable", r"[A-Za-zΑ-Ωα-ω](?![^\W\d_])"),
+    ("variable", rf"[A-Za-z{_GREEK}](?![^\W\d_])"),
     ("number", rf"\d[\d.]*(?:[·\u2009 ]+10[{_RAISED}]+)?"),
     ("prime", "′+"),
     ("sign", "[∂/∞…]"),
@@ -116,9 +118,10 @@ def _exponent(found: re.Match[str]) -> str:
 
 
 def _greek(letter: str) -> str:
-    words = unicodedata.name(letter).replace("LAMDA", "LAMBDA").split()
-    name = words[-1].lower() if words[1] == "SMALL" else words[-1].capitalize()
-    return rf"\{name} "
+    """Return a Greek letter's command; LaTeX's epsilon and phi have other shapes."""
+    words = unicodedata.name(letter).lower().replace("lamda", "lambda").split()
+    name = ("var" if letter in "εφ" else "") + words[-1]
+    return rf"\{name if words[1] == 'small' else name.capitalize()} "
 
 
 def _formula(runs: Runs) -> tuple[Atom, ...]:

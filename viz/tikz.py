@@ -233,11 +233,13 @@ def _label(label: Label, theme: Theme, unit: float) -> list[str]:
     style = look(label.style, theme)
     anchor = {"start": "base west", "middle": "base", "end": "base east"}[label.anchor]
     shape = r"\bfseries" * style.bold + r"\itshape" * style.italic
-    words = ""
-    for text, kind in merged(label.runs):
-        size = label.size * unit * (SUB_SIZE if kind else 1.0)
-        drop = f"-{0.26 * label.size * unit:.3f}bp" if kind else "0pt"
-        font = rf"\fontsize{{{size:.3f}bp}}{{{size:.3f}bp}}\selectfont{shape}"
+    size = label.size * unit
+    font = rf"\fontsize{{{size:.3f}bp}}{{{size:.3f}bp}}\selectfont" + r"\boldmath" * style.bold
+    words = rf"{{{font}${label.latex}$}}" if label.latex else ""
+    for text, kind in merged(label.words):
+        high = size * (SUB_SIZE if kind else 1.0)
+        drop = f"-{0.26 * size:.3f}bp" if kind else "0pt"
+        font = rf"\fontsize{{{high:.3f}bp}}{{{high:.3f}bp}}\selectfont{shape}"
         words += rf"\raisebox{{{drop}}}{{{font} {latex(text)}}}"
     options = f"anchor={anchor}, text=tg {style.fill}"
     return [rf"\node[{options}] at {_at((label.x, label.y))} {{{words}}};"]
