@@ -1,0 +1,214 @@
+"""Attention and the transformer's block: PyTorch's numbers, and the doors that paths take."""
+
+import numpy as np
+import oracles
+import pytest
+
+import tinygrad_res as tg
+from tinygrad_res import nn
+from tinygrad_res.errors import DtypeError, ShapeError, UsageError
+
+RNG = np.random.default_rng(7)
+TORCH_REASON = "PyTorch is the oracle here; install it to compare with it"
+L, S, N, E, HEADS = 4, 5, 3, 6, 2
+
+CLOSED = np.triu(np.ones((L, S), bool), 1)
+LAST_KEY_PADDED = np.eye(N, S, S - 1, dtype=bool)
+MASKS = {
+    "none": {},
+    "closed": {"attn_mask": CLOSED},
+    "added": {"attn_mask": RNG.standard_normal((L, S))},
+    "by head": {"attn_mask": RNG.standard_normal((N * HEADS, L, S))},
+    "padding": {"key_padding_mask": LAST_KEY_PADDED},
+    "both": {"attn_mask": CLOSED, "key_padding_mask": LAST_KEY_PADDED},
+    "heads apart": {"average_attn_weights": False},
+    "weights left out": {"need_weights": False},
+}
+
+
+def taken_from(torch, theirs, ours):
+    """Return both modules in float64 and with equal, generic states."""
+    for value in theirs.double().state_dict().values():
+        value.copy_(torch.tensor(RNG.standard_normal(value.shape) / 2))
+    assert ours.to(dtype="float64").load_state_dict(theirs.state_dict()) == ((), ())
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    return ours, theirs
+
+
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_attention_is_pytorchs_with_every_mask(mask, batch_first):
+    torch = pytest.importorskip("torch", reason=TORCH_REASON)
+    options = {"bias": not batch_first, "batch_first": batch_first}
+    ours, theirs = taken_from(
+        torch, torch.nn.MultiheadAttention(E, HEADS, **options),
+        nn.MultiheadAttention(E, HEADS, **options),
+    )  # fmt: skip
+    shapes = [(N, n, E) if batch_first else (n, N, E) for n in (L, S, S)]
+    values = [RNG.standard_normal(shape) for shape in shapes]
+    x = [tg.tensor(v, requires_grad=True) for v in values]
+    u = [torch.tensor(v, requires_grad=True) for v in values]
+    given = {k: torch.tensor(v) if isinstance(v, np.ndarray) else v for k, v in MASKS[mask].items()}
+
+    y, weights = ours(*x, **MASKS[mask])
+    v, theirs_weights = theirs(*u, **given)
+
+    np.testing.assert_allclose(y.data, v.detach(), rtol=1e-9, atol=1e-11)
+    assert (weights is None) == (theirs_weights is None)
+    if weights is not None:
+        np.testing.assert_allclose(weights.data, theirs_weights.detach(), rtol=1e-9, atol=1e-11)
+    cotangent = RNG.standard_normal(v.shape)
+    y.backward(cotangent), v.backward(torch.tensor(cotangent))
+    for a, b in zip([*x, *ours.parameters()], [*u, *theirs.parameters()], strict=True):
+        np.testing.assert_allclose(a.grad.data, b.grad, rtol=1e-7, atol=1e-9)
+
+
+def test_attention_takes_a_single_sequence_and_hides_what_comes_after():
+    torch = pytest.importorskip("torch", reason=TORCH_REASON)
+    ours, theirs = taken_from(
+        torch, torch.nn.MultiheadAttention(E, HEADS), nn.MultiheadAttention(E, HEADS)
+    )
+    x = RNG.standard_normal((L, E))
+    u, future = torch.tensor(x), torch.tensor(np.triu(np.ones((L, L), bool), 1))
+    found = ours(x, x, x, is_causal=True)
+    expected = theirs(u, u, u, attn_mask=future, is_causal=True)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a.data, b.detach(), rtol=1e-9, atol=1e-11)
+    padded = np.array([False, False, True, False])
+    a, b = (
+        ours(x, x, x, key_padding_mask=padded)[0],
+        theirs(u, u, u, key_padding_mask=torch.tensor(padded))[0],
+    )
+    np.testing.assert_allclose(a.data, b.detach(), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_a_transformers_block_is_pytorchs_in_training_and_evaluation(norm_first, activation):
+    torch = pytest.importorskip("torch", reason=TORCH_REASON)
+    arguments = E, HEADS, 7, 0.0, activation, 1e-3, True, norm_first
+    ours, theirs = taken_from(
+        torch, torch.nn.TransformerEncoderLayer(*arguments), nn.TransformerEncoderLayer(*arguments)
+    )
+    values = RNG.standard_normal((N, L, E))
+    closed = np.triu(np.ones((L, L), bool), 1)
+    for mode in ("train", "eval"):
+        getattr(ours, mode)(), getattr(theirs, mode)()
+        ours.zero_grad(), theirs.zero_grad()
+        x, u = tg.tensor(values, requires_grad=True), torch.tensor(values, requires_grad=True)
+        y, v = ours(x, closed), theirs(u, torch.tensor(closed))
+        cotangent = RNG.standard_normal(v.shape)
+        y.backward(cotangent), v.backward(torch.tensor(cotangent))
+        np.testing.assert_allclose(y.data, v.detach(), rtol=1e-8, atol=1e-10)
+        np.testing.assert_allclose(x.grad.data, u.grad, rtol=1e-6, atol=1e-9)
+        for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+            np.testing.assert_allclose(p.grad.data, q.grad, rtol=1e-6, atol=1e-9)
+
+
+def test_initial_values_have_pytorchs_spread():
+    torch = pytest.importorskip("torch", reason=TORCH_REASON)
+    ours = nn.TransformerEncoderLayer(64, 4, 128, rng=0).state_dict()
+    theirs = torch.nn.TransformerEncoderLayer(64, 4, 128).state_dict()
+    assert list(ours) == list(theirs)
+    for key, value in theirs.items():
+        assert ours[key].shape == tuple(value.shape)
+        assert ours[key].dtype == np.float32
+        for measure in (np.max, np.std):
+            other = measure(value.numpy())
+            assert measure(ours[key]) == pytest.approx(other, rel=0.2), key
+
+
+def test_attention_of_equal_keys_is_the_mean_of_the_values():
+    """Without PyTorch: with W_Q = 0 all scores are equal, so the output is mean(x W_V) W_O."""
+    layer = nn.MultiheadAttention(2, 1, bias=False)
+    layer.load_state_dict({
+        "in_proj_weight": [[0, 0], [0, 0], [1, 2], [3, 4], [2, 0], [0, 3]],
+        "out_proj.weight": [[0, 1], [1, 0]],
+    })  # fmt: skip
+    x = np.array([[1.0, 10.0], [3.0, 20.0]])
+    y, weights = layer(x, x, x)
+    np.testing.assert_allclose(y.data, [[45, 4], [45, 4]])
+    np.testing.assert_allclose(weights.data, [[0.5, 0.5], [0.5, 0.5]])
+    y, weights = layer(x, x, x, is_causal=True)
+    np.testing.assert_allclose(y.data, [[30, 2], [45, 4]])
+    np.testing.assert_allclose(weights.data, [[1, 0], [0.5, 0.5]])
+
+
+def test_paths_lead_through_attention_by_three_doors_each_of_two_weight_layers():
+    layer = nn.MultiheadAttention(E, HEADS, rng=0)
+    x, key, value = (tg.tensor(RNG.standard_normal((L, 1, E)), requires_grad=True) for _ in "qkv")
+    y, _ = layer(x, key, value)
+    for door in (x, key, value):
+        counts = tg.paths(y.sum(), door).count_by("weight")
+        assert counts == {2: 1}
+    y, _ = layer(x, x, x)
+    assert tg.paths(y.sum(), x).count_by("weight") == {2: 3}
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_paths_of_a_block_cross_its_branches_by_choice(norm_first):
+    """(1 + 3 z^2) (1 + z^2): three doors of attention, then the MLP, each beside a shortcut."""
+    block = nn.TransformerEncoderLayer(E, HEADS, 8, norm_first=norm_first, rng=0).eval()
+    x = tg.tensor(RNG.standard_normal((L, 1, E)).astype("f4"), requires_grad=True)
+    p = tg.paths(block(x).sum(), x)
+    assert p.count_by("weight") == {0: 1, 2: 4, 4: 3}
+    assert p.count_by("block") == {0: 1, 1: 4, 2: 3}
+
+
+def test_a_plain_wire_goes_round_a_block_that_normalises_first():
+    block = nn.TransformerEncoderLayer(E, HEADS, 8, norm_first=True, rng=0)
+    x = tg.tensor(RNG.standard_normal((L, 1, E)).astype("f4"), requires_grad=True)
+    free = tg.paths(block(x).sum(), x).weight_free().gradient()
+    np.testing.assert_array_equal(free, np.ones((L, 1, E)))
+
+
+def test_dropout_is_drawn_by_the_blocks_own_generator():
+    x = tg.tensor(RNG.standard_normal((L, 1, E)).astype("f4"))
+    a, b = (nn.TransformerEncoderLayer(E, HEADS, 8, 0.5, rng=1) for _ in "ab")
+    first = a(x).numpy()
+    np.testing.assert_array_equal(first, b(x).numpy())
+    assert (a(x).numpy() != first).any()
+    np.testing.assert_array_equal(a.eval()(x).data, a(x).data)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: nn.MultiheadAttention(6, 4), UsageError, "num_heads=4: must divide embed_dim=6"),
+        (lambda: attend(np.ones((4, 5))), ShapeError, r"query \(4, 5\), .* E = 6"),
+        (lambda: attend(attn_mask=np.ones((4, 4), int)), DtypeError, "attn_mask of dtype int64"),
+        (lambda: attend(attn_mask=np.ones((3, 4))), ShapeError, r"attn_mask \(3, 4\): expected"),
+        (
+            lambda: attend(key_padding_mask=np.ones((2, 4), bool)),
+            ShapeError,
+            r"key_padding_mask \(2, 4\): expected \(1, 4\) or \(4,\)",
+        ),
+        (
+            lambda: nn.TransformerEncoderLayer(6, 2, activation="tanh"),
+            UsageError,
+            "activation='tanh': use relu or gelu",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def attend(x=None, **options):
+    x = np.ones((4, 6)) if x is None else x
+    return nn.MultiheadAttention(6, 2)(x, x, x, **options)
+
+
+def test_a_block_computes_on_a_device_what_it_computes_on_the_host(xp):
+    block, values, found = nn.TransformerEncoderLayer(E, HEADS, 8, rng=0), [], []
+    values = RNG.standard_normal((L, N, E))
+    for device, array in (("cpu", np.asarray), ("cuda", xp.asarray)):
+        block.to(device, np.float64).eval()
+        x = tg.tensor(array(values), requires_grad=True)
+        y = block(x, np.triu(np.ones((L, L), bool), 1), is_causal=True)
+        y.sum().backward()
+        found.append((y, x.grad))
+    for here, there in zip(*found, strict=True):
+        assert there.device == "cuda"
+        oracles.check_close(there, here, rtol=1e-8, atol=1e-10)
