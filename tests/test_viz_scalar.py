@@ -220,14 +220,41 @@ def test_the_title_tells_the_level_and_the_counts():
 def test_weight_edges_name_the_element_and_its_value():
     paths = half_dead()
     shown = texts(viz.draw(paths))
-    edge = next(edge for edge in paths.edges if edge.label == "W_2")
+    active = {edge.index for path in paths.active() for edge in path.edges}
+    edge = next(e for e in paths.edges if e.label == "W_2" and e.index in active)
     row, column = (
         paths.graph.nodes[edge.target].element[1],
         paths.graph.nodes[edge.source].element[1],
     )
     assert f"W2;{row + 1}{column + 1} = {viz.text.value(edge.derivative)}" in shown
     labels = [text for text in shown if re.fullmatch(r"W[12];\d\d = .*", text)]
-    assert len(labels) == len(set(labels)) == 20
+    assert len(labels) == len(set(labels)) == 10
+
+
+def test_in_a_dense_layer_no_weight_is_written_on_a_wire_of_another():
+    layout = viz.draw(net((4, 4, 4, 1), bias=False)).layout
+    weights = [curve for curve in layout.curves if curve.style == "weight" and curve.head]
+    labels = [label for label in layout.labels if label.text.startswith("w_1;")]
+    assert len(labels) == 16
+    for label in labels:
+        left, top, right, bottom = label.box
+        crossing = {
+            (curve.tail, curve.head) for curve in weights for x, y in sampled(curve)
+            if left < x < right and top + 1 < y < bottom - 1
+        }  # fmt: skip
+        assert len(crossing) == 1, label.text
+
+
+def sampled(curve, per_piece=40):
+    """Points all along a curve."""
+    step = 3 if curve.smooth else 1
+    for i in range(0, len(curve.points) - 1, step):
+        corners = np.array(curve.points[i : i + step + 1])
+        for t in np.linspace(0, 1, per_piece):
+            points = corners
+            while len(points) > 1:
+                points = (1 - t) * points[:-1] + t * points[1:]
+            yield tuple(points[0])
 
 
 def test_a_transposed_weight_is_called_by_its_own_index():

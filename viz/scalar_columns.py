@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from . import text
 from .layout import Point
 from .scalar_network import Group, Network, Wire
+from .scalar_ports import Port, pitch, ports_of
 from .scalar_symbols import shortened
 from .text import Runs
 
 RADIUS, SQUARE = 16.0, 12.0
 PITCH, HEADING, BETWEEN = 60.0, 26.0, 18.0
+WIDE_PITCH = 80.0
+"""Columns whose ports need up to this pitch give it to all others, so that rows stay level."""
 LANE = 20.0
 MOST_IN_COLUMN = 12
 MOST_WIRES = 400
@@ -43,6 +46,7 @@ class Columns:
         headings: what stands over each group.
         extents: the top and the bottom of every column.
         lanes: the height at which each wire that skips columns crosses them.
+        ports: where wires that cross many others end, and have their labels.
     """
 
     at: dict[int, tuple[int, float]]
@@ -51,6 +55,7 @@ class Columns:
     wires: tuple[Wire, ...]
     extents: tuple[tuple[float, float], ...]
     lanes: dict[int, float]
+    ports: dict[int, Port]
 
     @property
     def hidden(self) -> int:
@@ -80,29 +85,36 @@ def _stacked(network: Network, most: int, needed: Collection[int]) -> Columns:
     headings: list[tuple[Group, int, float]] = []
     rests: list[Rest] = []
     extents = []
-    for rank, groups in enumerate(by_rank):
+    drawn: list[list[list[int]]] = []
+    for groups in by_rank:
         groups.sort(key=lambda group: free.isdisjoint(group.elements))
         room = max(2, most // max(1, len(groups)))
-        shown = [_shown(group.elements, room, needed) for group in groups]
+        drawn.append([_shown(group.elements, room, needed) for group in groups])
+    places = {v: rank for rank, shown in enumerate(drawn) for few in shown for v in few}
+    wires = tuple(w for w in network.wires if w.output in places and w.operand in places)
+    ports = ports_of(wires, places)
+    wide = pitch(wires, ports, places)
+    common = max([PITCH, *(step for step in wide.values() if step <= WIDE_PITCH)])
+    for rank, (groups, shown) in enumerate(zip(by_rank, drawn, strict=True)):
+        step = max(common, wide.get(rank, 0.0))
         rows = [len(few) + (len(few) < len(g.elements)) for few, g in zip(shown, groups)]
-        height = PITCH * sum(rows) + (HEADING + BETWEEN) * (len(groups) - 1)
+        height = step * sum(rows) + (HEADING + BETWEEN) * (len(groups) - 1)
         y = -height / 2
-        top = y - HEADING + PITCH / 2 - RADIUS - 4
+        top = y - HEADING + step / 2 - RADIUS - 4
         for group, few in zip(groups, shown, strict=True):
-            headings.append((group, rank, y + PITCH / 2 - RADIUS - 10))
+            headings.append((group, rank, y + step / 2 - RADIUS - 10))
             for element in few:
-                at[element] = (rank, y + PITCH / 2)
-                y += PITCH
+                at[element] = (rank, y + step / 2)
+                y += step
             if len(few) < len(group.elements):
-                rests.append(Rest(rank, y + PITCH / 2, len(group.elements) - len(few)))
-                y += PITCH
+                rests.append(Rest(rank, y + step / 2, len(group.elements) - len(few)))
+                y += step
             y += HEADING + BETWEEN
         extents.append((top, height / 2))
-    wires = tuple(w for w in network.wires if w.output in at and w.operand in at)
     lanes = _lanes(wires, at, extents)
     ends = {at[v][0] for i in lanes for v in (wires[i].output, wires[i].operand)}
     said = tuple((_heading(group, rank in ends), rank, y) for group, rank, y in headings)
-    return Columns(at, said, tuple(rests), wires, tuple(extents), lanes)
+    return Columns(at, said, tuple(rests), wires, tuple(extents), lanes, ports)
 
 
 def _heading(group: Group, narrow: bool) -> Runs:

@@ -19,7 +19,7 @@ from .highlight import Emphasis, bands, beside, mark_entries, sign_bands
 from .layout import Canvas, Curve, Item, Label, Layout, Point, Shape
 from .legend import OFF_SETS, Entry, draw_legend
 from .scalar_columns import RADIUS, SQUARE, Columns, stack
-from .scalar_network import Element, Network, edges_of
+from .scalar_network import Element, Network, Wire, edges_of
 from .scalar_rows import MOST_ROWS, draw_rows, read_rows
 from .scalar_subject import Subject
 from .scalar_symbols import named, number
@@ -50,13 +50,14 @@ def scalar_layout(subject: Subject, network: Network) -> Layout:
     emphasis = subject.emphasis
     few = subject.chosen or (emphasis.fades and sum(m.count for m in emphasis.marks) <= MOST_ROWS)
     needed = {v for w in network.wires if w.used and few for v in (w.output, w.operand)}
+    whole = subject.chosen is None and not emphasis.fades
+    dead = whole and any(w.live for w in network.wires if w.edge >= 0)
+    network = _quiet(network, dead)
     columns = stack(network, needed)
     drawn = plan(network, columns)
     canvas = Canvas()
-    whole = subject.chosen is None and not emphasis.fades
-    dead = whole and any(w.live for w in network.wires if w.edge >= 0)
     for faded in (True, False):
-        routes = [r for r in drawn.routes if _faded(r, dead) == faded]
+        routes = [r for r in drawn.routes if _faded(r.wire, dead) == faded]
         canvas.extend(item for route in routes for item in _bands(route, emphasis))
         canvas.extend(item for route in routes for item in _wire(route, faded))
         canvas.extend(item for route in routes for item in _words(route, faded))
@@ -93,9 +94,17 @@ def _added(subject: Subject) -> list[Entry]:
     return found
 
 
-def _faded(route: Route, dead: bool) -> bool:
+def _faded(wire: Wire, dead: bool) -> bool:
     """Say whether a wire is off the chosen paths; or, with ``dead``, brings nothing but 0."""
-    return not route.wire.used or (dead and not route.wire.live)
+    return not wire.used or (dead and not wire.live)
+
+
+def _quiet(network: Network, dead: bool) -> Network:
+    """Return a network without words on what is faded, except for a 0 that makes it so."""
+    wires = tuple(
+        replace(w, label=()) if _faded(w, dead) and w.value != 0 else w for w in network.wires
+    )
+    return replace(network, wires=wires)
 
 
 def _off(subject: Subject) -> str:

@@ -14,6 +14,7 @@ from . import text
 from .layout import Box, Point
 from .scalar_columns import RADIUS, Columns, edge_point
 from .scalar_network import Network, Wire
+from .scalar_ports import BEND, Port
 from .scalar_symbols import number
 from .text import Runs
 
@@ -23,6 +24,7 @@ CLIMB = 50.0
 _TALL, _CLEAR, _BOW = 15.0, 3.0, 46.0
 _WATCHED = 40
 _FLATTEST = 0.45
+_CROSSING = 110.0
 _NARROWEST, _WIDEST, _WIDER, _ROUNDS = 84.0, 430.0, 1.25, 8
 _PLACES = tuple(0.5 + sign * k * 0.025 for k in range(17) for sign in ((1,) if k == 0 else (1, -1)))
 
@@ -102,6 +104,10 @@ def _first_gap(columns: Columns, c: int) -> float:
         if columns.at[w.operand][0] == c and columns.at[w.output][0] == c + 1
     ]  # fmt: skip
     beside = max(beside, _FLATTEST * max(tall, default=0.0))
+    ported = [i for i in columns.ports if columns.at[columns.wires[i].operand][0] == c]
+    if ported:
+        crossing = max(_CROSSING, _FLATTEST * max(tall))
+        return _widest_at(columns, ported[0]) + BEND + crossing + CLIMB * sum(_climbs(columns, c))
     climbs = CLIMB * sum(_climbs(columns, c))
     return max(_NARROWEST, max(widths, default=0.0) + 64, beside) + climbs
 
@@ -145,6 +151,11 @@ def _routes(network: Network, columns: Columns, xs: Sequence[float]) -> list[Rou
             points = (*_bend(first, up), *_line(up, down)[1:], *_bend(down, last)[1:])
             found.append(Route(wire, points, True, wire.label, ((a[0] + b[0]) / 2, height)))
             continue
+        if i in columns.ports:
+            found.append(
+                _ported(wire, columns.ports[i], kinds, (x, y), (u, v), _widest_at(columns, i))
+            )
+            continue
         first = edge_point(kinds[0], x, y, u - x, v - y + 2.2 * bow)
         last = edge_point(kinds[1], u, v, x - u, y - v + 2.2 * bow)
         if bow:
@@ -154,6 +165,29 @@ def _routes(network: Network, columns: Columns, xs: Sequence[float]) -> list[Rou
         else:
             found.append(Route(wire, (first, last), False))
     return found
+
+
+def _ported(
+    wire: Wire, port: Port, kinds: tuple[str, str], low: Point, high: Point, wide: float
+) -> Route:
+    """Return a wire that ends in a row beside one of its numbers, its label on the row."""
+    near, far = (high, low) if port.at_output else (low, high)
+    side = -1.0 if port.at_output else 1.0
+    y = near[1] + port.rise
+    inner, outer = near[0] + side * (RADIUS + BEND), near[0] + side * (RADIUS + BEND + wide)
+    last = edge_point(kinds[port.at_output], *near, side * BEND, port.rise)
+    first = edge_point(kinds[not port.at_output], *far, outer - far[0], y - far[1])
+    row = _line((outer, y), (inner, y))
+    points = (*_line(first, (outer, y)), *row[1:], *_bend((inner, y), last)[1:])
+    left = min(outer, inner) + label_width(wire.label, mark_of(wire)) / 2
+    return Route(wire, points if port.at_output else points[::-1], True, wire.label, (left, y))
+
+
+def _widest_at(columns: Columns, i: int) -> float:
+    """Return the width of the widest label in a column of ports."""
+    rank = columns.at[columns.wires[i].operand][0]
+    labels = (columns.wires[k] for k in columns.ports)
+    return max(label_width(w.label, mark_of(w)) for w in labels if columns.at[w.operand][0] == rank)
 
 
 def _bend(a: Point, b: Point) -> tuple[Point, ...]:
@@ -195,7 +229,7 @@ def _labelled(
     gaps: dict[int, list[int]] = {}
     for i, route in enumerate(routes):
         placed[i] = replace(route, mark=mark_of(route.wire))
-        if i in columns.lanes:
+        if i in columns.lanes or i in columns.ports:
             if route.label:
                 blocked.append(placed[i].box)
         elif route.wire.label or placed[i].mark:
