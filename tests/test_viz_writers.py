@@ -32,7 +32,8 @@ def test_mermaid_has_the_nodes_and_edges_of_the_layout():
     assert sum(bool(re.match(r"  n\d+[(\[]", line)) for line in lines) == len(nodes)
     assert sum("==>" in line for line in lines) == 4
     assert '-.->|"W_1"| n0' in figure.mermaid and '|"relu′"|' in figure.mermaid
-    assert "thick: weight-free; dashed" in figure.mermaid.replace("#58;", ":").replace("#59;", ";")
+    said = figure.mermaid.replace("#58;", ":").replace("#59;", ";")
+    assert "thick: weight-free: no weight layer" in said and "dashed: a weight layer;" in said
 
 
 def test_mermaid_shows_parallel_edges():
@@ -48,12 +49,40 @@ def test_mermaid_words_are_those_beside_their_shape():
     assert '(("L"))' in shown
 
 
-def test_mermaid_of_too_many_edges_is_an_error_that_says_what_to_do():
-    ends = [Shape("circle", k * 30.0, 0.0, 20, 20, "value", key=str(k)) for k in (0, 1)]
-    line = Curve(((30.0, 0.0), (0.0, 0.0)), "plain", tail="1", head="0")
-    layout = Layout(60, 20, (*ends, *[line] * (MOST_EDGES + 1)), "many", "")
-    with pytest.raises(FigureError, match=r"501 edges.*max_nodes"):
-        to_mermaid(layout)
+def test_what_is_too_much_for_mermaid_is_drawn_by_columns_and_says_so():
+    x = tg.tensor(np.ones((1, 12)), requires_grad=True, name="x")
+    h = tg.tanh(x @ tg.parameter(np.ones((12, 16)), name="W"))
+    shown = viz.draw(tg.paths(h.sum(), x, level="scalar")).mermaid
+    edges = re.findall(r'(?:-->|-\.->)\|"× (\d+)"', shown)
+    assert len(edges) == 3 and "… x_12#58; × 12" in shown
+    assert "are too many for Mermaid#58; those of a column are drawn as one" in shown
+
+
+@pytest.mark.parametrize("apart", [0.0, 30.0])
+def test_more_edges_than_mermaid_draws_become_one_for_each_two_columns(apart):
+    """Or are an error that says what to do, where no two shapes share a column."""
+    ends = [
+        Shape("circle", 300.0 + apart * k, k * 30.0, 20, 20, "value", key=str(k))
+        for k in range(MOST_EDGES + 2)
+    ]
+    lines = [
+        Curve(((end.x, end.y), (0.0, 0.0)), "plain", tail=end.key, head="0") for end in ends[1:]
+    ]
+    layout = Layout(60, 20, (*ends, *lines), "many", "")
+    if apart:
+        with pytest.raises(FigureError, match=r"501 edges.*max_nodes"):
+            to_mermaid(layout)
+    else:
+        assert '-->|"× 501"|' in to_mermaid(layout)
+
+
+def test_mermaid_has_the_numbers_on_edges_and_the_legend_of_the_figure():
+    x = tg.tensor(np.ones((1, 2)), requires_grad=True, name="x")
+    loss = tg.relu(x @ tg.parameter(np.array([[1.0, -1.0], [1.0, -1.0]]), name="W")).sum()
+    shown = viz.draw(tg.paths(loss, x, level="scalar")).mermaid
+    edges = re.findall(r'n\d+ \S+\|"([^"]*)"\|', shown)
+    assert sorted(edges) == ["0", "1", "W_11 = 1", "W_12 = −1", "W_21 = 1", "W_22 = −1"]
+    assert "faint#58; carries nothing" in shown
 
 
 def test_a_figure_without_nodes_has_no_mermaid(tmp_path):
