@@ -21,9 +21,12 @@ from .legend import OFF_SETS, WORDS, Entry, draw_legend
 from .spine import Link, Site
 from .spine_lines import rounded
 from .spine_places import HUNG_EDGE, Frame, place
+from .style import FLOW_WIDTH
 from .widths import flow_entries, meaning, signed
 
 _SQUARE, _CIRCLE = 11.0, 22.0
+_DOUBLE = 4.0
+"""How far out the second border of a box is that stands for several nodes."""
 _FORWARD_GAP, _CORNER = 5.0, 16.0
 _WORDS_SIZE = 11.5
 _MOST_INPUTS = 4
@@ -63,7 +66,7 @@ def graph_figure(
         )
         for arrow, on_it in zip(view.arrows, words, strict=True)
     ]  # fmt: skip
-    placed = place(sites, links, view.output)
+    placed = place(sites, links, view.output, FLOW_WIDTH / 2 if emphasis.widths else 0.0)
     canvas, on = Canvas(), view.on
     for frame in placed.frames:
         _frame(canvas, frame, view, on)
@@ -210,7 +213,8 @@ def _site(box: Box) -> Site:
     if box.kind == "sum" and not box.label:
         return Site(_CIRCLE, _CIRCLE, box.scope, round=True)
     extra = {"parameter": _SQUARE + 24, "sum": _CIRCLE + 24}.get(box.kind, 22.0)
-    return Site(_wide(box) + extra, 40.0, box.scope)
+    border = 2 * _DOUBLE * (box.kind == "group")
+    return Site(_wide(box) + extra + border, 40.0 + border, box.scope)
 
 
 def _wide(box: Box) -> float:
@@ -248,7 +252,8 @@ def _box(canvas: Canvas, box: Box, site: Site, at: Point, key: str) -> None:
         "input": "value", "parameter": "value", "group": "repeated", "scope": "stage",
     }.get(box.kind, "operation")  # fmt: skip
     double = box.kind == "group"
-    canvas.add(Shape("box", x, y, width, height, style, 8, double=double, key=key, title=title))
+    size = (width - 2 * _DOUBLE * double, height - 2 * _DOUBLE * double)
+    canvas.add(Shape("box", x, y, *size, style, 8, double=double, key=key, title=title))
     ornaments: dict[str, tuple[float, Item]] = {
         "sum": (_CIRCLE, Shape("circle", 0, y, _CIRCLE, _CIRCLE, "value", sign="+", title=title)),
         "parameter": (_SQUARE, Shape("box", 0, y, _SQUARE, _SQUARE, "square", 1.5, title=title)),

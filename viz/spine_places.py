@@ -19,7 +19,7 @@ from .spine_scopes import Cluster, clusters
 
 NAME_SIZE = 11.5
 _LEAST_GAP, _TURN, _BEFORE_TURN, _ARROW = 34.0, 10.0, 9.0, 9.0
-_WORDS_RISE, _WORDS_HIGH, _WORDS_PAD = 5.0, 13.0, 16.0
+_WORDS_RISE, _WORDS_HIGH, _WORDS_PAD = 6.5, 13.0, 16.0
 _LANE, _LABELLED_LANE, _FIRST_LANE, _STRIP = 13.0, 27.0, 18.0, 20.0
 _FRAME, _NAME_ROOM, _FRAME_TOP = 10.0, 21.0, 9.0
 _PORT, _PORT_EDGE, _ROUND_PORTS = 12.0, 7.0, 15.0
@@ -57,8 +57,12 @@ class Places:
     frames: list[Frame]
 
 
-def place(sites: Sequence[Site], links: Sequence[Link], output: int) -> Places:
+def place(sites: Sequence[Site], links: Sequence[Link], output: int, band: float = 0.0) -> Places:
     """Return the places of a graph's sites and links.
+
+    Args:
+        output: the site where the axis ends.
+        band: how far from the lines words are to stay at least, in px.
 
     >>> a, b, c = Site(50, 40), Site(50, 40), Site(22, 22, round=True)
     >>> found = place([a, b, c], [Link(0, 1), Link(1, 2), Link(0, 2)], 2)
@@ -69,15 +73,17 @@ def place(sites: Sequence[Site], links: Sequence[Link], output: int) -> Places:
     """
     on = grid(sites, links, output)
     courses = ways(sites, links, on)
-    return _Sheet(sites, links, on, courses).places()
+    return _Sheet(sites, links, on, courses, band).places()
 
 
 class _Sheet:
     """The grid in px, while it is made."""
 
     def __init__(
-        self, sites: Sequence[Site], links: Sequence[Link], on: Grid, courses: Sequence[Way]
-    ) -> None:
+        self, sites: Sequence[Site], links: Sequence[Link], on: Grid, courses: Sequence[Way],
+        band: float,
+    ) -> None:  # fmt: skip
+        self.rise = max(_WORDS_RISE, band + 2)
         self.sites, self.links, self.on, self.courses = sites, links, on, courses
         self.turns = turns(on, courses)
         self.clusters = clusters(sites, on)
@@ -147,7 +153,7 @@ class _Sheet:
         for way, link in zip(self.courses, self.links, strict=True):
             if way.lane:
                 lanes = thick[way.row]
-                needed = _LABELLED_LANE if link.room else _LANE
+                needed = _LABELLED_LANE + self.rise - _WORDS_RISE if link.room else _LANE
                 lanes[way.lane] = max(lanes.get(way.lane, 0.0), needed)
         self.y, self.lanes = [0.0] * rows, [[0.0]] * rows
         for row in range(rows):
@@ -356,7 +362,7 @@ class _Sheet:
         if gap is not None:
             x = self.left[gap] + self.wide[gap] + self.fore[gap] + self.room[gap] / 2
             off = way.out if self.on.rows[self.on.ends[i][0]] == way.row else way.into
-            return (x, self.y[way.row] + off - _WORDS_RISE)
+            return (x, self.y[way.row] + off - self.rise)
         (x0, y), (x1, _) = self._flat(i)
-        over = crossing(walls, y - _WORDS_RISE - _WORDS_HIGH, y - 1)
-        return (clear((x0, x1), room, over), y - _WORDS_RISE)
+        over = crossing(walls, y - self.rise - _WORDS_HIGH, y - 1)
+        return (clear((x0, x1), room, over), y - self.rise)
