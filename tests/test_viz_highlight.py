@@ -654,3 +654,41 @@ def test_the_paths_to_one_element_are_drawn_and_highlighted():
     one = tg.paths(paths.graph.taken_from, ALIVE[-1], level="scalar", at=(0, 1))
     shown = texts(viz.draw(one, highlight=one.top(1)))
     assert any(text.startswith(f"highlighted: 1 path of {one.count()}, product") for text in shown)
+
+
+# The legend
+
+
+def legend_of(figure):
+    """What is drawn in the legend: the styles of its samples."""
+    rule = min(label.y for label in figure.layout.labels if label.text.startswith("forward pass"))
+    return {
+        item.style for item in (*figure.layout.shapes, *figure.layout.curves)
+        if item.box[1] > rule - 16
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("labels", ["none", "value", "symbol"])
+def test_the_legend_has_a_weight_square_where_one_is_drawn(labels):
+    figure = viz.draw(residual(1, "scalar"), labels=labels)
+    assert ("square" in legend_of(figure)) == (labels != "none")
+    assert "square" in legend_of(viz.draw(residual(1), labels=labels))
+
+
+def test_what_is_faint_in_the_legend_is_what_is_faint_in_the_picture():
+    paths = residual(1)
+    figure = viz.draw(paths, highlight=paths.with_degree("weight", 2))
+    assert {c.style for c in figure.layout.curves if c.faded} == {"identity", "forward"}
+
+
+def test_the_symbol_over_an_arc_stands_clear_of_its_bands():
+    paths = residual(2)
+    figure = viz.draw(paths, highlight={"a": paths, "b": paths.weight_free()}, widths="flow")
+    symbols = [
+        label for label in figure.layout.labels if label.text == "I" and label.faded is False
+    ]
+    arcs = [c for kind in ("set", "flow") for c in strip_bands(figure, kind) if c.smooth]
+    assert len(arcs) == 6
+    for arc in arcs:
+        top = arc.box[1] - STYLES[arc.style].width / 2
+        assert any(arc.box[0] < s.x < arc.box[2] and s.box[3] <= top for s in symbols)

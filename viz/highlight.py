@@ -298,6 +298,16 @@ def bands(
             yield Curve(beside(points, by), f"set {k + 1} beside", smooth)
 
 
+def room(marks: Sequence[int], emphasis: Emphasis, flow: float | None = None) -> float:
+    """Return how far the bands of an edge reach beyond what is always left free beside it."""
+    reach = _OFFSETS[0] * bool(marks and emphasis.alone)
+    if emphasis.widths and flow is not None:
+        reach = half_width(flow, widest(emphasis.flows))
+    if marks and not emphasis.alone:
+        reach = max(reach + _OUTSIDE, _OFFSETS[0]) + 2.0
+    return max(0.0, reach - _OFFSETS[0])
+
+
 def sign(k: int, x: float, y: float) -> Item:
     """Return the sign of set number ``k``: a disc, a square, a triangle or a diamond."""
     style, r = f"set {k + 1} sign", _SIGN / 2

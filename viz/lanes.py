@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from . import text
 from .chain import Kind, Lane, Step
-from .highlight import PLAIN, Emphasis, bands
+from .highlight import PLAIN, Emphasis, bands, room
 from .layout import Canvas, Curve, Label, Point, Shape
 from .text import Runs
 from .widths import signed
@@ -81,7 +81,7 @@ LOOSE = Ends()
 
 def draw_lane(
     canvas: Canvas, lane: Lane, left: float, right: float, y: float, pad: float = 0.0,
-    words_below: bool = False, ends: Ends = LOOSE, emphasis: Emphasis = PLAIN,
+    words_below: bool = False, ends: Ends = LOOSE, emphasis: Emphasis = PLAIN, clear: float = 0.0,
 ) -> None:  # fmt: skip
     """Draw a lane's steps between two ends, the spare room shared among them.
 
@@ -89,6 +89,7 @@ def draw_lane(
         pad: room at both ends that the first and the last label keep clear.
         words_below: write under the lane, not over it.
         emphasis: which sets to bring out, and what to write on the steps.
+        clear: what bands that are already drawn need beside the lane.
     """
     faded = not lane.used
     canvas.add(*lane_bands(lane, ((right, y), (left, y)), False, emphasis))
@@ -97,6 +98,7 @@ def draw_lane(
         canvas.add(replace(line, tail=ends.tail, head=ends.head))
         return
     steps = _shown(lane.steps)
+    clear = max(clear, room(lane.marks, emphasis, lane.flow))
     joints = ends.of_steps(len(steps))
     spare = (right - left - lane_width(lane) - 2 * pad) / len(steps)
     at, final = left, len(steps) - 1
@@ -106,7 +108,7 @@ def draw_lane(
         a, b = at + DOT_RADIUS * (i > 0), end - DOT_RADIUS * (i < final)
         middle = (at + before + end - behind) / 2
         _step(canvas, step, a, b, y, joints[i], lane.weight == 0, faded)
-        rise = 13.0 if step.kind == "weight" else 9.0
+        rise = max(13.0 if step.kind == "weight" else 9.0, 7.0 + clear)
         baseline = y + rise + 10 if words_below else y - rise
         words, ink = _step_label(step), _INK[step.kind]
         if emphasis.labels not in ("value", "none") or step.label.startswith("…"):
@@ -199,9 +201,12 @@ def draw_arc(
         canvas.add(Curve(rise, style, smooth=True, faded=faded))
         canvas.add(Curve(fall, style, smooth=True, arrow=True, faded=faded))
         bare = replace(lane, marks=(), flow=None)
-        draw_lane(canvas, bare, b, a, height, words_below=sign > 0, ends=ends, emphasis=emphasis)
+        draw_lane(
+            canvas, bare, b, a, height, words_below=sign > 0, ends=ends, emphasis=emphasis,
+            clear=room(lane.marks, emphasis, lane.flow),
+        )  # fmt: skip
     ink = {"identity": "text identity", "weight": "text weight"}.get(style, "text quiet")
-    away = 10.0 if lane.is_bare else 28.0
+    away = (10.0 if lane.is_bare else 28.0) + room(lane.marks, emphasis, lane.flow)
     y = height - away if sign < 0 else height + away + 14
     words = lane_words(lane, symbol, emphasis)
     canvas.add(Label(words, (a + b) / 2, y, 13, ink, faded=faded))

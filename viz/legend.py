@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from . import text
 from .layout import Canvas, Curve, Item, Label, Shape
@@ -11,6 +12,8 @@ Entry = tuple[list[Item], str]
 """A sample, drawn from the origin to the right, and what it stands for."""
 
 _SAMPLE, _GAP, _ROW, _SIZE = 34.0, 26.0, 22.0, 11.5
+_MIDDLE = _SAMPLE / 2
+_GRADIENT = {"identity", "weight", "activation", "plain"}
 WORDS = {"value": "value", "faded": "off the chosen paths"}
 OFF_SETS = "on no highlighted path"
 """Why something is faded where sets are highlighted."""
@@ -59,54 +62,85 @@ def _rows(canvas: Canvas, entries: Sequence[Entry], x: float, y: float, width: f
 
 def _entries(items: list[Item], words: dict[str, str]) -> list[Entry]:
     """Return a sample and its words for everything that occurs."""
-    styles = {item.style for item in items if not isinstance(item, Label)}
+    curves = [item for item in items if isinstance(item, Curve)]
     shapes = [item for item in items if isinstance(item, Shape)]
-    middle = _SAMPLE / 2
-    whole = ((_SAMPLE, 0.0), (0.0, 0.0))
-    entries: list[Entry] = [
-        ([Curve(((0, 0), (_SAMPLE, 0)), "forward", arrow=True)], "forward pass, left to right"),
-    ]
-    entries.append(([], "gradient, right to left, by what it passes:"))
+    styles = {curve.style for curve in curves} | {shape.style for shape in shapes}
+    return [
+        entry for found in (
+            _directions(styles), _passed(curves, styles, words), _values(shapes, words),
+            _faded(items, words),
+        ) for entry in found
+    ]  # fmt: skip
+
+
+def _directions(styles: set[str]) -> list[Entry]:
+    """Explain the two directions, as far as they are drawn."""
+    found: list[Entry] = []
+    if "forward" in styles:
+        arrow = Curve(((0, 0), (_SAMPLE, 0)), "forward", arrow=True)
+        found.append(([arrow], "forward pass, left to right"))
+    if styles & _GRADIENT:
+        found.append(([], "gradient, right to left, by what it passes:"))
+    return found
+
+
+def _passed(curves: list[Curve], styles: set[str], words: dict[str, str]) -> list[Entry]:
+    """Explain the gradient's lines, and the signs on them."""
+    found: list[Entry] = []
     if "identity" in styles:
-        entries.append(
-            ([Curve(whole, "identity", arrow=True)], "weight-free: no weight layer on this stretch")
-        )
+        found.append(([_line("identity")], "weight-free: no weight layer on this stretch"))
+    square = Shape("box", _MIDDLE, 0, 10, 10, "square", 1.5)
     if "weight" in styles:
-        square = Shape("box", middle, 0, 10, 10, "square", 1.5)
-        entries.append(([Curve(whole, "weight", arrow=True), square], "a weight layer"))
+        found.append(([_line("weight"), *[square] * ("square" in styles)], "a weight layer"))
+    elif "square" in styles:
+        found.append(([square], "a weight"))
     if "square uncounted" in styles:
-        square = Shape("box", middle, 0, 10, 10, "square uncounted", 1.5)
-        entries.append(([square], "weight layer outside the counted stretch"))
+        outside = replace(square, style="square uncounted")
+        found.append(([outside], "weight layer outside the counted stretch"))
     if "activation" in styles:
-        entries.append(
-            ([Curve(whole, "activation", arrow=True)], "an activation, with its derivative")
-        )
-    plain = [item for item in items if isinstance(item, Curve) and item.style == "plain"]
+        found.append(([_line("activation")], "an activation, with its derivative"))
+    plain = [curve for curve in curves if curve.style == "plain"]
     if plain:
         copies = "a copy elsewhere, or " * any(curve.tail for curve in plain)
-        said = words.get("plain", f"{copies}another derivative")
-        entries.append(([Curve(whole, "plain", arrow=True)], said))
-    if any(
-        shape.kind == "circle" and shape.style == "value" and not shape.sign for shape in shapes
-    ):
-        entries.append(([Shape("circle", middle, 0, 14, 14, "value")], words["value"]))
-    if "operation" in styles:
-        box = Shape("box", middle, 0, 24, 13, "operation", 3)
-        entries.append(([box], "operation and its value"))
-    if any(shape.style == "stage" and shape.key.startswith("node") for shape in shapes):
-        box = Shape("box", middle, 0, 24, 13, "stage", 3)
-        entries.append(([box], "a scope, one step"))
-    if any(shape.sign for shape in shapes):
-        entries.append(([Shape("circle", middle, 0, 15, 15, "value", sign="+")], "sum"))
-    if any(shape.double for shape in shapes):
-        box = Shape("box", middle, 0, 18, 9, "repeated", 2, double=True)
-        entries.append(([box], "several drawn as one"))
+        found.append(([_line("plain")], words.get("plain", f"{copies}another derivative")))
     if "cross" in styles:
         strokes: list[Item] = [
-            Curve(((middle - 4, -4 * sign), (middle + 4, 4 * sign)), "cross") for sign in (1, -1)
+            Curve(((_MIDDLE - 4, -4 * sign), (_MIDDLE + 4, 4 * sign)), "cross") for sign in (1, -1)
         ]
-        entries.append((strokes, "a derivative of 0"))
-    if any(item.faded for item in items):
-        faded = Curve(whole, "weight", arrow=True, faded=True)
-        entries.append(([faded], words["faded"]))
-    return entries
+        found.append((strokes, "a derivative of 0"))
+    return found
+
+
+def _values(shapes: list[Shape], words: dict[str, str]) -> list[Entry]:
+    """Explain circles and boxes."""
+    circle, box = Shape("circle", _MIDDLE, 0, 14, 14, "value"), Shape("box", _MIDDLE, 0, 24, 13, "")
+    styles = {shape.style for shape in shapes}
+    found: list[Entry] = []
+    if any(s.kind == "circle" and s.style == "value" and not s.sign for s in shapes):
+        found.append(([circle], words["value"]))
+    if "dot" in styles:
+        found.append(([replace(circle, width=4.8, height=4.8, style="dot")], "value between steps"))
+    if "operation" in styles:
+        found.append(([replace(box, style="operation", radius=3)], "operation and its value"))
+    if any(shape.style == "stage" and shape.key.startswith("node") for shape in shapes):
+        found.append(([replace(box, style="stage", radius=3)], "a scope, one step"))
+    if any(shape.sign for shape in shapes):
+        found.append(([replace(circle, width=15, height=15, sign="+")], "sum"))
+    if any(shape.double for shape in shapes):
+        several = replace(box, width=18, height=9, style="repeated", radius=2, double=True)
+        found.append(([several], "several drawn as one"))
+    return found
+
+
+def _faded(items: list[Item], words: dict[str, str]) -> list[Entry]:
+    """Explain why something is faint, by a faint line of those that are."""
+    if not any(item.faded for item in items):
+        return []
+    lines = {item.style for item in items if isinstance(item, Curve) and item.faded} & _GRADIENT
+    style = next((style for style in ("weight", *sorted(_GRADIENT)) if style in lines), "")
+    sample: Item = Shape("circle", _MIDDLE, 0, 14, 14, "value", faded=True)
+    return [([replace(_line(style), faded=True) if style else sample], words["faded"])]
+
+
+def _line(style: str) -> Curve:
+    return Curve(((_SAMPLE, 0.0), (0.0, 0.0)), style, arrow=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from . import text
 from .chain import Block, Chain, Lane, Link
 from .chain_symbols import MERGES, block_symbols
-from .highlight import Emphasis
+from .highlight import Emphasis, room
 from .lanes import (
     DOT_RADIUS,
     FAR_ARC,
@@ -286,7 +286,8 @@ def _wire(
     line = Curve(((right, 0.0), (left, 0.0)), style, arrow=True)
     canvas.add(replace(line, tail=ends.tail, head=ends.head))
     if symbol:
-        canvas.add(Label(text.math(symbol), (left + right) / 2, -10, 13))
+        clear = room(lane.marks, chain.emphasis, lane.flow)
+        canvas.add(Label(text.math(symbol), (left + right) / 2, -10 - clear, 13))
 
 
 def _link(
