@@ -176,42 +176,45 @@ def test_latex_shows_text_as_it_is(text, shown):
 # LaTeX
 
 
-@pytest.fixture(scope="module")
-def pdflatex():
-    if not shutil.which("pdflatex") or not shutil.which("kpsewhich"):
-        pytest.skip("there is no pdflatex to compile TikZ with")
+@pytest.fixture(scope="module", params=["pdflatex", "lualatex", "xelatex"])
+def engine(request):
+    """Each LaTeX that is here; what is not here is not run, and said so."""
+    name = request.param
+    if not shutil.which(name) or not shutil.which("kpsewhich"):
+        pytest.skip(f"there is no {name}: that it compiles TikZ was not tried")
     if not subprocess.run(["kpsewhich", "tikz.sty"], capture_output=True, check=False).stdout:
-        pytest.skip("this pdflatex has no TikZ")
-    return ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "a.tex"]
+        pytest.skip(f"this {name} has no TikZ: that it compiles our pictures was not tried")
+    return [name, "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "a.tex"]
 
 
-def compiled(pdflatex, folder):
-    done = subprocess.run(pdflatex, cwd=folder, capture_output=True, check=False)
+def compiled(engine, folder):
+    done = subprocess.run(engine, cwd=folder, capture_output=True, check=False)
     log = done.stdout.decode(errors="replace")
     assert done.returncode == 0, log[-1500:]
     assert "(1 page" in log
+    assert "Missing character" not in (folder / "a.log").read_text(errors="replace")
     return (folder / "a.pdf").read_bytes()
 
 
 @pytest.mark.parametrize("kind", ["chain", "graph"])
-def test_tikz_compiles_whatever_the_names(kind, pdflatex, tmp_path):
+def test_tikz_compiles_whatever_the_names(kind, engine, tmp_path):
     figures = kinds(HARMFUL)
     if kind not in figures:
         pytest.skip("Graphviz, which lays this figure out, is not here")
     figures[kind].save(tmp_path / "a.tex")
-    compiled(pdflatex, tmp_path)
+    compiled(engine, tmp_path)
 
 
 @pytest.mark.parametrize("name", HARMFUL[::4])
-def test_tikz_of_each_name_alone_compiles(name, pdflatex, tmp_path):
+def test_tikz_of_each_name_alone_compiles(name, engine, tmp_path):
     kinds([name])["chain"].save(tmp_path / "a.tex", "print")
-    compiled(pdflatex, tmp_path)
+    compiled(engine, tmp_path)
 
 
-def test_the_page_is_as_wide_as_asked_for(pdflatex, tmp_path):
+def test_the_page_is_as_wide_as_asked_for(engine, tmp_path):
     figure = gallery.figure("residual_chain_2")
     figure.save(tmp_path / "a.tex", size="80mm")
-    compiled(pdflatex, tmp_path)
+    compiled(engine, tmp_path)
     log = (tmp_path / "a.log").read_text(errors="replace")
     assert "Overfull" not in log
     figure.save(tmp_path / "b.pdf", size="80mm")
@@ -229,14 +232,14 @@ def page_size(pdf):
     return map(float, found[1].split()[2:])
 
 
-def test_a_picture_goes_into_a_paper(pdflatex, tmp_path):
+def test_a_picture_goes_into_a_paper(engine, tmp_path):
     (tmp_path / "figure.tex").write_text(gallery.figure("residual_block").tikz, encoding="utf-8")
     (tmp_path / "a.tex").write_text(
         r"\documentclass{article}\usepackage{tikz}\begin{document}"
         r"\begin{figure}\resizebox{\linewidth}{!}{\input{figure}}\caption{A block.}\end{figure}"
         r"\end{document}"
     )
-    compiled(pdflatex, tmp_path)
+    compiled(engine, tmp_path)
 
 
 # Browsers
