@@ -30,7 +30,8 @@ const buildChain = () => {
     }
     b += Boolean(block);
   });
-  box.append(element("span", { class: "end" }, data.from));
+  const end = element("span", { class: "end" }, data.from);
+  box.append(element("span", { class: "last" }, ...(box.children.length > 1 ? [box.lastChild] : []), end));
   // the node at a tile's end covers the bare one at the start of the next
   [...box.children].forEach((tile, i, all) => { tile.style.zIndex = all.length - i; });
 };

@@ -80,7 +80,7 @@ const readyGraph = () => {
   box.hidden = $("zoom").hidden = !svg;
   if (svg) {
     lightMap = readyMap(svg, data.map, pickOnMap, pointOnMap);
-    fit(0.55);
+    fit(0.7);
     onKeys(box, { "+": () => setScale(scale * 1.25), "=": () => setScale(scale * 1.25), "-": () => setScale(scale / 1.25), 0: () => fit() });
     $("larger").addEventListener("click", () => setScale(scale * 1.25));
     $("smaller").addEventListener("click", () => setScale(scale / 1.25));

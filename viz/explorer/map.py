@@ -1,7 +1,7 @@
 """The map: nodes and edges of paths that run through no chain, laid out by Graphviz.
 
 Only what some path visits is drawn, every edge by itself, so that each can be lit alone.  A
-graph of too many nodes has no map: the page then shows the chosen path step by step.
+graph of too many has no map: the page then shows the chosen path step by step.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..engine import lay_out
 from ..layout import Canvas, Curve, Item, Label, Layout, Point, Shape
 from .data import KINDS, Edge, edge_name, kind_of, node_name
 
-MOST_NODES = 150
+MOST_NODES, MOST_EDGES = 150, 400
 _INCH = 72.0
 _HIGH, _ROUND = 34.0, 22.0
 
@@ -31,8 +31,9 @@ def draw_map(paths: Paths, segments: Sequence[list[Edge]]) -> tuple[Layout | Non
     visited = [sorted({v for _, a, b in segment for v in (a, b)}) for segment in segments]
     nodes = sorted({v for own in visited for v in own})
     told: dict[str, Any] = {"nodes": visited, "rows": [], "scopes": {}, "why": ""}
-    if not nodes or len(nodes) > MOST_NODES:
-        why = f"no map: {len(nodes)} nodes, and at most {MOST_NODES} are drawn"
+    if not nodes or len(nodes) > MOST_NODES or len(edges) > MOST_EDGES:
+        most = f"at most {MOST_NODES} and {MOST_EDGES} are drawn"
+        why = f"no map: {len(nodes)} nodes and {len(edges)} edges, and {most}"
         return None, told | {"why": why}
     try:
         placed = lay_out(_source(paths, nodes, edges))

@@ -19,7 +19,7 @@ const showFacts = () => {
   const own = ownOf(path), same = bringsOf.get(k), alike = row.countOf(k);
   const within = alike === 1n ? "the only path with so many" : `number ${grouped(row.number(path, k))} of the ${grouped(alike)} paths with so many`;
   const facts = [
-    ...fact("number", `${grouped(r)} of ${grouped(row.countOf(fixed))}, counted from 0`),
+    ...fact("number", `${grouped(r)}${String(r).length > 24 ? ` = ${r}` : ""} of ${grouped(row.countOf(fixed))}, counted from 0`),
     ...fact("product", ...written(productRuns(factors))),
     ...(numeric ? fact("in numbers", numbersOf(path)) : []),
     ...(chain ? [] : fact("nodes", routeOf(path))),
@@ -51,9 +51,9 @@ const showRows = () => {
     const path = row.at(first + BigInt(i), state.degree), chosen = first + BigInt(i) === j;
     const k = row.degree(path), r = numberOf(path), factors = factorsOf(path), own = ownOf(path);
     const cells = [
-      element("span", {}, unseen("path "), grouped(r)),
+      element("span", {}, unseen("path "), ending(r)),
       element("span", {}, ...(blocks.length ? [wireOf(blocks.map(({ at }) => weightsIn(at, path)))] : chain ? [] : [routeOf(path)])),
-      element("span", { class: k ? "" : "free", title: productText(factors).slice(0, 400) }, ...written(productRuns(factors))),
+      element("span", { class: k ? "" : "free", title: productText(factors).slice(0, 400) }, ...written(productRuns(factors.slice(0, MOST_SHOWN)))),
       element("span", { class: k ? "" : "free" }, String(k), unseen(k === 1 ? " weight layer" : " weight layers")),
       element("span", {}, ...(own ? [unseen("norm "), shown(own.norm)] : [])),
       element("span", {}, ...(own ? [unseen("share "), shown(own.share)] : [])),
@@ -67,7 +67,7 @@ const showRows = () => {
   $("list").replaceChildren(...rowsShown.map(({ option }) => option));
   $("list").setAttribute("aria-activedescendant", `${ID}-row-${rowsShown.findIndex(({ chosen }) => chosen)}`);
   const kept = state.degree === null ? "" : ` with ${layers(state.degree)}`;
-  $("window").textContent = `Rows ${grouped(first)} to ${grouped(first + BigInt(size - 1))} of ${grouped(some)}${kept}, in the order of p[r]; arrow keys walk.`;
+  $("window").textContent = `Rows ${ending(first)} to ${ending(first + BigInt(size - 1))} of ${grouped(some)}${kept}, in the order of p[r]; arrow keys walk.`;
 };
 
 // Finding a name

@@ -6,7 +6,7 @@ const data = JSON.parse($("data").textContent);
 const row = readRow(data);
 const { chain, worth } = data;
 const name = (place) => data.names[place];
-const ROWS = 16, FEW_BLOCKS = 6, MOST_MATCHES = 12, MOST_WAYS = 24, MOST_FACTORS = 8;
+const ROWS = 16, FEW_BLOCKS = 6, MOST_MATCHES = 12, MOST_WAYS = 24, MOST_FACTORS = 8, MOST_SHOWN = 60;
 
 // Blocks, from the input's side, with the segment that each of them is.
 const several = row.segments.map((_, i) => i).filter((i) => total(row.segments[i].shape) > 1n);

@@ -12,6 +12,9 @@ const grouped = (n) => {
   return `${digits[0]}.${digits.slice(1, 3)}${THIN}·${THIN}10${raised(digits.length - 1)}`;
 };
 
+// One of many neighbouring numbers: of a long one the end, where they differ.
+const ending = (n) => (String(n).length > 24 ? `…${THIN}${grouped(BigInt(String(n).slice(-12)) + 10n ** 12n).slice(2)}` : grouped(n));
+
 const shown = (x) => {
   if (x === null || x === undefined) return "not finite";
   if (!x) return "0";
