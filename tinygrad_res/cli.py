@@ -1,7 +1,7 @@
-"""The command line: ``tinygrad-res paths MODEL`` and ``tinygrad-res experiment NAME``.
+"""The command line: ``tinygrad-res paths MODEL``, and commands that have rooms of their own.
 
-``draw`` and ``explore``, which look at a user's own script, have a room of their own
-(``tinygrad_res.drawing``).
+``draw`` and ``explore`` look at a user's own script (``tinygrad_res.drawing``), ``experiment``
+reproduces findings (``tinygrad_res.experiments.command``).
 
 Every error of the project ends as one line on standard error and exit status 2; what
 the command writes is checked for before it computes, and written whole or not at all.
@@ -14,7 +14,6 @@ import json
 import os
 import platform
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -25,9 +24,9 @@ import numpy as np
 from . import __version__, backend, nets
 from .data import Images, load
 from .drawing import add_draw, add_explore
-from .errors import Error, FigureError, UsageError
-from .experiments import EXPERIMENTS
-from .files import write_whole
+from .errors import Error, UsageError
+from .experiments.command import add_experiment
+from .files import make_writable, write_whole
 from .report import PathReport, Training, examine, train
 from .terminal import say
 
@@ -110,34 +109,10 @@ def _parser() -> argparse.ArgumentParser:
         "--lr", type=float, default=3e-4, help="step size of Adam (default: 0.0003)"
     )
     command.add_argument("--seed", type=int, default=0, help="of weights and batches (default: 0)")
-    _add_experiments(commands)
+    add_experiment(commands)
     add_draw(commands)
     add_explore(commands)
     return parser
-
-
-def _add_experiments(commands: argparse._SubParsersAction[_Parser]) -> None:
-    """Add the command ``experiment``, with a command below it for each row of the table."""
-    command = commands.add_parser(
-        "experiment",
-        help="reproduce a finding about gradients",
-        description="Reproduce a finding about gradients. Prints a table beside what is known, "
-        "and writes NAME.png and NAME.json.",
-    )
-    names = command.add_subparsers(required=True, metavar="NAME", parser_class=_Parser)
-    for name, (_, shows) in EXPERIMENTS.items():
-        experiment = names.add_parser(name, help=shows, description=f"{name}: {shows}.")
-        experiment.set_defaults(run=_experiment, name=name)
-        experiment.add_argument(
-            "--quick", action="store_true", help="seconds in place of a minute, and rougher numbers"
-        )
-        experiment.add_argument(
-            "--seed", type=int, default=0, help="of the first run (default: 0)"
-        )  # fmt: skip
-        experiment.add_argument(
-            "--out", type=Path, default=Path("experiments"), metavar="DIR",
-            help="where to write the files (default: ./experiments)",
-        )  # fmt: skip
 
 
 def _paths(options: argparse.Namespace) -> int:
@@ -157,7 +132,7 @@ def _paths(options: argparse.Namespace) -> int:
     data = load(options.data, options.seed)
     rng = np.random.default_rng(options.seed)
     network = nets.build(options.model, data.shape, data.classes, blocks, rng)
-    _make_writable(options.out)
+    make_writable("--out", options.out)
 
     size = network.size()
     training = train(network, data, steps, options.device, options.batch, options.lr, options.seed)
@@ -172,19 +147,6 @@ def _paths(options: argparse.Namespace) -> int:
     )
     print(f"wrote paths.svg, paths.png and report.json in {options.out}{os.sep}")
     return 0 if agrees else 1
-
-
-def _experiment(options: argparse.Namespace) -> int:
-    if options.seed < 0:
-        raise UsageError(f"--seed {options.seed}: must be at least 0")
-    _make_writable(options.out)
-    outcome = EXPERIMENTS[options.name].run(quick=options.quick, seed=options.seed)
-    names = [f"{options.name}.{ending}" for ending in ("png", "json")]
-    for name in names:
-        outcome.save(options.out / name)
-    print(outcome.table())
-    print(f"wrote {' and '.join(names)} in {options.out}{os.sep}")
-    return 0
 
 
 def _blocks(options: argparse.Namespace) -> int | None:
@@ -219,18 +181,6 @@ def _heading(
         "",
     ]
     return "\n".join(lines)
-
-
-def _make_writable(folder: Path) -> None:
-    """Make the output folder, and check now that files can be written there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return
-    except OSError as error:
-        raise FigureError(
-            f"--out {folder}: cannot write there ({error.strerror}): choose a folder of yours"
-        ) from error
 
 
 def _write(options: argparse.Namespace, report: PathReport, training: Training, size: int) -> None:

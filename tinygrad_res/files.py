@@ -10,6 +10,22 @@ from pathlib import Path
 from .errors import FigureError
 
 
+def make_writable(argument: str, folder: Path) -> None:
+    """Make a folder that an argument names, and check now that files can be written there.
+
+    Raises:
+        FigureError: it cannot be made, or not be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    except OSError as error:
+        raise FigureError(
+            f"{argument} {folder}: cannot write there ({error.strerror}): choose a folder of yours"
+        ) from error
+
+
 def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
     """Write a file by way of a temporary one beside it, which then takes its name.
 

@@ -20,7 +20,10 @@ from __future__ import annotations
 import copy
 import functools
 import math
+import os
 from concurrent.futures import Executor
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
@@ -29,10 +32,11 @@ from ..data import Images, load
 from ..errors import UsageError
 from ..nets import Network
 from ..nn import Flatten, Linear, ReLU, Residual, Sequential, he_normal
-from ..report import train
+from ..report import Training, train
 from ..whole_numbers import at_least
 from .length_report import EffectivePathLength
 from .lengths import Lengths, path_lengths
+from .sweep import sweep
 
 RANDOM_BLOCKS, RANDOM_GAIN = 54, 0.3
 
@@ -45,6 +49,7 @@ def effective_path_length(
     blocks: int = 24, width: int = 64, gain: float | None = None, steps: int | None = None,
     lr: float = 1e-3, batch: int = 64, samples: int | None = None, runs: int | None = None,
     quick: bool = False, seed: int = 0, executor: Executor | None = None,
+    folder: str | os.PathLike[str] | None = None,
 ) -> EffectivePathLength:  # fmt: skip
     """Measure effective path lengths on digits before and after training, and on a random net.
 
@@ -56,11 +61,12 @@ def effective_path_length(
         runs: repetitions, with seeds from ``seed`` on; 5 where left out.
         quick: make ``steps``, ``samples`` and ``runs`` small where left out.
         seed: of the first run.
-        executor: where to sample; the numbers do not depend on it.
+        executor: where to run, a task for each seed; the numbers do not depend on it.
+        folder: where to keep finished runs, and to take those from that are kept.
 
     Raises:
         UsageError: a number is out of its bounds.
-        GradientError: training diverged.
+        SweepError: runs are missing, for instance because training diverged.
 
     >>> found = effective_path_length(blocks=2, width=8, steps=0, samples=1, runs=1)
     >>> found.before[0].counts
@@ -89,22 +95,39 @@ def effective_path_length(
         )
 
     seeds = tuple(range(seed, seed + runs))
-    training, before, after, random = [], [], [], []
-    for number in seeds:
-        data = load("digits", number)
-        measure = functools.partial(
-            _measure, data=data, batch=batch, samples=samples, seed=number, executor=executor
-        )
-        network = preactivation_mlp(blocks, width, gain, np.random.default_rng(number))
-        before.append(measure(network))
-        training.append(train(network, data, steps, batch=batch, lr=lr, seed=number))
-        after.append(measure(network))
-        rng = np.random.default_rng(number)
-        random.append(measure(preactivation_mlp(RANDOM_BLOCKS, width, RANDOM_GAIN, rng)))
+    setting = {"blocks": blocks, "width": width, "gain": float(gain), "steps": steps, "lr": lr,
+               "batch": batch, "samples": samples, "deep": RANDOM_BLOCKS}  # fmt: skip
+    cells = [{**setting, "seed": number} for number in seeds]
+    done = sweep(_run, cells, executor, folder, "effective path lengths, runs")
+    training = tuple(
+        Training(**{**one["training"], "loss": tuple(one["training"]["loss"])}) for one in done
+    )
+    before, after, random = (
+        tuple(Lengths.from_plain(one[stage]) for one in done)
+        for stage in ("before", "after", "random")
+    )
     return EffectivePathLength(
         blocks, width, float(gain), seeds, samples, batch, bool(quick),
-        tuple(training), tuple(before), tuple(after), RANDOM_BLOCKS, RANDOM_GAIN, tuple(random),
+        training, before, after, RANDOM_BLOCKS, RANDOM_GAIN, random,
     )  # fmt: skip
+
+
+def _run(
+    blocks: int, width: int, gain: float, steps: int, lr: float, batch: int, samples: int,
+    deep: int, seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    """Measure a network before and after training and a deep random one, all of one seed."""
+    data = load("digits", seed)
+    measure = functools.partial(_measure, data=data, batch=batch, samples=samples, seed=seed)
+    network = preactivation_mlp(blocks, width, gain, np.random.default_rng(seed))
+    before = measure(network)
+    training = train(network, data, steps, batch=batch, lr=lr, seed=seed)
+    after = measure(network)
+    random = measure(preactivation_mlp(deep, width, RANDOM_GAIN, np.random.default_rng(seed)))
+    return {
+        "training": asdict(training), "before": before.plain(), "after": after.plain(),
+        "random": random.plain(),
+    }  # fmt: skip
 
 
 def preactivation_mlp(blocks: int, width: int, gain: float, rng: np.random.Generator) -> Network:
@@ -124,16 +147,15 @@ def preactivation_mlp(blocks: int, width: int, gain: float, rng: np.random.Gener
     return Network("preactivation-mlp", stem, Sequential(*body), head)
 
 
-def _measure(
-    network: Network, data: Images, batch: int, samples: int, seed: int, executor: Executor | None
-) -> Lengths:
+def _measure(network: Network, data: Images, batch: int, samples: int, seed: int) -> Lengths:
     """Weigh the paths of one network on held-out images, on a copy in float64."""
     make = functools.partial(
         _loss_paths, copy.deepcopy(network).to("cpu", "float64"),
         data.test_x[:batch], data.test_y[:batch],
     )  # fmt: skip
-    progress = f"sampling paths of {len(network.body)} blocks"
-    return path_lengths(make, samples, seed, executor, progress)
+    return path_lengths(
+        make, samples, seed, progress=f"sampling paths of {len(network.body)} blocks"
+    )
 
 
 def _loss_paths(network: Network, images: np.ndarray, labels: np.ndarray) -> Paths:

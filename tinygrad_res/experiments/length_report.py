@@ -6,22 +6,16 @@ and beside what was first found on such networks.
 
 from __future__ import annotations
 
-import io
-import json
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import FigureError
-from ..files import write_whole
 from ..report import Training
 from .lengths import Lengths, at_random
+from .outcome import Outcome, number
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from viz import Plot
 
 QUANTITIES = {
     "estimate centres at": "estimate_centre",
@@ -46,9 +40,12 @@ REFERENCE = {
 }
 """First found on 24 and 54 blocks, as written, and the interval that rounds to it."""
 
+_SEEN = 1e-3
+"""A share of the total that a plot still shows."""
+
 
 @dataclass(frozen=True)
-class EffectivePathLength:
+class EffectivePathLength(Outcome):
     """Paths by length in three networks, each run by run.
 
     Attributes:
@@ -96,29 +93,32 @@ class EffectivePathLength:
             rows += ["", f"{title:<33}{'ours':>8}  {'range':>17}  {'closed form':>11}  reference"]
             for words, name in QUANTITIES.items():
                 values = [getattr(run, name) for run in runs]
-                low, high = _shown(min(values)), _shown(max(values))
+                low, high = number(min(values)), number(max(values))
                 between = f"{low} to {high}" if len(runs) > 1 else ""
-                known = _shown(getattr(closed, name)) if closed else ""
+                known = number(getattr(closed, name)) if closed else ""
                 said, verdict = self._compared(stage, name, values)
                 rows.append(
-                    f"  {words:<31}{_shown(sum(values) / len(values)):>8}  "
+                    f"  {words:<31}{number(sum(values) / len(values)):>8}  "
                     f"{between:>17}  {known:>11}  {said:<9}{verdict}".rstrip()
                 )
         return "\n".join([self._heading(), *rows, "", *self._footing()])
 
-    def plot(self) -> Figure:
-        """Return a matplotlib figure: the share of each length in the first run's totals."""
-        from matplotlib.figure import Figure as MatplotlibFigure
+    def plot(self) -> Plot:
+        """Return a panel for each network: each length's share in the totals, over runs."""
+        import viz
 
-        from viz.style import PALETTE
-
-        colours = {name: light for name, (light, _) in PALETTE.items()}
-        figure = MatplotlibFigure(figsize=(7.2, 7.4), layout="constrained")
-        stages = self.stages.values()
-        for axes, (title, runs, _) in zip(figure.subplots(len(stages), 1), stages, strict=True):
-            _panel(axes, title, runs[0], colours)
-        axes.set_xlabel("length: residual branches crossed", color=colours["ink"])
-        return figure
+        panels = {}
+        for title, runs, _ in self.stages.values():
+            exact, estimate = _shares(runs, "norms"), _shares(runs, "estimate")
+            end = 1 + max(k for row in (*exact, *estimate) for k, m in enumerate(row) if m > _SEEN)
+            panels[title] = {
+                f"exact norms, centre {number(_mean(runs, 'exact_centre'))}": _cut(exact, end),
+                f"estimate, centre {number(_mean(runs, 'estimate_centre'))}": _cut(estimate, end),
+            }
+        return viz.plot_series(
+            panels, x="length: residual branches crossed", y="share of the total",
+            title="Sampled single paths overstate the length",
+        )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as values that JSON holds; counts are strings, being unbounded."""
@@ -126,30 +126,6 @@ class EffectivePathLength:
         for stage, (_, runs, _) in self.stages.items():
             values[stage] = [_listed(run) for run in runs]
         return values
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the numbers to a file that ends in ``.json``, or the plot to one in ``.png``.
-
-        The file appears complete or not at all.
-
-        Raises:
-            FigureError: the ending is unknown, or the file cannot be written.
-        """
-        writers = {".json": self._json, ".png": self._png}
-        ending = Path(path).suffix.lower()
-        if ending not in writers:
-            raise FigureError(
-                f"save: {str(path)!r} does not end in a known format: use {' or '.join(writers)}"
-            )
-        return write_whole(path, writers[ending]())
-
-    def _json(self) -> bytes:
-        return (json.dumps(self.as_dict(), indent=2) + "\n").encode()
-
-    def _png(self) -> bytes:
-        file = io.BytesIO()
-        self.plot().savefig(file, format="png", dpi=200, metadata={"Software": None})
-        return file.getvalue()
 
     def _heading(self) -> str:
         first, last = min(self.seeds), max(self.seeds)
@@ -209,47 +185,15 @@ def _listed(run: Lengths) -> dict[str, Any]:
     }
 
 
-def _shown(value: float) -> str:
-    """Write a number in three digits.
-
-    >>> _shown(4.068), _shown(0.0137), _shown(47280.4)
-    ('4.07', '0.0137', '47,280')
-    """
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+def _mean(runs: Sequence[Lengths], name: str) -> float:
+    return float(sum(getattr(run, name) for run in runs) / len(runs))
 
 
-def _panel(axes: Axes, title: str, run: Lengths, colours: dict[str, str]) -> None:
-    """Draw one network: exact norms as bars, the estimate as a line, each relative to its sum."""
-    exact, estimate = (
-        {k: m / sum(mass.values()) for k, m in mass.items()} for mass in (run.norms, run.estimate)
-    )
-    longest = next(k for k in sorted(exact, reverse=True) if max(exact[k], estimate[k]) > 1e-3)
-    top = max(*exact.values(), *estimate.values())
-    shown = range(min(longest + 1, max(exact)) + 1)
-    axes.bar(
-        shown, [exact[k] for k in shown], width=0.62,
-        color=[colours["weight" if k else "identity"] for k in shown],
-    )  # fmt: skip
-    axes.plot(shown, [estimate[k] for k in shown], "o-", color=colours["quiet"], markersize=3.5)
-    for centre, height, name, words in (
-        (run.exact_centre, 1.30, "weight", f"exact norms: centre {run.exact_centre:.1f}"),
-        (run.estimate_centre, 1.12, "quiet",
-         f"estimate: centre {run.estimate_centre:.1f}, total × {_shown(run.overcount)}"),
-    ):  # fmt: skip
-        axes.vlines([centre], 0, height * top, color=colours[name], linewidth=1, linestyle=":")
-        axes.annotate(
-            words, (centre, height * top), xytext=(4, -3), textcoords="offset points",
-            color=colours[name], size=9,
-            bbox={"facecolor": colours["paper"], "edgecolor": "none", "pad": 1},
-        )  # fmt: skip
-    free = f"weight-free path: signed share {_shown(run.weight_free_share)}"
-    axes.set_title(free, loc="right", color=colours["identity"], size=9)
-    axes.set_title(title, loc="left", color=colours["ink"], weight="bold", size=10.5)
-    axes.set_ylabel("share of the total", color=colours["ink"])
-    axes.set_ylim(0, 1.42 * top)
-    axes.locator_params(axis="x", integer=True)
-    axes.grid(axis="y", color=colours["faint"], linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=colours["quiet"], labelsize=8.5, length=3)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(colours["quiet"])
+def _shares(runs: Sequence[Lengths], name: str) -> list[list[float]]:
+    """Return a row for each run: the share of every length in the run's total."""
+    masses: list[Mapping[int, float]] = [getattr(run, name) for run in runs]
+    return [[m / sum(mass.values()) for m in mass.values()] for mass in masses]
+
+
+def _cut(rows: list[list[float]], end: int) -> list[list[float]]:
+    return [row[:end] for row in rows]

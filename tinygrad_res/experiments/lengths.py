@@ -24,7 +24,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 from tqdm import tqdm
 
@@ -51,6 +52,20 @@ class Lengths:
     shares: dict[int, float]
     single: dict[int, float]
     gradient_norm: float
+
+    def plain(self) -> dict[str, Any]:
+        """Return the numbers as values that JSON holds: by length, in pairs."""
+        values = asdict(self)
+        return {k: list(v.items()) if isinstance(v, dict) else v for k, v in values.items()}
+
+    @classmethod
+    def from_plain(cls, values: Mapping[str, Any]) -> Self:
+        """Return what ``plain`` was made from."""
+        given: dict[str, Any] = {
+            name: dict(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
+        return cls(**given)
 
     @property
     def estimate(self) -> dict[int, float]:

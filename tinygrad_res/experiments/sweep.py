@@ -77,8 +77,9 @@ def sweep(
         total=len(cells), initial=len(done), desc=progress, unit="cell", leave=False,
         disable=not progress,
     )  # fmt: skip
+    outcomes = _here(function, todo) if executor is None else _there(function, todo, executor)
     with bar:
-        for name, outcome in (_here if executor is None else _there)(function, todo, executor):
+        for name, outcome in outcomes:
             if isinstance(outcome, BaseException):
                 missing[name] = outcome
                 continue
@@ -96,9 +97,7 @@ def divmod_of(a: int, b: int) -> list[int]:
     return list(divmod(a, b))
 
 
-def _here(
-    function: Callable[..., Any], todo: Mapping[str, Cell], _: Executor | None
-) -> Iterator[tuple[str, Any]]:
+def _here(function: Callable[..., Any], todo: Mapping[str, Cell]) -> Iterator[tuple[str, Any]]:
     for name, cell in todo.items():
         try:
             yield name, function(**cell)

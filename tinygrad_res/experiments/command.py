@@ -1,0 +1,68 @@
+"""The command ``experiment``: a finding about gradients, reproduced from the shell."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from ..files import make_writable
+from . import EXPERIMENTS
+
+
+def add_experiment(commands: Any) -> None:
+    """Add the command ``experiment``, with a command below it for each row of the table."""
+    command = commands.add_parser(
+        "experiment",
+        help="reproduce a finding about gradients",
+        description="Reproduce a finding about gradients. Prints a table beside what is known, "
+        "and writes NAME.png and NAME.json.",
+    )
+    names = command.add_subparsers(required=True, metavar="NAME", parser_class=type(command))
+    for name, (_, shows) in EXPERIMENTS.items():
+        experiment = names.add_parser(name, help=shows, description=f"{name}: {shows}.")
+        experiment.set_defaults(run=_experiment, name=name)
+        experiment.add_argument(
+            "--quick", action="store_true", help="seconds in place of minutes, and rougher numbers"
+        )
+        experiment.add_argument("--seed", type=int, default=0, help="of the first run (default: 0)")
+        experiment.add_argument(
+            "--jobs", type=int, default=1, metavar="N",
+            help="processes to share the work among; the numbers do not depend on it (default: 1)",
+        )  # fmt: skip
+        experiment.add_argument(
+            "--keep", type=Path, metavar="DIR",
+            help="keep each finished part here, and go on from there after an interruption",
+        )  # fmt: skip
+        experiment.add_argument(
+            "--out", type=Path, default=Path("experiments"), metavar="DIR",
+            help="where to write the files (default: ./experiments)",
+        )  # fmt: skip
+
+
+def _experiment(options: argparse.Namespace) -> int:
+    for name, value, least in (("--seed", options.seed, 0), ("--jobs", options.jobs, 1)):
+        if value < least:
+            raise UsageError(f"{name} {value}: must be at least {least}")
+    make_writable("--out", options.out)
+    if options.keep is not None:
+        make_writable("--keep", options.keep)
+    with contextlib.ExitStack() as stack:
+        executor = None
+        if options.jobs > 1:
+            fresh = multiprocessing.get_context("spawn")  # forked threads would hang
+            executor = stack.enter_context(ProcessPoolExecutor(options.jobs, mp_context=fresh))
+        outcome = EXPERIMENTS[options.name].run(
+            quick=options.quick, seed=options.seed, executor=executor, folder=options.keep
+        )
+    names = [f"{options.name}.{ending}" for ending in ("png", "json")]
+    for name in names:
+        outcome.save(options.out / name)
+    print(outcome.table())
+    print(f"wrote {' and '.join(names)} in {options.out}{os.sep}")
+    return 0
