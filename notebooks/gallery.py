@@ -253,6 +253,38 @@ def dense_block():
     return viz.draw(tg.paths(tg.concat(parts, axis=1).sum(), x))
 
 
+def parallel_branches():
+    """Branches side by side
+
+    The longest branch stands on the axis, the others in lanes beside it; one without a weight
+    layer is above.
+    """
+    x = vector(2, 4)
+    with tg.scope("inception"):
+        a = tg.relu(x @ weight(4, 3, name="A"))
+        b = tg.relu(tg.relu(x @ weight(4, 3, name="B_1")) @ weight(3, 3, name="B_2"))
+        y = tg.concat([a, b, tg.tanh(x)], axis=1)
+    return viz.draw(tg.graph(y.sum()))
+
+
+def two_heads():
+    """A transformer block
+
+    Two heads of attention and a network behind them, each beside a shortcut; scopes are frames.
+    """
+    x = vector(3, 4)
+    with tg.scope("attention"):
+        heads = []
+        for k in (1, 2):
+            with tg.scope(f"head{k}"):
+                q, key, v = (x @ weight(4, 2, name=f"{c}_{k}") for c in "QKV")
+                heads.append(tg.softmax(q @ key.T / 2, axis=1) @ v)
+        h = x + tg.concat(heads, axis=1) @ weight(4, 4, name="W_O")
+    with tg.scope("mlp"):
+        h = h + tg.relu(h @ weight(4, 8, name="W_1")) @ weight(8, 4, name="W_2")
+    return viz.draw(tg.graph(h.sum()))
+
+
 def scope_level():
     """Scopes as steps
 
@@ -287,7 +319,9 @@ ROOMS: dict[str, tuple[Callable[[], viz.Figure], ...]] = {
         residual_block, residual_chain, highlighted, flow, deep_chain, very_deep_chain, plain_chain,
         pre_activation, projection, attention,
     ),
-    "Any record": (recorded_graph, dense_block, scope_level, large_record),
+    "Any record": (
+        recorded_graph, dense_block, parallel_branches, two_heads, scope_level, large_record,
+    ),
 }  # fmt: skip
 """The figures, by what they are of."""
 BY_GRAPHVIZ = (same_factor_twice, recorded_graph, dense_block, scope_level, large_record)

@@ -7,6 +7,7 @@ lines and for all that changes its row in them; strips for their lanes.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ _LEAST_GAP, _TURN, _BEFORE_TURN, _ARROW = 34.0, 10.0, 9.0, 9.0
 _WORDS_RISE, _WORDS_HIGH, _WORDS_PAD = 6.5, 13.0, 16.0
 _LANE, _LABELLED_LANE, _FIRST_LANE, _STRIP = 13.0, 27.0, 18.0, 20.0
 _FRAME, _NAME_ROOM, _FRAME_TOP = 10.0, 21.0, 9.0
-_PORT, _PORT_EDGE, _ROUND_PORTS = 12.0, 7.0, 15.0
+_PORT, _LEAST_PORT, _PORT_EDGE, _ROUND_PORTS = 12.0, 9.0, 7.0, 15.0
 _SIDE_EDGE, _PARALLEL = 14.0, 11.0
 HUNG_EDGE = 30.0
 """How long the line to a hanging site is, in px."""
@@ -102,8 +103,15 @@ class _Sheet:
     # Sizes
 
     def _widths(self) -> list[float]:
-        """Return widths that reach over all that hangs below."""
-        widths = [site.width for site in self.sites]
+        """Return widths that have room for the ends of arcs, and reach over all that hangs below."""
+        arcs = Counter(
+            end for ends, way in zip(self.on.ends, self.courses, strict=True)
+            if way.shape == "arc" for end in ends
+        )  # fmt: skip
+        widths = [
+            site.width if site.round else max(site.width, _LEAST_PORT * arcs[v] + _PORT_EDGE)
+            for v, site in enumerate(self.sites)
+        ]
         for v, several in self.hung.items():
             if not self.sites[v].round:
                 ends = self.sites[several[0]].width + self.sites[several[-1]].width
