@@ -19,6 +19,7 @@ from ..svg import xml_text
 from .ink import COLOURS, colour
 
 _COLOURED = ("fill", "stroke")
+_DECIMALS = re.compile(r"-?\d+\.\d+")
 _BETWEEN = re.compile(r">\s+<")
 _REFERENCE = re.compile(r"#([A-Za-z_][\w.-]*)")
 
@@ -49,6 +50,7 @@ def to_markup(
     for element in _elements(root):
         _own_ids(element, prefix, kept)
         _classes(element, prefix, used)
+        _shorten(element)
     if width is not None:
         _, _, w, h = map(float, root.getAttribute("viewBox").split())
         root.setAttribute("width", f"{width:g}mm")
@@ -110,6 +112,19 @@ def _classes(element: minidom.Element, prefix: str, used: set[tuple[str, str]]) 
             element.setAttribute(name, kept)
         elif element.hasAttribute(name):
             element.removeAttribute(name)
+
+
+def _shorten(element: minidom.Element) -> None:
+    """Write places to a hundredth of a point, which nobody can see."""
+    for name in ("d", "x", "y", "width", "height", "transform"):
+        value = element.getAttribute(name)
+        if value and element.tagName != "svg":
+            short = _DECIMALS.sub(
+                lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), value
+            )
+            element.setAttribute(name, " ".join(short.split()))
+    if element.getAttribute("transform").startswith("rotate(-0 "):
+        element.removeAttribute("transform")
 
 
 def _class(prefix: str, what: str, name: str) -> str:
