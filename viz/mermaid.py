@@ -166,6 +166,7 @@ def _words(items: tuple[Item, ...]) -> dict[Item, str]:
     found: dict[Item, str] = {}
     owner: Item | None = None
     ground: Shape | None = None
+    reach: Box = (0.0, 0.0, 0.0, 0.0)
     edges = [c for c in items if isinstance(c, Curve) and c.tail and c.style != "forward"]
     for item in items:
         if isinstance(item, Shape) and item.style == "ground":
@@ -176,14 +177,15 @@ def _words(items: tuple[Item, ...]) -> dict[Item, str]:
         ):
             continue  # a sign on the ground, such as the square of a weight
         elif not isinstance(item, Label):
-            owner, ground = item, None
+            owner, ground, reach = item, None, item.box
         elif ground is not None:
             at = (ground.x, ground.y)
             if item.title and len(edges) <= _FEW:
                 far = {curve: _distance(at, curve) for curve in edges}
                 found.setdefault(min(far, key=far.__getitem__), item.text)
-        elif isinstance(owner, Shape) and _beside(item.box, owner.box):
+        elif isinstance(owner, Shape) and _beside(item.box, reach):
             found[owner] = " ".join(filter(None, (found.get(owner), item.text)))
+            reach = item.box
         elif isinstance(owner, Curve):
             found.setdefault(owner, item.text)
     return found
