@@ -147,7 +147,9 @@ def test_networks_are_built_by_their_names():
         assert network.head[-1].weight.shape[0] == 10
         with pytest.raises(UsageError, match=f"{name}: its name says its blocks"):
             nets.build(name, (1, 8, 8), 10, blocks=3)
-    with pytest.raises(UsageError, match="unknown model 'vgg16': use one of"):
+    with pytest.raises(UsageError, match="unknown model 'alexnet8': use one of"):
+        nets.build("alexnet8", (1, 8, 8), 10)
+    with pytest.raises(ShapeError, match="vgg16: images of 8 x 8: .* must be at least 32"):
         nets.build("vgg16", (1, 8, 8), 10)
 
 

@@ -41,7 +41,7 @@ class Residual(Module):
     1x1 projection        ``Residual(branch, ProjectionShortcut(16, 32, 2))``
     constant scaling      ``Residual(Sequential(branch, Scale(0.5)), Scale(0.5))``
     exclusive gating      ``Residual(branch, gate=Gate(16))``: g branch(x) + (1 - g) shortcut(x)
-    shortcut-only gating  ``Residual(branch, GatedShortcut(16))``: branch(x) + (1 - g) x
+    shortcut-only gating  ``Residual(branch, GatedShortcut(Gate(16)))``: branch(x) + (1 - g) x
     dropout shortcut      ``Residual(branch, Dropout(0.5))``
     post-activation       ``Residual(branch, after=ReLU())``
     pre-activation        ``Residual(Sequential(BatchNorm2d(16), ReLU(), ...))``
@@ -103,37 +103,42 @@ class Scale(Module):
 
 
 class Gate(Sequential):
-    """sigmoid of a 1x1 convolution: numbers between 0 and 1, as many as ``x`` has.
+    """sigmoid of a 1x1 convolution: numbers between 0 and 1.
 
     Args:
-        channels: of ``x``.
-        bias: where all biases start; negative ones start near 0, which opens the shortcut
-            (He et al. 2016, section 3.1, took -6 and 0 as best for its two kinds of gating).
+        inputs, outputs: channels; as many where ``outputs`` is left out.
+        stride: of the convolution, that of the branch which is gated.
+        bias: where all biases start.  Far below 0 the gate starts closed and 1 - gate open, which
+            He et al. 2016, section 3.1, found best, with -6.
         rng: draws the weight: a generator or a seed.
     """
 
-    def __init__(self, channels: int, bias: float = 0.0, *, rng: Random = None) -> None:
-        convolution = Conv2d(channels, channels, 1, rng=rng)
-        convolution.bias = parameter(np.full(channels, bias, np.float32), "bias")
+    def __init__(
+        self, inputs: int, outputs: int | None = None, stride: int = 1, bias: float = -6.0, *,
+        rng: Random = None,
+    ) -> None:  # fmt: skip
+        outputs = inputs if outputs is None else outputs
+        convolution = Conv2d(inputs, outputs, 1, stride, rng=rng)
+        convolution.bias = parameter(np.full(outputs, bias, np.float32), "bias")
         super().__init__(convolution, Sigmoid())
 
 
 class GatedShortcut(Module):
-    """(1 - gate(x)) x: the shortcut of a block whose branch is left alone.
+    """(1 - gate(x)) shortcut(x), for a block whose branch is left alone.
 
     >>> import tinygrad_res as tg
-    >>> shortcut = tg.nn.GatedShortcut(3, bias=-100.0)  # wide open
+    >>> way = tg.nn.GatedShortcut(tg.nn.Gate(3, bias=-100.0))  # wide open
     >>> x = np.ones((1, 3, 2, 2), np.float32)
-    >>> bool((shortcut(x).data == x).all())
+    >>> bool((way(x).data == x).all())
     True
     """
 
-    def __init__(self, channels: int, bias: float = 0.0, *, rng: Random = None) -> None:
-        self.gate = Gate(channels, bias, rng=rng)
+    def __init__(self, gate: Module, shortcut: Module | None = None) -> None:
+        self.gate, self.shortcut = gate, shortcut
 
     def forward(self, x: Any) -> Tensor:
-        """Return a tensor of x's shape."""
-        return ops.multiply(1 - self.gate(x), x)
+        """Return a tensor of the shortcut's shape."""
+        return ops.multiply(1 - self.gate(x), x if self.shortcut is None else self.shortcut(x))
 
 
 class PadShortcut(Module):
