@@ -27,6 +27,9 @@ def chain_rule():
     return F, x
 
 
+ALIVE = []
+
+
 def texts(figure):
     return ["".join(run for run, _ in label.runs) for label in figure.layout.labels]
 
@@ -113,3 +116,60 @@ def test_sets_without_the_set_that_holds_them_are_refused():
 def test_a_cap_that_is_no_number_of_nodes_is_refused(most):
     with pytest.raises(UsageError, match=re.escape(f"max_nodes={most!r}")):
         viz.draw(tg.paths(*residual()), max_nodes=most)
+
+
+# Forward
+
+
+def affine(width=2):
+    rng = np.random.default_rng(1)
+    x = tg.tensor(rng.uniform(0.5, 1, (1, width)), requires_grad=True, name="x")
+    b = tg.parameter(rng.standard_normal(width), name="b")
+    V = tg.parameter(rng.standard_normal((width, width)), name="V")
+    W = tg.parameter(rng.standard_normal((width, 1)), name="W")
+    ALIVE.extend([b, V, W])
+    return (tg.relu(x @ V + b) @ W).sum(), x
+
+
+def test_an_output_is_drawn_as_the_sum_of_its_active_paths():
+    output, x = affine()
+    forward = tg.forward_paths(output, x)
+    figure = viz.draw(forward)
+    shown = texts(figure)
+    assert figure.layout.title.startswith("Forward paths (scalar level)")
+    assert {
+        "x",
+        "b",
+        viz.text.value(forward.terms["x"]),
+        viz.text.value(forward.terms["b"]),
+    } <= set(shown)
+    rows = [text for text in shown if text.startswith(("x1 ·", "x2 ·", "b1 ·", "b2 ·"))]
+    z = (
+        x.numpy() @ tg.graph(output).find("V").tensor.numpy()
+        + tg.graph(output).find("b").tensor.numpy()
+    )
+    assert len(rows) == 3 * int((z > 0).sum())
+    assert f"the sum over paths, {viz.text.value(output.item())}, is the output" in shown
+
+
+def test_forward_arrows_run_from_the_operand_to_the_output():
+    figure = viz.draw(tg.forward_paths(*affine()))
+    arrows = [curve for curve in figure.layout.curves if curve.tail]
+    assert arrows and all(c.points[0][0] < c.points[-1][0] for c in arrows)
+    assert not any(curve.style == "forward" for curve in figure.layout.curves)
+    shown = texts(figure)
+    assert not any(text.startswith("gradient, right to left") for text in shown)
+
+
+def test_with_many_numbers_the_sum_stands_below_the_paths_between_arrays():
+    output, x = affine(width=20)
+    figure = viz.draw(tg.forward_paths(output, x))
+    shown = texts(figure)
+    assert "0 weight-free paths of 1" in shown and "contributes" in shown
+    assert "Read forward: x " in figure.layout.description
+
+
+def test_what_belongs_to_gradients_is_refused_for_forward_paths():
+    output, x = affine()
+    with pytest.raises(UsageError, match="gradient paths"):
+        viz.draw(tg.forward_paths(output, x), widths="flow")

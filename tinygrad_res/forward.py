@@ -67,6 +67,21 @@ class ForwardPaths:
     unplaced: float
     _plan: _Plan = field(repr=False, compare=False)
 
+    @property
+    def graph(self) -> Graph:
+        """The graph whose paths carry the values."""
+        return self._plan.graph
+
+    @property
+    def leaves(self) -> dict[str, GraphNode]:
+        """The node where the paths of each term start, by the term's name, x first."""
+        return {name: self._plan.graph.nodes[index] for index, name in self._plan.names.items()}
+
+    @property
+    def carrying(self) -> frozenset[int]:
+        """The indices of the edges that carry a value: those of which its paths are made."""
+        return frozenset(e.index for edges in self._plan.carried.values() for e in edges)
+
     def of(self, leaf: Tensor) -> float:
         """Return what the paths from ``leaf`` contribute.
 
@@ -75,7 +90,7 @@ class ForwardPaths:
         """
         return self.terms[self._name(leaf)]
 
-    def count(self, leaf: Tensor | None = None) -> int:
+    def count(self, leaf: Tensor | GraphNode | None = None) -> int:
         """Return the number of paths from all leaves, or from one, exactly.
 
         Paths from constants are left out.  It counts dead ones too.
@@ -140,7 +155,7 @@ class ForwardPaths:
             f"{a:<{wide[0]}}  {b:>{wide[1]}}  {c:>{wide[2]}}".rstrip() for a, b, c in rows
         )
 
-    def _name(self, leaf: Tensor) -> str:
+    def _name(self, leaf: Tensor | GraphNode) -> str:
         index = self._plan.graph.find(leaf).index
         if index not in self._plan.names:
             raise GraphError(

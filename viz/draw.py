@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
-from tinygrad_res.errors import UsageError
+from tinygrad_res.errors import GraphError, UsageError
 from tinygrad_res.formulas import Formula
+from tinygrad_res.forward import ForwardPaths
 from tinygrad_res.graph import Graph
 from tinygrad_res.measures import Paths
 from tinygrad_res.numbered import Path
+from tinygrad_res.path_calculus import paths as paths_of
 
 from . import text
 from .chain import Chain, read_chain
@@ -17,6 +19,7 @@ from .chain_figure import chain_layout
 from .drawable import Drawable, read_drawable
 from .figure import Figure
 from .formula_lines import with_formula
+from .forward_figure import forward_subject, with_terms
 from .graph_figure import graph_figure
 from .graph_view import MOST_BOXES, InputCount, count_paths
 from .highlight import (
@@ -72,8 +75,8 @@ def draw(
     Args:
         what: ``tg.paths(loss, x)``, ``tg.graph(loss)``, or ``loss``.  One of a set's paths, a
             list of some, or ``{"label": path or list, ...}``, is drawn in its set.
-            ``tg.edge_flow(loss, x)`` is drawn as bands, and ``tg.formula(loss, x)`` below the
-            paths that it sums over.
+            ``tg.edge_flow(loss, x)`` is drawn as bands, ``tg.formula(loss, x)`` below the
+            paths that it sums over, and ``tg.forward_paths(loss, x)`` as the sum that it is.
         max_nodes: a graph with more nodes is drawn by scope, and says so.
         highlight: a part of what is drawn to bring out: a set of paths, a path, a list of
             paths such as ``p.top(3)``, or up to four of these as ``{"label": set, ...}``.
@@ -118,9 +121,30 @@ def draw(
     flows = drawing.flow.edges if drawing.flow is not None else None
     banded = widths is not None or flows is not None
     wish = _Wish(max_nodes, Emphasis(marks, flows, banded, labels or ""), drawing.formula)
+    if drawing.forward is not None:
+        return _draw_forward(drawing.forward, highlight, wish)
     if isinstance(drawing.subject, Graph):
         return _draw_graph(drawing.subject, wish)
     return _draw_paths(drawing.subject, wish, drawing.chosen)
+
+
+def _draw_forward(forward: ForwardPaths, highlight: Highlight | None, wish: _Wish) -> Figure:
+    """Draw an output as a sum over paths: between numbers, or between arrays where these are many."""
+    if highlight is not None or wish.emphasis.widths:
+        raise UsageError(
+            "draw: highlight= and widths= are for gradient paths: leave them out, or draw "
+            "tg.paths(loss, x)"
+        )
+    try:
+        subject = forward_subject(forward)
+    except GraphError:
+        subject = None
+    found = _numbers(replace(subject, emphasis=wish.emphasis)) if subject is not None else None
+    if found is not None:
+        return found
+    x = next(iter(forward.leaves.values()))
+    figure = _draw_paths(paths_of(forward.graph, x), wish)
+    return Figure(with_terms(figure.layout, forward))
 
 
 def _refuse_unknown(name: str, given: object, choices: tuple[str, ...]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from tinygrad_res.errors import FigureError
 from tinygrad_res.flow import Flow
 from tinygrad_res.formulas import Formula
+from tinygrad_res.forward import ForwardPaths
 from tinygrad_res.graph import Graph
 from tinygrad_res.measures import Paths
 from tinygrad_res.numbered import Path
@@ -23,11 +24,11 @@ from tinygrad_res.tensor import Tensor
 from .highlight import Highlight, graph_for
 
 SomePaths = Sequence[Path] | Mapping[str, Path | Sequence[Path]]
-Drawable = Tensor | Graph | Paths | Path | SomePaths | Flow | Formula
+Drawable = Tensor | Graph | Paths | Path | SomePaths | Flow | Formula | ForwardPaths
 
 _ACCEPTED = (
     "pass tg.paths(loss, x), one or some of its paths, tg.graph(loss), tg.edge_flow(loss, x), "
-    "tg.formula(loss, x), or a tensor that a computation returned, such as the loss"
+    "tg.forward_paths(loss, x), tg.formula(loss, x), or a tensor that a computation returned, such as the loss"
 )
 _MENDS: dict[str, str] = {
     "str": "to draw a graph that was saved in a file, pass tg.load_graph(path)",
@@ -53,6 +54,7 @@ class Drawing:
         highlight: what of it is to be brought out.
         flow: what it carries, where that was given.
         formula: what belongs below.
+        forward: the sum that its paths make, where they are read forward.
     """
 
     subject: Paths | Graph
@@ -60,6 +62,7 @@ class Drawing:
     highlight: Highlight | None = None
     flow: Flow | None = None
     formula: Formula | None = None
+    forward: ForwardPaths | None = None
 
 
 def read_drawable(what: Any, highlight: Highlight | None) -> Drawing:
@@ -81,6 +84,8 @@ def read_drawable(what: Any, highlight: Highlight | None) -> Drawing:
         return Drawing(paths_of(what.graph, x), None, highlight, flow=what)
     if isinstance(what, Formula):
         return Drawing(what.paths, None, highlight, formula=what)
+    if isinstance(what, ForwardPaths):
+        return Drawing(what.graph, None, highlight, forward=what)
     if isinstance(what, (list, tuple, Mapping)):
         return _several(what, highlight)
     mend = _MENDS.get(type(what).__name__)

@@ -27,12 +27,16 @@ def draw_legend(
 
     Args:
         symbols: explanations of symbols, such as ``"I: identity"``, set under the samples.
-        words: what a circle stands for, ``"value"``, why something is ``"faded"``, and,
+        words: what the lines are, in a ``"direction"`` other than the gradient's; what a
+            circle stands for, ``"value"``, why something is ``"faded"``, and,
             where it is not the usual, what a ``"plain"`` arrow passes.
         more: what this figure adds: samples with their words, in rows of their own.
     """
     canvas.add(Curve(((x, y - 20), (x + width, y - 20)), "rule"))
-    row = _rows(canvas, _entries(canvas.items, words), x, y, width)
+    entries = _entries(canvas.items, words)
+    if words.get("direction"):
+        entries = [([_turned(item) for item in sample], said) for sample, said in entries]
+    row = _rows(canvas, entries, x, y, width)
     if more:
         row = _rows(canvas, more, x, row + _ROW, width)
     at, row = x, row + _ROW + 2
@@ -67,20 +71,21 @@ def _entries(items: list[Item], words: dict[str, str]) -> list[Entry]:
     styles = {curve.style for curve in curves} | {shape.style for shape in shapes}
     return [
         entry for found in (
-            _directions(styles), _passed(curves, styles, words), _values(shapes, words),
+            _directions(styles, words), _passed(curves, styles, words), _values(shapes, words),
             _faded(items, words),
         ) for entry in found
     ]  # fmt: skip
 
 
-def _directions(styles: set[str]) -> list[Entry]:
+def _directions(styles: set[str], words: dict[str, str]) -> list[Entry]:
     """Explain the two directions, as far as they are drawn."""
     found: list[Entry] = []
     if "forward" in styles:
         arrow = Curve(((0, 0), (_SAMPLE, 0)), "forward", arrow=True)
         found.append(([arrow], "forward pass, left to right"))
     if styles & _GRADIENT:
-        found.append(([], "gradient, right to left, by what it passes:"))
+        said = words.get("direction") or "gradient, right to left, by what it passes:"
+        found.append(([], said))
     return found
 
 
@@ -140,6 +145,12 @@ def _faded(items: list[Item], words: dict[str, str]) -> list[Entry]:
     style = next((style for style in ("weight", *sorted(_GRADIENT)) if style in lines), "")
     sample: Item = Shape("circle", _MIDDLE, 0, 14, 14, "value", faded=True)
     return [([replace(_line(style), faded=True) if style else sample], words["faded"])]
+
+
+def _turned(item: Item) -> Item:
+    """Return a sample's arrow the other way round."""
+    turned = isinstance(item, Curve) and item.arrow
+    return replace(item, points=item.points[::-1]) if turned and isinstance(item, Curve) else item
 
 
 def _line(style: str) -> Curve:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from tinygrad_res.forward import ForwardPaths
 from tinygrad_res.numbered import Path
 
 from . import text
 from .formula_lines import formula_items
+from .forward_figure import described, draw_terms, forward_rows
 from .headline import count_words, draw_headline
 from .highlight import Emphasis, bands, beside, mark_entries, sign_bands
 from .layout import Canvas, Curve, Item, Label, Layout, Point, Shape
@@ -29,6 +31,8 @@ from .text import Runs
 from .widths import flow_entries
 
 MOST_COLUMNS = 24
+MOST_FORWARD = 12
+"""So many active paths are written out where they are read forward."""
 _FORWARD_GAP, _BENT_GAP = 4.5, 5.0
 _NARROWEST = 620.0
 _INK = {"weight": "text weight", "activation": "text activation"}
@@ -59,7 +63,8 @@ def scalar_layout(subject: Subject, network: Network) -> Layout:
     for faded in (True, False):
         routes = [r for r in drawn.routes if _faded(r.wire, dead) == faded]
         canvas.extend(item for route in routes for item in _bands(route, emphasis))
-        canvas.extend(item for route in routes for item in _wire(route, faded))
+        forward = subject.forward is not None
+        canvas.extend(item for route in routes for item in _wire(route, faded, forward))
         canvas.extend(item for route in routes for item in _words(route, faded))
     on = {v for r in routes for v in (r.wire.output, r.wire.operand)}
     _numbers(canvas, network, columns, drawn, on if drawn.routes else set(columns.at))
@@ -68,14 +73,19 @@ def scalar_layout(subject: Subject, network: Network) -> Layout:
     title = _title(subject, network.weighted)
     _headline(canvas, subject, network, columns, drawn, left, top)
     shown = (subject.chosen,) if subject.chosen is not None else subject.listed
-    if shown and len(shown) <= MOST_ROWS:
+    if subject.forward is not None:
+        _forward_rows(canvas, network, subject, subject.forward, left, bottom + 46)
+    elif shown and len(shown) <= MOST_ROWS:
         _rows(canvas, network, subject, shown, left, bottom + 46)
     _, _, right, bottom = canvas.box
     draw_legend(
         canvas, left, bottom + 44, max(right - left, _NARROWEST), _symbols(network, subject),
         {
             "value": "a number", "faded": _off(subject),
-            "plain": "another derivative; 1 where no number stands"
+            "direction": "" if subject.forward is None else
+            "forward, left to right: a value, times what it meets:",
+            "plain": "another factor; 1 where no number stands"
+            if subject.forward is not None else "another derivative; 1 where no number stands"
             if emphasis.labels in ("", "both", "value") else "another derivative",
         },
         _added(subject),
@@ -126,13 +136,17 @@ def _bands(route: Route, emphasis: Emphasis) -> Iterable[Curve]:
     return bands(route.points[::-1], route.smooth, wire.marks, emphasis, wire.flow)
 
 
-def _wire(route: Route, faded: bool) -> Iterable[Item]:
-    """Draw a wire twice: grey and forward, coloured and back."""
+def _wire(route: Route, faded: bool, forward: bool) -> Iterable[Item]:
+    """Draw a wire twice: grey and forward, coloured and back; or once, coloured and forward."""
     points = route.points
     tail, head = (f"number {v}" for v in (route.wire.output, route.wire.operand))
-    forward = beside(points, _BENT_GAP) if route.smooth else _moved(points, _FORWARD_GAP)
+    if forward:
+        style = route.wire.style
+        yield Curve(points, style, route.smooth, True, tail=head, head=tail, faded=faded)
+        return
+    ahead = beside(points, _BENT_GAP) if route.smooth else _moved(points, _FORWARD_GAP)
     back = points[::-1] if route.smooth else _moved(points, 0.0)[::-1]
-    yield Curve(forward, "forward", route.smooth, True, tail=head, head=tail, faded=faded)
+    yield Curve(ahead, "forward", route.smooth, True, tail=head, head=tail, faded=faded)
     yield Curve(back, route.wire.style, route.smooth, True, tail=tail, head=head, faded=faded)
 
 
@@ -214,7 +228,8 @@ def _number(element: Element, x: float, y: float, key: str) -> list[Shape | Labe
 
 def _title(subject: Subject, weighted: bool) -> str:
     total, _, free = subject.counts
-    return f"Gradient paths ({subject.level} level): {count_words(free, total, weighted)}"
+    kind = "Gradient" if subject.forward is None else "Forward"
+    return f"{kind} paths ({subject.level} level): {count_words(free, total, weighted)}"
 
 
 def _level(subject: Subject) -> str:
@@ -229,6 +244,12 @@ def _level(subject: Subject) -> str:
 
 
 def _ends(subject: Subject) -> Runs:
+    if subject.forward is not None:
+        starts = ", ".join(text.clean(name) for name in list(subject.forward.leaves)[:4])
+        more = len(subject.forward.leaves) - 4
+        starts += f" and {more} more" if more > 0 else ""
+        value = text.value(subject.forward.value)
+        return text.plain(f"the output, {value}, as a sum over paths from {starts}")
     nodes = subject.graph.nodes
     output = nodes[min(subject.outputs)]
     names = dict.fromkeys(_plain_name(nodes[end].name or nodes[end].kind) for end in subject.ends)
@@ -299,6 +320,19 @@ def _rows(
         canvas.add(*formula_items(written, x, bottom + 34))
 
 
+def _forward_rows(
+    canvas: Canvas, network: Network, subject: Subject, forward: ForwardPaths, x: float, y: float
+) -> None:
+    """Write the active paths, each with its product, or what the paths from each leaf add."""
+    rows = forward_rows(subject, network, MOST_FORWARD)
+    if rows:
+        first = "value, times what it meets"
+        draw_rows(canvas, rows, None, "", True, network.weighted, x, y, first)
+        _, _, _, y = canvas.box
+        y += 40
+    draw_terms(canvas, forward, x, y)
+
+
 def _symbols(network: Network, subject: Subject) -> tuple[str, ...]:
     said = list(network.symbols)
     if any(";" in run and w.style == "weight" for w in network.wires for run, _ in w.factor):
@@ -317,6 +351,8 @@ def _describe(network: Network, columns: Columns, subject: Subject, title: str) 
     if columns.hidden:
         said.append(f"{columns.hidden} numbers are not drawn.")
     said += [f"Highlighted: {mark.words}." for mark in subject.emphasis.marks]
+    if subject.forward is not None:
+        said.append(described(subject.forward))
     shown = (subject.chosen,) if subject.chosen is not None else subject.listed
     for row in read_rows(network, shown[:MOST_ROWS]):
         factors = " · ".join(map(text.joined, row.factors)) or "1"

@@ -83,7 +83,7 @@ def _cotangent(path: Path) -> tuple[tuple[Runs, ...], tuple[str, ...]]:
 
 def draw_rows(
     canvas: Canvas, rows: Sequence[Row], ends: tuple[Runs, Runs] | None, total: str,
-    whole: bool, weighted: bool, x: float, y: float,
+    whole: bool, weighted: bool, x: float, y: float, first_head: str = "product, from the output back",
 ) -> None:  # fmt: skip
     """Write rows with their upper left corner at ``(x, y)``, and under them their sum.
 
@@ -92,6 +92,7 @@ def draw_rows(
         total: the gradient, as text.
         whole: whether these are all the paths there are.
         weighted: whether any path crosses a weight layer.
+        first_head: what stands over the products.
     """
     symbols = [_joined(row.factors) for row in rows]
     numbers = [text.plain(" · ".join(map(_bracketed, row.numbers))) for row in rows]
@@ -102,7 +103,7 @@ def draw_rows(
     columns = [x, x + first + _COLUMN]
     columns.append(columns[1] + second + (_COLUMN if second else 0.0))
     columns.append(columns[2] + 96)
-    heads = ["product, from the output back", "its numbers" if second else "", "value"]
+    heads = [first_head, "its numbers" if second else "", "value"]
     heads.append("weight layers crossed" if weighted else "")
     columns[1] = max(columns[1], x + text.width(text.plain(heads[0]), 11) + _COLUMN)
     columns[2] = max(columns[2], columns[1] + (second + _COLUMN if second else 0.0))

@@ -15,6 +15,7 @@ import numpy as np
 
 from tinygrad_res.errors import GradientError, GraphError
 from tinygrad_res.formulas import Formula
+from tinygrad_res.forward import ForwardPaths
 from tinygrad_res.graph import Graph
 from tinygrad_res.graph_parts import GraphEdge
 from tinygrad_res.measures import Paths
@@ -51,6 +52,7 @@ class Subject:
         window: between which numbers they are counted, in words.
         emphasis: the sets to bring out, and what stands on edges.
         formula: the gradient as a sum over the paths.
+        forward: the output as a sum over the paths, where they are read forward.
     """
 
     graph: Graph
@@ -68,6 +70,7 @@ class Subject:
     window: str = ""
     emphasis: Emphasis = PLAIN
     formula: Formula | None = None
+    forward: ForwardPaths | None = None
 
 
 def from_paths(

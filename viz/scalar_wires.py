@@ -152,9 +152,9 @@ def _routes(network: Network, columns: Columns, xs: Sequence[float]) -> list[Rou
             found.append(Route(wire, points, True, wire.label, ((a[0] + b[0]) / 2, height)))
             continue
         if i in columns.ports:
-            found.append(
-                _ported(wire, columns.ports[i], kinds, (x, y), (u, v), _widest_at(columns, i))
-            )
+            port, wide = columns.ports[i], _widest_at(columns, i)
+            bend = BEND + CLIMB * _climbs(columns, left)[port.at_output]
+            found.append(_ported(wire, port, kinds, (x, y), (u, v), (bend, wide)))
             continue
         first = edge_point(kinds[0], x, y, u - x, v - y + 2.2 * bow)
         last = edge_point(kinds[1], u, v, x - u, y - v + 2.2 * bow)
@@ -168,14 +168,21 @@ def _routes(network: Network, columns: Columns, xs: Sequence[float]) -> list[Rou
 
 
 def _ported(
-    wire: Wire, port: Port, kinds: tuple[str, str], low: Point, high: Point, wide: float
-) -> Route:
-    """Return a wire that ends in a row beside one of its numbers, its label on the row."""
+    wire: Wire, port: Port, kinds: tuple[str, str], low: Point, high: Point,
+    room: tuple[float, float],
+) -> Route:  # fmt: skip
+    """Return a wire that ends in a row beside one of its numbers, its label on the row.
+
+    Args:
+        low, high: where its operand and its output stand.
+        room: the way from the row to the number, and the length of the row.
+    """
+    bend, wide = room
     near, far = (high, low) if port.at_output else (low, high)
     side = -1.0 if port.at_output else 1.0
     y = near[1] + port.rise
-    inner, outer = near[0] + side * (RADIUS + BEND), near[0] + side * (RADIUS + BEND + wide)
-    last = edge_point(kinds[port.at_output], *near, side * BEND, port.rise)
+    inner, outer = near[0] + side * (RADIUS + bend), near[0] + side * (RADIUS + bend + wide)
+    last = edge_point(kinds[port.at_output], *near, side * bend, port.rise)
     first = edge_point(kinds[not port.at_output], *far, outer - far[0], y - far[1])
     row = _line((outer, y), (inner, y))
     points = (*_line(first, (outer, y)), *row[1:], *_bend((inner, y), last)[1:])
