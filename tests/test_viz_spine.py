@@ -386,6 +386,37 @@ def test_no_frame_holds_a_site_from_elsewhere(seed):
     )
 
 
+def test_flows_written_on_arcs_keep_clear_of_other_arcs_and_of_bands():
+    parts = [x := vector(2, 4)]
+    for k in range(4):
+        parts.append(tg.relu(tg.concat(parts, axis=1) @ weight(4 * k + 4, 4, name=f"W_{k}")))
+    p = tg.paths(tg.concat(parts, axis=1).sum(), x)
+    layout = viz.draw(p, widths="flow", labels="value").layout
+    words = [label for label in layout.labels if label.size == 11.5 and label.text[0] in "+−"]
+    lines = lines_of(layout)
+    below = min(c.points[0][1] for c in layout.curves if c.style == "rule")
+    assert len([label for label in words if label.y < below]) == len(p.edges)
+    for label in words:
+        assert not any(enters(points, label.box, 1) for _, points in lines), label.text
+
+
+def test_a_box_is_wide_enough_for_the_ends_of_its_arcs():
+    links = [Link(v, v + 1) for v in range(12)] + [Link(0, v) for v in range(2, 13)]
+    found = place([Site(40, 40) for _ in range(13)], links, 12)
+    starts = sorted(line[0][0] for line in found.lines[12:])
+    assert min(b - a for a, b in itertools.pairwise(starts)) >= 8
+    assert found.widths[0] > starts[-1] - starts[0]
+
+
+def test_words_of_an_arc_step_aside_where_a_higher_arc_rises_through_their_middle():
+    links = [Link(v, v + 1) for v in range(7)] + [Link(0, 4, room=40), Link(2, 7)]
+    found = place([Site(40, 40) for _ in range(8)], links, 7)
+    rising = found.lines[-1][0][0]
+    x, _ = found.words[-2]
+    assert found.lines[-2][0][0] < rising < found.lines[-2][-1][0]
+    assert abs(x - rising) > 20
+
+
 def test_words_keep_clear_of_lines_that_cross_theirs():
     assert clear((0.0, 100.0), 20.0, [30.0]) == 65.0
 
