@@ -215,6 +215,8 @@ def test_a_wrong_number_is_seen_by_the_page_itself(place, show):
     if place[0] == "gradient" or (place[0] == "listed" and place[2] > 0):
         click(page, "rest")
         assert "✗ this is not x.grad" in text(page, "sum")
+        entry = place[0] == "gradient" or len(place) == 4
+        assert ["✗" in words for words in texts(page, ".entries td")].count(True) == entry
 
 
 @browsers

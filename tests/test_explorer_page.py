@@ -62,6 +62,20 @@ def test_the_legend_explains_every_symbol(show):
 
 @browsers
 @pytest.mark.parametrize("name", EVIL)
+def test_hostile_scopes_are_shown_fold_and_fit(name, show):
+    x = tg.tensor([[1.0, 2.0]], requires_grad=True, name="x")
+    with tg.scope(name.replace("/", "")), tg.scope(name.replace("/", "")):
+        h = tg.relu(tg.concat([x, tg.tanh(x)], axis=1))
+    page = show(tg.paths((h + h * h).sum() + x.sum(), x), width=400)
+    assert page.run("document.documentElement.scrollWidth") <= 400
+    assert page.run('document.querySelectorAll("[data-fold]").length') == 2
+    page.run('document.querySelectorAll("[data-fold]")[1].click()')
+    assert page.run('document.querySelectorAll(".lid:not(.shut)").length') == 1
+    assert page.run('document.querySelectorAll("b, img, main script").length') == 0
+
+
+@browsers
+@pytest.mark.parametrize("name", EVIL)
 def test_names_are_shown_and_do_nothing(name, show):
     for level in ("tensor", "scalar"):
         x = tg.tensor([[1.0, 2.0]], requires_grad=True, name=name)

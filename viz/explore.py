@@ -81,8 +81,10 @@ class Explorer:
 def explore(paths: Paths, *, max_degree: int | None = None) -> Explorer:
     """Return a page in which each path of a set can be walked.
 
-    Of up to 256 paths the page tells the norm of each product and its share of the gradient;
-    of more it tells them for the paths of each degree together.
+    Of up to 256 paths the page tells the norm of each product and its share of the gradient, of
+    more those of each degree's paths together; at scalar level, where edges carry numbers, of
+    every path.  A gradient of up to 12 entries is told entry by entry.  The page adds up what it
+    tells, and marks whether that is what ``backward`` computes.
 
     Args:
         paths: ``tg.paths(loss, x)``, or a smaller set made from it.

@@ -42,11 +42,12 @@ def draw_map(paths: Paths, segments: Sequence[list[Edge]]) -> tuple[Layout | Non
     canvas, rows = Canvas(), []
     height = float(placed["bb"].split(",")[3])
     scopes = _scopes(paths, nodes)
+    shown = _shown(scopes)
     objects = placed.get("objects", [])
     for item in objects:
         if "bb" in item:
             scope = scopes[int(item["name"].removeprefix("cluster_"))]
-            rows += _draw(canvas, _cluster(item, height, scope), ("scope", scope))
+            rows += _draw(canvas, _cluster(item, height, scope), ("scope", shown[scope]))
     styles = _styles(paths, edges)
     for item in placed.get("edges", []):
         number = edges[int(item["id"])][0]
@@ -57,7 +58,7 @@ def draw_map(paths: Paths, segments: Sequence[list[Edge]]) -> tuple[Layout | Non
             rows += _draw(canvas, _node(paths, item, node, height), ("node", node))
     said = f"{len(nodes)} nodes and {len(edges)} edges, gradients running right to left"
     told["rows"] = [list(row) for row in rows]
-    told["scopes"] = {node: scope for node in nodes if (scope := _scope(paths, node))}
+    told["scopes"] = {node: shown[scope] for node in nodes if (scope := _scope(paths, node))}
     return canvas.finish("The graph that the paths run through", said, margin=14.0), told
 
 
@@ -103,6 +104,19 @@ def _scopes(paths: Paths, nodes: list[int]) -> list[str]:
         names = _scope(paths, node).split("/")
         found.update({"/".join(names[:i]): None for i in range(1, len(names) + 1) if names[0]})
     return list(found)
+
+
+def _shown(scopes: list[str]) -> dict[str, str]:
+    """Return scopes as the page names them: clean, of bounded length, and each unlike the others."""
+    found: dict[str, str] = {}
+    for scope in scopes:
+        outer, _, name = scope.rpartition("/")
+        words = text.clean(name) or "unnamed"
+        words = f"{found[outer]}/{words}" if outer in found else words
+        while words in found.values():
+            words += "′"
+        found[scope] = words
+    return found
 
 
 def _scope(paths: Paths, node: int) -> str:

@@ -90,9 +90,11 @@ const showEntries = (sum) => {
   const part = partAt(placeOf(state.path))?.entries;
   $("entries").hidden = !sum || !part;
   if (!sum || !part) return;
-  const line = (words, numbers) => element("tr", {}, element("th", { scope: "row" }, words), ...numbers.map((x) => element("td", {}, shown(x))));
+  const done = state.visited.size === places.length;
+  const marked = sum.map((x, i) => (!done || Math.abs(x - worth.gradient[i]) <= worth.tolerance * worth.norm ? "" : " ✗"));
+  const line = (words, numbers, marks = []) => element("tr", {}, element("th", { scope: "row" }, words), ...numbers.map((x, i) => element("td", {}, shown(x) + (marks[i] ?? ""))));
   const heads = sum.map((_, i) => element("th", { scope: "col" }, `[${indexOf(i)}]`));
   $("entries").replaceChildren(element("table", {},
     element("thead", {}, element("tr", {}, element("th", { scope: "col" }, `entries of ${goal}`), ...heads)),
-    element("tbody", {}, line(listed ? "this path" : "its degree", part), line("visited so far", sum), line(goal, worth.gradient))));
+    element("tbody", {}, line(listed ? "this path" : "its degree", part), line("visited so far", sum, marked), line(goal, worth.gradient))));
 };

@@ -18,7 +18,7 @@ const ending = (n) => (String(n).length > 24 ? `…${THIN}${grouped(BigInt(Strin
 const shown = (x) => {
   if (x === null || x === undefined) return "not finite";
   if (!x) return "0";
-  const [digits, power] = x.toPrecision(3).split("e");
+  const [digits, power] = (Math.abs(x) < 1e-4 ? x.toExponential(2) : x.toPrecision(3)).split("e");
   return (digits + (power ? `${THIN}·${THIN}10${raised(Number(power))}` : "")).replace("-", "−");
 };
 
