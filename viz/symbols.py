@@ -1,9 +1,10 @@
 r"""Which labels read as mathematics, told atom by atom, and what LaTeX calls them.
 
 Nobody marks a label as mathematics: a label is a formula when each of its runs can stand
-in one and at least one of them is a symbol, a single letter or anything with a subscript,
-a prime or a ∂.  So ``W_1``, ``relu′(x_2)`` and ``∂F/∂m = 1.40`` are formulas; ``multiply``,
-``0.644 · 1.40`` and ``from L back to x`` are words.  A label may also begin with a formula
+in one and at least one of them is a symbol: a single letter, a ∂, a function before its
+bracket, or anything with a subscript or a prime.  So ``W_1``, ``relu′(x_2)``, ``add(·)``
+and ``∂F/∂m = 1.40`` are formulas; ``multiply``, ``0.644 · 1.40`` and ``from L back to x``
+are words.  A label may also begin with a formula
 and go on, behind a colon, in words that explain it: ``J_k: derivative of the branch``.
 
 Letters by themselves are variables, and italic; words of two or more are upright.
@@ -11,6 +12,7 @@ Letters by themselves are variables, and italic; words of two or more are uprigh
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from functools import lru_cache
@@ -51,9 +53,9 @@ _TOKENS: tuple[tuple[Kind, str], ...] = (
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 _ON_LINE, _LOWERED = (
     re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in (("word", word), *_TOKENS)))
-    for word in (f"{_WORD.pattern}(?=′)", _WORD.pattern)
+    for word in (rf"{_WORD.pattern}(?=[′(])", _WORD.pattern)
 )
-"""A word is one by itself, before a prime, or in a subscript."""
+"""A word is one by itself, before a prime or a bracket, or in a subscript."""
 
 _BEHIND = ("binary", "relation", "open", "comma")
 _COMMANDS = {
@@ -139,7 +141,9 @@ def _formula(runs: Runs) -> tuple[Atom, ...]:
                 return ()
             atoms.append(Atom(found.lastgroup, found[0], low))  # type: ignore[arg-type]
             at = found.end()
-    symbols = any(a.low or a.kind in ("variable", "prime") or a.text == "∂" for a in atoms)
+    symbols = any(a.low or a.kind in ("variable", "prime") or a.text == "∂" for a in atoms) or any(
+        a.kind == "word" and b.kind == "open" for a, b in itertools.pairwise(atoms)
+    )
     return tuple(_unary(atoms)) if symbols and not atoms[0].low else ()
 
 
