@@ -16,6 +16,7 @@ from viz.dot import to_dot
 from viz.layout import Curve, Label, Layout, Shape
 from viz.mermaid import MOST_EDGES, to_mermaid
 from viz.style import PALETTE, STYLES, colour, look
+from viz.text import words_width
 
 TEXTS = ("svg", "dot", "tex", "mmd", "html")
 FORMATS = ("svg", "pdf", "png", "dot", "tex", "mmd", "html")
@@ -136,6 +137,17 @@ def test_dot_draws_bands_under_lines_and_weights_over_them():
     merge = next(i for i, line in enumerate(nodes) if line.startswith('"part 0" '))
     assert len(tails) > 3 and max(where) < min(shapes)
     assert squares and merge < squares[0]
+
+
+def test_a_formula_keeps_to_its_room_in_dot():
+    """It is narrower in the glyphs of the layout than in the fonts of Graphviz."""
+    layout = gallery.figure("chain_rule").layout
+    sizes = re.findall(r'"label \d+" .*width=([\d.]+), height.*fontsize=([\d.]+)', to_dot(layout))
+    assert len(sizes) == len(layout.labels)
+    for label, (width, size) in zip(layout.labels, sizes, strict=True):
+        bold = STYLES[label.style].bold
+        assert words_width(label.runs, float(size), bold) <= 72 * float(width) * 1.02
+        assert label.formula or float(size) == label.size
 
 
 def test_dot_follows_its_style():

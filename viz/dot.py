@@ -17,7 +17,7 @@ import itertools
 from .layout import Curve, Item, Label, Layout, Point, Shape, arrowhead
 from .style import OFF_PATH_OPACITY, STYLES, Theme, colour, look
 from .svg import xml_text
-from .text import SUB_SIZE, merged
+from .text import SUB_SIZE, merged, words_width
 
 _INCH = 72
 _SHARP = 0.2
@@ -157,10 +157,16 @@ def _label(label: Label, layout: Layout, theme: Theme) -> str:
             f'pos="{_at(centre, layout)}!"',
             f"width={(right - left) / _INCH:.4f}",
             f"height={(bottom - top) / _INCH:.4f}",
-            f"fontsize={label.size:g}",
+            f"fontsize={_size(label):g}",
             f"fontcolor={_ink(STYLES[label.style].fill, label.faded, theme)}",
         ]
     )
+
+
+def _size(label: Label) -> float:
+    """Return a font size at which a formula, set as words here, keeps to its room."""
+    as_words = words_width(label.runs, label.size, STYLES[label.style].bold)
+    return round(label.size * min(1.0, label.width / as_words), 1) if as_words else label.size
 
 
 def _words(label: Label) -> str:
@@ -169,7 +175,7 @@ def _words(label: Label) -> str:
     if not (style.bold or style.italic or any(kind for _, kind in label.runs)):
         side = {"start": "\\l", "middle": "", "end": "\\r"}[label.anchor]
         return f'{quoted(label.text)[:-1]}{side}"'
-    low = f'<FONT POINT-SIZE="{label.size * SUB_SIZE**0.5:.1f}"><SUB>{{}}</SUB></FONT>'
+    low = f'<FONT POINT-SIZE="{_size(label) * SUB_SIZE**0.5:.1f}"><SUB>{{}}</SUB></FONT>'
     words = "".join(
         low.format(xml_text(text)) if kind == "sub" else xml_text(text)
         for text, kind in merged(label.runs) if text

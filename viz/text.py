@@ -135,8 +135,17 @@ def typeset(runs: Runs, bold: bool = False) -> tuple[tuple[Atom, ...], Line | No
 def width(runs: Runs, size: float, bold: bool = False) -> float:
     """Return the width of a label in pixels: of a formula exactly, of words on the large side."""
     _, glyphs, words = typeset(runs, bold)
-    total = sum(sum(map(_advance, text)) * (SUB_SIZE if kind else 1.0) for text, kind in words)
-    return (total * (BOLD if bold else 1.0) + (glyphs.width if glyphs else 0.0)) * size
+    return words_width(words, size, bold) + (glyphs.width * size if glyphs else 0.0)
+
+
+def words_width(runs: Runs, size: float, bold: bool = False) -> float:
+    """Return the width of a label in pixels if all of it is set as words, on the large side.
+
+    >>> words_width(plain("mm"), 10)
+    19.4
+    """
+    total = sum(sum(map(_advance, text)) * (SUB_SIZE if kind else 1.0) for text, kind in runs)
+    return total * (BOLD if bold else 1.0) * size
 
 
 def grouped(number: int, longest: int = 24) -> str:
