@@ -408,6 +408,17 @@ def test_a_box_is_wide_enough_for_the_ends_of_its_arcs():
     assert found.widths[0] > starts[-1] - starts[0]
 
 
+def test_what_hangs_meets_the_lower_side_of_its_holder():
+    sites = [Site(40, 40), Site(60, 40), *(Site(w, 70, below=1) for w in (200, 20, 50))]
+    links = [Link(0, 1), *(Link(v, 1) for v in (2, 3, 4))]
+    found = place(sites, links, 1)
+    (x, y), width = found.centres[1], found.widths[1]
+    for line in found.lines[1:]:
+        assert x - width / 2 < line[-1][0] < x + width / 2
+        assert line[-1][1] == y + found.heights[1] / 2 < line[0][1]
+    assert len({line[0][0] for line in found.lines[1:]}) == 3
+
+
 def test_words_of_an_arc_step_aside_where_a_higher_arc_rises_through_their_middle():
     links = [Link(v, v + 1) for v in range(7)] + [Link(0, 4, room=40), Link(2, 7)]
     found = place([Site(40, 40) for _ in range(8)], links, 7)

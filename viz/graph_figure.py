@@ -205,7 +205,7 @@ def _sites(view: GraphView, words: Sequence[text.Runs]) -> list[Site]:
 
 
 def _hanging_site(box: Box, words: float, holder: int) -> Site:
-    wide = max(_wide(box), 2 * words + 18)
+    wide = max(_wide(box), 2 * words + 24)
     return Site(wide + 12, HUNG_EDGE + _SQUARE + 34, box.scope, below=holder)
 
 

@@ -114,9 +114,9 @@ class _Sheet:
         ]
         for v, several in self.hung.items():
             if not self.sites[v].round:
-                ends = self.sites[several[0]].width + self.sites[several[-1]].width
-                hung = sum(self.sites[w].width for w in several) - ends / 2
-                widths[v] = max(widths[v], hung + 2 * _SIDE_EDGE)
+                side = min(self.sites[several[0]].width, self.sites[several[-1]].width)
+                farthest = (sum(self.sites[w].width for w in several) - side) / 2
+                widths[v] = max(widths[v], 2 * (farthest + _SIDE_EDGE))
         return widths
 
     def _heights(self) -> list[float]:
@@ -365,7 +365,7 @@ class _Sheet:
         way, room = self.courses[i], self.links[i].room
         if way.shape == "hung":
             (x, y0), (_, y1) = line[0], line[-1]
-            return (x + 7 + room / 2, max((y0 + y1) / 2, y0 - 20) + 4)
+            return (x + 10 + room / 2, max((y0 + y1) / 2, y0 - 20) + 4)
         gap = self._gap_of_words(i)
         if gap is not None:
             x = self.left[gap] + self.wide[gap] + self.fore[gap] + self.room[gap] / 2
