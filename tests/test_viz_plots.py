@@ -397,6 +397,26 @@ def test_words_are_text(given):
         viz.plot_series({"a": [1, 2]}, **given)
 
 
+def test_a_series_without_values_says_so():
+    assert "a: no values" in texts(viz.plot_series({"a": [np.nan, np.inf], "b": [1, 2]}))
+
+
+def test_what_is_written_stays_within_the_picture():
+    import io
+
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    words = "a very long label " * 12
+    plot = viz.plot_series(
+        {"x" * 300: [1, 2], "b": [2, 1]}, x=words, y=words, title=words, note=words
+    )
+    figure = plot._drawn("light", 80.0)
+    FigureCanvasAgg(figure).print_png(io.BytesIO())
+    box = figure.get_tightbbox()
+    wide, high = figure.get_size_inches()
+    assert box.x0 >= -0.01 and box.y0 >= -0.01 and box.x1 <= wide + 0.01 and box.y1 <= high + 0.01
+
+
 @pytest.mark.parametrize("count", [2, 3, 8])
 def test_labels_never_overlap(count):
     plot = viz.plot_series({f"s{k}": [0.0, 1.0 + 1e-6 * k] for k in range(count)})

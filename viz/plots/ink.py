@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from ..raster import _FALLBACK_FONTS
 from ..style import GREYS, PALETTE, Theme
 
 COLOURS = PALETTE | {
@@ -57,10 +58,6 @@ _SETTINGS = {
     "svg.hashsalt": "tinygrad_res", "pdf.fonttype": 42, "axes.unicode_minus": True,
     "axes.titlesize": SIZE, "figure.constrained_layout.h_pad": 0.08,
 }  # fmt: skip
-_FALLBACK_FONTS = (
-    "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Micro Hei",
-    "PingFang SC", "Microsoft YaHei", "Noto Emoji", "Segoe UI Emoji", "Symbola",
-)  # fmt: skip
 
 
 def colour(name: str, theme: Theme) -> str:

@@ -29,7 +29,8 @@ MANY = 150
 FEW = 24
 """So many points of a line each get a marker."""
 
-_LONGEST_LABEL, _LONGEST_TEXT = 0.3, 200
+_LONGEST_LABEL, _TEXT = 0.3, 0.76
+_LONGEST_TEXT = 200
 _LINE = 1.25
 
 
@@ -60,7 +61,7 @@ class Panel:
     @property
     def measure(self) -> str:
         """What the vertical axis measures, and its scale."""
-        return f"{self.y} (log scale)" if self.log else self.y
+        return f"{self.y} (log scale)".strip() if self.log else self.y
 
     def described(self) -> str:
         """Say in words what it shows."""
@@ -194,7 +195,7 @@ def _labels(axes: Axes, panel: Panel, theme: Theme, width: float) -> list[Annota
         ys = [(x, level(panel, y)) for x, y in zip(one.x, one.y, strict=True)]
         known = [(x, y) for x, y in ys if not math.isnan(y)]
         x, y = known[-1] if known else (end, axes.get_ylim()[0])
-        words = one.shown if known else f"{one.shown}: nothing to show"
+        words = one.shown if known else f"{one.shown}: no values"
         found.append(
             axes.annotate(
                 _fitted(words, _LONGEST_LABEL * width), (x, y), xytext=(9, 0),
@@ -333,8 +334,11 @@ def _words(axes: Axes, panel: Panel, theme: Theme, width: float, last: bool) -> 
         )  # fmt: skip
         rise += _LINE * size
     if last:
-        below = "\n".join(wrapped(panel.x, SIZE, width))
-        axes.set_xlabel(below, color=colour("ink", theme), size=SIZE)
+        below = wrapped(panel.x, SIZE, width)
+        axes.set_xlabel(
+            "\n".join(below), color=colour("ink", theme), size=SIZE,
+            loc="center" if len(below) < 2 else "left", multialignment="left",
+        )  # fmt: skip
 
 
 def wrapped(words: str, size: float, width: float, bold: bool = False) -> list[str]:
@@ -342,10 +346,10 @@ def wrapped(words: str, size: float, width: float, bold: bool = False) -> list[s
     lines: list[str] = []
     for word in text.clean(words, _LONGEST_TEXT).split():
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text.width(text.plain(longer), size, bold) <= 0.8 * width:
+        if lines and text.width(text.plain(longer), size, bold) <= _TEXT * width:
             lines[-1] = longer
         else:
-            lines.append(_fitted(word, 0.8 * width * SIZE / size))
+            lines.append(_fitted(word, _TEXT * width * SIZE / size))
     return lines
 
 
