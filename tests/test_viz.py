@@ -364,3 +364,12 @@ def test_what_cannot_be_drawn_is_an_error_that_says_what_can(wrong):
 def test_an_unrecorded_tensor_is_an_error():
     with pytest.raises(GraphError, match="recorded"):
         viz.draw(tg.tensor([1.0]))
+
+
+def test_a_row_tells_the_number_of_many_weight_layers():
+    x = r = tg.tensor(np.ones((1, 2)), requires_grad=True, name="x")
+    for k in range(6):
+        r = tg.relu(r @ tg.parameter(np.eye(2), name=f"W_{k}"))
+    figure = viz.draw(tg.paths((x + r).sum(), x))
+    assert "× 6" in texts(figure)
+    assert sum(s.title == "6 weight layers" for s in figure.layout.shapes) == 1

@@ -328,7 +328,16 @@ def test_another_input_is_refused():
         viz.draw(tg.paths(g, x), highlight=tg.paths(g, z))
 
 
-@pytest.mark.parametrize("wrong", [{"labels": "all"}, {"widths": "norm"}, {"widths": True}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"labels": "all"},
+        {"widths": "norm"},
+        {"widths": True},
+        {"widths": np.ones(2)},
+        {"labels": []},
+    ],
+)
 def test_unknown_labels_and_widths_are_refused_by_name(wrong):
     with pytest.raises(UsageError, match=next(iter(wrong))):
         viz.draw(residual(1), **wrong)

@@ -148,7 +148,7 @@ def _draw_forward(forward: ForwardPaths, highlight: Highlight | None, wish: _Wis
 
 
 def _refuse_unknown(name: str, given: object, choices: tuple[str, ...]) -> None:
-    if given is not None and given not in choices:
+    if given is not None and not (isinstance(given, str) and given in choices):
         raise UsageError(
             f"draw: {name}={given!r}: use one of {', '.join(map(repr, choices))}, or leave it out"
         )

@@ -24,6 +24,8 @@ from .text import Runs
 ROW = 27.0
 NARROWEST_COLUMN, WIDEST_COLUMN = 92.0, 170.0
 MOST_ROWS = 16
+MOST_SQUARES = 4
+"""A way through more weight layers has one square in its row, and their number."""
 LONGEST_SYMBOL = 8
 _REST = 470.0
 
@@ -155,7 +157,15 @@ def _wire(
         left, right = x + column * i, x + column * (i + 1)
         style = _lane_style(lane)
         canvas.add(Curve(((right - 3, y), (left + 3, y)), style, arrow=True))
-        squares = min(lane.weight, 4)
+        many = lane.weight > MOST_SQUARES
+        squares = 1 if many else lane.weight
+        if many:
+            words, centre = text.plain(f"× {lane.weight}"), (left + right) / 2
+            ground = text.width(words, 10.5) + 4
+            canvas.add(
+                Shape("box", centre + 9 + ground / 2, y, ground, 13, "ground"),
+                Label(words, centre + 11, y + 4, 10.5, "text weight", "start"),
+            )
         for k in range(squares):
             at = (left + right) / 2 + (k - (squares - 1) / 2) * 16
             title = f"{lane.weight} weight layers"

@@ -46,7 +46,10 @@ def flows_of(paths: Paths, asked: str) -> dict[int, float]:
         loss, frame = paths.graph.taken_from, paths.frame
         x = frame.x if frame.x is not None else paths.inputs[0].tensor
         if loss is None:
-            raise FigureError("this graph holds no arrays, and the flow is made of their values")
+            raise FigureError(
+                "this graph holds no arrays, and the flow is made of their values: leave the "
+                "argument out, or draw tg.paths(loss, x) where the loss is computed"
+            )
         if x is None:
             raise FigureError(
                 f"the tensor {paths.inputs[0].label} is gone, so nothing can be differentiated by "
