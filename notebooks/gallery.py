@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 
@@ -311,7 +312,33 @@ def large_record():
     return viz.draw(tg.graph(h.sum()), max_nodes=9)
 
 
-ROOMS: dict[str, tuple[Callable[[], viz.Figure], ...]] = {
+# Plots
+
+
+def activations():
+    """Activations and their derivatives
+
+    Where a derivative jumps, open marks are its limits and a filled one is what the engine takes.
+    """
+    return viz.plot_activations("sigmoid", "tanh", "relu")
+
+
+def gradient_by_depth():
+    """The gradient at each weight layer
+
+    Backward enters on the right.  The shortcuts of the residual net bring it to the first layers.
+    """
+    losses = {}
+    for name, f in {"sigmoid": tg.sigmoid, "relu": tg.relu, "residual": tg.relu}.items():
+        h = vector(16, 32)
+        for k in range(1, 21):
+            inner = f(h @ weight(32, 32, name=f"W_{k}", size=0.18))
+            h = h + inner / 20**0.5 if name == "residual" else inner
+        losses[name] = (h * h).mean()
+    return viz.plot_gradient_norms(losses, of="outputs")
+
+
+ROOMS: dict[str, tuple[Callable[[], viz.Figure | viz.Plot], ...]] = {
     "Between numbers": (
         chain_rule, same_factor_twice, last_weight, weight_before, every_neuron, flow_of_numbers,
     ),
@@ -322,6 +349,7 @@ ROOMS: dict[str, tuple[Callable[[], viz.Figure], ...]] = {
     "Any record": (
         recorded_graph, dense_block, parallel_branches, two_heads, scope_level, large_record,
     ),
+    "Plots": (activations, gradient_by_depth),
 }  # fmt: skip
 """The figures, by what they are of."""
 BY_GRAPHVIZ = (same_factor_twice, recorded_graph, dense_block, scope_level, large_record)
@@ -374,7 +402,8 @@ def write(folder):
 def _entry(figure):
     heading, _, words = inspect.getdoc(figure).partition("\n")
     name = figure.__name__
-    alternative = figure().layout.title.replace("[", "(").replace("]", ")")
+    (title,) = ET.fromstring(figure().svg).findall("{http://www.w3.org/2000/svg}title")
+    alternative = str(title.text).replace("[", "(").replace("]", ")")
     pieces = [
         f"### {heading}",
         words.strip(),

@@ -55,8 +55,9 @@ def test_the_code_beside_a_picture_makes_it(gallery, name):
     exec(compile(ast.Module(before, []), name, "exec"), scope)
     figure = eval(compile(ast.Expression(last.value), name, "eval"), scope)
     picture = ET.parse(NOTEBOOKS / "gallery" / f"{name}.svg").getroot()
-    assert picture.find(f"{_SVG}title").text == figure.layout.title == words
-    assert picture.find(f"{_SVG}desc").text == figure.layout.description
+    made = ET.fromstring(figure.svg)
+    assert picture.find(f"{_SVG}title").text == made.find(f"{_SVG}title").text == words
+    assert picture.find(f"{_SVG}desc").text == made.find(f"{_SVG}desc").text
 
 
 def test_the_page_shows_every_picture_once_and_every_figure_of_the_script(gallery):
