@@ -203,7 +203,7 @@ def test_groups_that_are_none_are_refused():
         optim.SGD([{"params": [w], "betas": (0.9, 0.9)}])
     with pytest.raises(UsageError, match="a dict: a group is a dict such as"):
         optim.SGD([{"parameters": [w]}])
-    with pytest.raises(UsageError, match="betas .* must be two numbers"):
+    with pytest.raises(UsageError, match=r"betas .* must be two numbers"):
         optim.Adam([w], betas=(0.9, 1.0))
     with pytest.raises(UsageError, match="a parameter is there twice"):
         optim.SGD([{"params": [w]}, {"params": [w]}])

@@ -93,14 +93,18 @@ def save(
         "losses": np.array(progress.losses, np.float64),
         "about": np.frombuffer(text, np.uint8),
     }
-    return state.write(path, arrays)
+    return state.write(path, arrays.items())
 
 
 def load(
     path: str | os.PathLike[str], network: Module, optimizer: Optimizer | None = None,
-    settings: dict[str, Any] | None = None,
+    settings: dict[str, Any] | None = None, steps: int | None = None,
 ) -> Progress:  # fmt: skip
     """Take over a checkpoint: the network, its generators, and the optimiser if there is one.
+
+    Args:
+        path, network, optimizer, settings: as they were saved.
+        steps: how many the training is to have; a checkpoint of more is refused.
 
     Returns:
         How far the training had come.
@@ -122,7 +126,11 @@ def load(
             f"{where}: is of a network with generators {sorted(about['generators'])}, and this one "
             f"has {sorted(generators)}"
         )
-    remembered = None if optimizer is None else _remembered(where, about, arrays, optimizer)
+    if steps is not None and about["step"] > steps:
+        raise UsageError(
+            f"{where}: has {about['step']} steps, and {steps} are asked for: ask for more, or for "
+            "resume=False"
+        )
     before = network.state_dict()
     prefix = "network."
     try:
@@ -137,7 +145,7 @@ def load(
         raise DataError(f"{where}: is of another network: {error}") from error
     try:
         if optimizer is not None:
-            optimizer.load_state_dict(remembered)  # type: ignore[arg-type]
+            optimizer.load_state_dict(_remembered(where, about, arrays, optimizer))
         for name, rng in generators.items():
             rng.bit_generator.state = about["generators"][name]
     except Exception:

@@ -87,6 +87,8 @@ def fit(
 ) -> Fit:  # fmt: skip
     """Train a network, and return how it went.  The network is left in training mode.
 
+    On a GPU one number comes to the host in each step, the loss.
+
     Args:
         network: on the device to train on.
         data: has ``train_x``, ``train_y``, ``test_x`` and ``test_y``, such as ``data.Images``.
@@ -130,7 +132,9 @@ def fit(
     length = _length(steps, epochs, len(data.train_y), batch)
     if evaluate_every is not None:
         at_least(1, "fit", "evaluate_every", evaluate_every)
-    every = checkpoint_every or max(1, steps_per_pass(len(data.train_y), batch))
+    every = (
+        steps_per_pass(len(data.train_y), batch) if checkpoint_every is None else checkpoint_every
+    )
     at_least(1, "fit", "checkpoint_every", every)
     device = _device(network, optimizer)
     loss = loss or _loss(data.train_y)
@@ -139,6 +143,7 @@ def fit(
     settings = {
         "the seed": at_least(0, "fit", "seed", seed),
         "the batch": batch,
+        "the clip_norm": clip_norm,
         "the training data": _fingerprint(data),
     }
 
@@ -146,14 +151,9 @@ def fit(
     network.train()
     if checkpoint is not None:
         if resume and Path(checkpoint).exists():
-            done = checkpoints.load(checkpoint, network, optimizer, settings)
+            done = checkpoints.load(checkpoint, network, optimizer, settings, length)
         else:
             checkpoints.save(checkpoint, network, optimizer, done, settings)
-    if done.step > length:
-        raise UsageError(
-            f"fit: the checkpoint has {done.step} steps, and {length} are asked for: ask for more, "
-            "or for resume=False"
-        )
     started = time.perf_counter() - done.seconds
 
     parts = batches(data.train_x, data.train_y, batch, seed, done.step)

@@ -1,0 +1,399 @@
+"""Training: what ``fit`` makes of a network, and that a stopped training goes on bit for bit."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import standin
+
+import tinygrad_res as tg
+from tinygrad_res import checkpoints, data, nets, nn, optim
+from tinygrad_res.errors import DataError, FigureError, GradientError, UsageError
+from tinygrad_res.training import accuracy, fit, mean_loss, squared_error
+
+DIGITS = data.load("digits")
+
+
+def small(seed=0, width=16, dropout=False):
+    """A small network with every kind of state: weights, statistics, a generator."""
+    rng = np.random.default_rng(seed)
+    parts = [nn.Flatten(), nn.Linear(64, width, rng=rng), nn.BatchNorm1d(width), nn.ReLU()]
+    parts += [nn.Dropout(0.3, rng=rng)] if dropout else []
+    return nn.Sequential(*parts, nn.Linear(width, 10, rng=rng))
+
+
+def momentum(network, **options):
+    return optim.SGD(
+        network.parameters(), **{"lr": 0.1, "momentum": 0.9, "nesterov": True} | options
+    )
+
+
+def train(network, optimizer=None, **options):
+    options = {"progress": False} | options
+    return fit(network, DIGITS, optimizer or momentum(network), **options)
+
+
+def assert_same_state(a, b):
+    assert a.state_dict().keys() == b.state_dict().keys()
+    for name, values in a.state_dict().items():
+        np.testing.assert_array_equal(values, b.state_dict()[name], err_msg=name)
+
+
+def test_residual_mlp_learns_the_digits():
+    network = nets.residual_mlp(rng=np.random.default_rng(0))
+    outcome = train(network, optim.Adam(network.parameters(), lr=1e-3), steps=300)
+    assert outcome.score >= 0.975
+    assert outcome.score == accuracy(network.eval(), DIGITS.test_x, DIGITS.test_y)
+    assert outcome.seconds < 10
+    assert outcome.steps == len(outcome.losses) == 300
+
+
+def test_resnet20_learns_the_digits():
+    network = nets.resnet(20, channels=1, rng=np.random.default_rng(0))
+    warm_up = optim.linear_lr(0.1, 1.0, 15)
+    outcome = train(
+        network, momentum(network, weight_decay=5e-4), steps=150,
+        schedule=optim.sequential([warm_up, optim.cosine_annealing_lr(135)], [15]),
+    )  # fmt: skip
+    assert outcome.score >= 0.98
+
+
+def test_steps_are_those_of_a_loop_written_by_hand():
+    by_fit, by_hand = small(), small()
+    outcome = train(
+        by_fit, steps=30, batch=50, seed=3, clip_norm=0.5, schedule=optim.step_lr(10, 0.5)
+    )
+
+    optimizer, losses, step = momentum(by_hand), [], 0
+    rng = np.random.default_rng(3)
+    while step < 30:
+        order = rng.permutation(1348)
+        for i in range(0, 1348 - 49, 50):
+            if step == 30:
+                break
+            part = order[i : i + 50]
+            loss = tg.cross_entropy(by_hand(tg.tensor(DIGITS.train_x[part])), DIGITS.train_y[part])
+            losses.append(loss.item())
+            optimizer.zero_grad()
+            loss.backward()
+            optim.clip_grad_norm(by_hand.parameters(), 0.5)
+            optimizer.step(0.5 ** (step // 10))
+            step += 1
+
+    assert outcome.losses == tuple(losses)
+    assert_same_state(by_fit, by_hand)
+
+
+def test_seed_decides_everything():
+    first, same, other = small(), small(), small()
+    a, b = (train(n, steps=5, seed=1, augment=data.crop_and_flip) for n in (first, same))
+    c = train(other, steps=5, seed=2, augment=data.crop_and_flip)
+    assert a.losses == b.losses != c.losses
+    assert_same_state(first, same)
+
+
+def test_epochs_are_passes_and_evaluations_come_when_asked():
+    network, told = small(), []
+    outcome = train(
+        network, epochs=2, batch=100, evaluate_every=10, callback=lambda *now: told.append(now)
+    )
+    assert outcome.steps == 26
+    assert sorted(outcome.evaluations) == [10, 20, 26]
+    assert told == list(enumerate(outcome.losses, 1))
+
+
+def test_own_evaluation_sees_the_network_in_evaluation_mode():
+    network, modes = small(), []
+    outcome = train(network, steps=1, evaluate=lambda n: modes.append(n.training) or 0.25)
+    assert (modes, outcome.score, network.training) == ([False], 0.25, True)
+
+
+def test_regression_ends_at_least_squares():
+    drawn = data.linear_regression(examples=200, features=3, seed=4)
+    network = nn.Linear(3, 1, rng=np.random.default_rng(0)).to(dtype="float64")
+    outcome = fit(
+        network,
+        drawn,
+        optim.SGD(network.parameters(), lr=0.5),
+        steps=300,
+        batch=200,
+        progress=False,
+    )
+    coefficients, intercept = drawn.least_squares()
+    np.testing.assert_allclose(network.weight.data[0], coefficients, atol=1e-9)
+    np.testing.assert_allclose(network.bias.data, intercept, atol=1e-9)
+    error = drawn.test_y[:, 0] - drawn.test_x @ coefficients - intercept
+    assert outcome.score == pytest.approx(np.mean(error**2), rel=1e-6)
+
+
+def test_mean_loss_weighs_examples_alike_over_unequal_batches():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((600, 2)), rng.standard_normal((600, 1))
+    network = nn.Linear(2, 1, rng=rng).to(dtype="float64")
+    found = mean_loss(network, x, y, squared_error)
+    assert found == pytest.approx(np.mean((x @ network.weight.data.T + network.bias.data - y) ** 2))
+
+
+# Checkpoints
+
+
+@pytest.mark.parametrize("ending", ["npz", "safetensors"])
+@pytest.mark.parametrize(
+    "make",
+    [momentum, lambda n: optim.AdamW(n.parameters(), lr=1e-2), lambda n: momentum(n, l1=1e-4)],
+)
+def test_resumed_training_is_the_uninterrupted_one_bit_for_bit(tmp_path, make, ending):
+    path = tmp_path / f"training.{ending}"
+    options = {
+        "augment": data.crop_and_flip, "schedule": optim.cosine_annealing_lr(50), "clip_norm": 1.0,
+    }  # fmt: skip
+    whole, stopped, resumed = (small(dropout=True) for _ in range(3))
+    expected = train(whole, make(whole), steps=50, evaluate_every=20, **options)
+
+    train(stopped, make(stopped), steps=27, evaluate_every=20, checkpoint=path, **options)
+    outcome = train(resumed, make(resumed), steps=50, evaluate_every=20, checkpoint=path, **options)
+
+    assert outcome.losses == expected.losses
+    assert {k: v for k, v in outcome.evaluations.items() if k != 27} == expected.evaluations
+    assert_same_state(resumed, whole)
+
+
+def test_convolutions_resume_bit_for_bit(tmp_path):
+    whole, stopped, resumed = (
+        nets.resnet(8, channels=1, rng=np.random.default_rng(0)) for _ in range(3)
+    )
+    expected = train(whole, steps=6)
+    train(stopped, steps=4, checkpoint=tmp_path / "a.npz")
+    assert train(resumed, steps=6, checkpoint=tmp_path / "a.npz").losses == expected.losses
+    assert_same_state(resumed, whole)
+
+
+KILLED = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from test_training import small, train
+train(small(dropout=True), steps=100_000, checkpoint=sys.argv[1], checkpoint_every=1)
+"""
+
+
+def test_killed_training_leaves_its_last_whole_checkpoint(tmp_path):
+    path = tmp_path / "training.npz"
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(path), os.path.dirname(__file__)],
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+    try:
+        until = time.monotonic() + 60
+        while not path.exists() and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.3)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    resumed, whole = small(dropout=True), small(dropout=True)
+    done = checkpoints.load(path, small(dropout=True)).step
+    outcome = train(resumed, steps=done + 3, checkpoint=path)
+    assert outcome.losses == train(whole, steps=done + 3).losses
+    assert_same_state(resumed, whole)
+
+
+def test_training_that_raises_goes_on_from_its_last_checkpoint(tmp_path):
+    path = tmp_path / "a.npz"
+
+    def stop(step, loss):
+        if step == 17:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(small(), steps=30, checkpoint=path, checkpoint_every=5, callback=stop)
+    assert checkpoints.load(path, small()).step == 15
+    resumed, whole = small(), small()
+    assert train(resumed, steps=30, checkpoint=path).losses == train(whole, steps=30).losses
+    assert_same_state(resumed, whole)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_resume_false_begins_anew(tmp_path):
+    path = tmp_path / "a.npz"
+    first = train(small(), steps=5, checkpoint=path)
+    assert train(small(), steps=3, checkpoint=path, resume=False).losses == first.losses[:3]
+    assert checkpoints.load(path, small()).step == 3
+
+
+def test_finished_training_is_returned_as_it_was(tmp_path):
+    path = tmp_path / "a.npz"
+    first, again = small(), small()
+    assert (
+        train(first, steps=5, checkpoint=path).losses
+        == train(again, steps=5, checkpoint=path).losses
+    )
+    assert_same_state(first, again)
+
+
+def test_checkpoint_holds_no_pickle(tmp_path):
+    path = tmp_path / "a.npz"
+    train(small(dropout=True), steps=2, checkpoint=path)
+    with np.load(path, allow_pickle=False) as archive:
+        about = json.loads(archive["about"].tobytes())
+        assert all(archive[name].dtype.kind in "fui" for name in archive.files)
+    assert about["step"] == 2
+    assert set(about["generators"]) == {"4.rng"}
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (lambda: small(width=17), r"(?s)is of another network: .*1\.weight: of shape \(16, 64\), but must be \(17, 64\)"),
+        (lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), r"(?s)is of another network: .*unexpected: 2\.weight"),
+        (lambda: small(dropout=True), r"network with generators \[\], and this one has \['4\.rng'\]"),
+    ],
+)  # fmt: skip
+def test_checkpoint_of_another_network_is_refused_and_changes_nothing(tmp_path, network, message):
+    path = tmp_path / "a.npz"
+    train(small(), steps=3, checkpoint=path)
+    other = network()
+    before, content = other.state_dict(), path.read_bytes()
+    with pytest.raises(DataError, match=message):
+        train(other, steps=5, checkpoint=path)
+    for name, values in other.state_dict().items():
+        np.testing.assert_array_equal(values, before[name])
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": 1}, "the seed was 0 and is 1"),
+        ({"batch": 32}, "the batch was 64 and is 32"),
+        ({"optimizer": lambda n: momentum(n, lr=0.2)}, "its groups was .*'lr': 0.1.* and is .*'lr': 0.2"),
+        ({"optimizer": lambda n: optim.Adam(n.parameters())}, "the optimiser was SGD and is Adam"),
+        ({"steps": 2}, "has 3 steps, and 2 are asked for"),
+        ({"clip_norm": 2.0}, "the clip_norm was None and is 2.0"),
+    ],
+)  # fmt: skip
+def test_checkpoint_of_another_training_is_refused_and_changes_nothing(tmp_path, options, message):
+    path = tmp_path / "a.npz"
+    train(small(), steps=3, checkpoint=path)
+    network = small(seed=9)
+    before, content = network.state_dict(), path.read_bytes()
+    options = {"steps": 5} | options
+    make = options.pop("optimizer", momentum)
+    with pytest.raises(UsageError, match=message):
+        train(network, make(network), checkpoint=path, **options)
+    for name, values in network.state_dict().items():
+        np.testing.assert_array_equal(values, before[name])
+    assert path.read_bytes() == content
+
+
+def test_other_data_of_the_same_shape_are_noticed(tmp_path):
+    train(small(), steps=3, checkpoint=tmp_path / "a.npz")
+    network = small()
+    with pytest.raises(UsageError, match="the training data was"):
+        fit(network, data.load("digits", 1), momentum(network), steps=5, checkpoint=tmp_path / "a.npz", progress=False)  # fmt: skip
+
+
+def test_damaged_and_foreign_files_are_no_checkpoints(tmp_path):
+    path = tmp_path / "a.npz"
+    train(small(), steps=1, checkpoint=path)
+    content = path.read_bytes()
+    for wrong in (b"", content[: len(content) // 2], b"\x00" * 100, content[:-200]):
+        path.write_bytes(wrong)
+        with pytest.raises(DataError, match="is damaged"):
+            train(small(), steps=2, checkpoint=path)
+        assert path.read_bytes() == wrong
+    small().save(path)
+    with pytest.raises(DataError, match=r"is no checkpoint of this version; .* network\.load"):
+        train(small(), steps=2, checkpoint=path)
+
+
+def test_folder_that_is_not_there_is_told_before_the_first_step(tmp_path):
+    network, told = small(), []
+    before = network.state_dict()
+    with pytest.raises(FigureError, match="choose a folder that exists"):
+        train(network, steps=2, checkpoint=tmp_path / "no" / "a.npz", callback=told.append)
+    assert not told
+    for name, values in network.state_dict().items():
+        np.testing.assert_array_equal(values, before[name])
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize("lr", [1e4, 1e30])
+def test_diverging_training_stops_with_step_and_loss_and_keeps_the_checkpoint(tmp_path, lr):
+    path = tmp_path / "a.npz"
+    network = nets.residual_mlp(rng=np.random.default_rng(0))
+    with pytest.raises(GradientError, match=r"diverged.* step \d+.*loss .*learning rate"):
+        train(network, momentum(network, lr=lr), steps=200, checkpoint=path, checkpoint_every=1)
+    kept = nets.residual_mlp()
+    checkpoints.load(path, kept)
+    assert all(np.isfinite(values).all() for values in kept.state_dict().values())
+
+
+def test_gradient_that_is_no_number_ends_the_training_at_the_last_step():
+    network = nn.Linear(2, 1, rng=np.random.default_rng(0)).to(dtype="float64")
+    drawn = data.linear_regression(features=2)
+
+    def loss(output, target):  # finite, with a gradient that is not
+        return tg.sum(tg.where(output == output, 0.0 * output, tg.sqrt(output * 0.0)))
+
+    with np.errstate(divide="ignore"), pytest.raises(GradientError, match=r"after step 1 .* weight holds NaN"):  # fmt: skip
+        fit(network, drawn, optim.SGD(network.parameters()), steps=1, loss=loss, progress=False)
+
+
+def test_loss_limit_ends_a_training():
+    with pytest.raises(GradientError, match="diverged at step 0: the loss is 2"):
+        train(small(), steps=3, loss_limit=1.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "say either steps or epochs"),
+        ({"steps": 1, "epochs": 1}, "say either steps or epochs"),
+        ({"steps": -1}, "steps=-1"),
+        ({"epochs": 1.5}, "epochs=1.5"),
+        ({"steps": 1, "batch": 0}, "batch=0"),
+        ({"steps": 1, "seed": -1}, "seed=-1"),
+        ({"steps": 1, "evaluate_every": 0}, "evaluate_every=0"),
+        ({"steps": 1, "checkpoint_every": 0}, "checkpoint_every=0"),
+    ],
+)
+def test_arguments_out_of_their_bounds_are_refused(options, message):
+    with pytest.raises(UsageError, match=f"fit: {message}"):
+        train(small(), **options)
+
+
+def test_optimiser_of_another_network_is_refused():
+    network = small()
+    optimizer = momentum(network)
+    network.to(dtype="float64")
+    with pytest.raises(UsageError, match=r"make it after network\.to"):
+        train(network, optimizer, steps=1)
+
+
+def test_targets_that_broadcasting_would_hide_are_refused():
+    with pytest.raises(UsageError, match=r"output has shape \(4, 1\) and the target \(4,\)"):
+        squared_error(tg.tensor(np.ones((4, 1))), np.ones(4))
+
+
+def test_training_on_a_device_ends_at_the_same_numbers(xp, tmp_path):
+    drawn = data.linear_regression(examples=64, features=3)
+    networks = []
+    for device in ("cpu", "cuda"):
+        network = nn.Linear(3, 1, rng=np.random.default_rng(0)).to(device, "float64")
+        for steps in (7, 20):
+            optimizer = optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+            fit(network, drawn, optimizer, steps=steps, batch=16, progress=False, clip_norm=1.0, checkpoint=tmp_path / f"{device}.npz")  # fmt: skip
+        networks.append(network)
+    asked = {t.place.partition(",")[0] for t in standin.transfers if t.by_engine}
+    standin.transfers.clear()
+    assert asked <= {"fit", "check_finite", "mean_loss"}  # the losses, and whether all is finite
+    assert networks[1].weight.device == "cuda"
+    np.testing.assert_allclose(networks[1].weight.numpy(), networks[0].weight.data, rtol=1e-9)
