@@ -33,6 +33,7 @@ g = tg.graph(loss)
 weights = (V**2).sum()
 y = tg.tensor(np.ones(4), requires_grad=True)
 both = (x * y).sum()
+many = tg.tanh(y)
 labels = tg.tensor(np.ones(4), name="labels")
 labelled = ((x - labels) ** 2).sum()
 first, other = (tg.tensor(np.ones(n), requires_grad=True, name="twin") for n in (1, 4))
@@ -129,6 +130,7 @@ def test_the_figure_is_the_one_that_the_library_draws(net):
         (["small", "--level", "scalar"], "(scalar level): 0 weight-free paths of 4"),
         (["small", "--at", "0,1"], "(scalar level): 0 weight-free paths of 2"),
         (["weights", "--to", "V_3"], "V_3"),
+        (["many", "--at", "2"], "1 path"),
     ],
 )
 def test_what_is_drawn(net, arguments, words, capsys):

@@ -31,7 +31,7 @@ def name_elements(
     plus = _adding(edges, stands)
     taken = {array.name.partition("_")[0] for array in arrays.values() if array.name}
     letter = next(c for c in _LETTERS if c not in taken)
-    last = {stands[v] for v in outputs}
+    last = {stands[v] for v in outputs if v in stands}
     elements: dict[int, Element] = {}
     groups: list[Group] = []
     unnamed, counted = 0, False
