@@ -110,6 +110,18 @@ def flow_of_numbers():
     return viz.draw(tg.paths(loss, x, level="scalar"), widths="flow", labels="none")
 
 
+def forward_pass():
+    """The forward pass as a sum over paths
+
+    Read forward, a path is a number of the input, or a bias, times what it meets.  Paths
+    through a dead unit add nothing; the others add up to the output.
+    """
+    x = vector(1, 2)
+    V, b, W = weight(2, 3, name="V"), weight(3, name="b"), weight(3, 1, name="W")
+    loss = (tg.relu(x @ V + b) @ W).sum()
+    return viz.draw(tg.forward_paths(loss, x))
+
+
 # Blocks
 
 
@@ -341,6 +353,7 @@ def gradient_by_depth():
 ROOMS: dict[str, tuple[Callable[[], viz.Figure | viz.Plot], ...]] = {
     "Between numbers": (
         chain_rule, same_factor_twice, last_weight, weight_before, every_neuron, flow_of_numbers,
+        forward_pass,
     ),
     "Chains of blocks": (
         residual_block, residual_chain, highlighted, flow, deep_chain, very_deep_chain, plain_chain,
