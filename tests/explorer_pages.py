@@ -104,6 +104,13 @@ def squared():
     return tg.paths(h * h, x, cotangent=[1.0, 0.5])
 
 
+def one_entry():
+    rng = np.random.default_rng(7)
+    x = tg.tensor(rng.standard_normal((2, 3)), requires_grad=True, name="x")
+    h = x + tg.tanh(x @ tg.parameter(rng.standard_normal((3, 3)), name="W"))
+    return tg.paths((h * h).sum(), x, level="scalar", at=(1, 2))
+
+
 def several_ways():
     """Two blocks with five ways each, more than are drawn one by one, and a narrowed one."""
     rng = np.random.default_rng(3)
@@ -131,6 +138,7 @@ SETS = {
     "float32": float32,
     "attention": attention,
     "squared": squared,
+    "one entry": one_entry,
 }  # fmt: skip
 
 

@@ -246,6 +246,21 @@ def test_keys_and_buttons_size_the_map(show):
 
 
 @browsers
+def test_a_step_brings_its_node_into_view(show):
+    page = show(dense("scalar"), width=600)
+    for at in range(5):
+        page.run(f'document.querySelectorAll("[id$=-steps] button")[{at}].focus()')
+        label = texts(page, "[id$=-steps] button")[at].split(" — ")[0]
+        x, y, left, top, right, bottom = page.run(
+            '(() => { const node = [...document.querySelectorAll("[data-node]:not(.off) text")]'
+            f".find((e) => e.textContent === {label!r}).getBoundingClientRect(), "
+            'box = document.querySelector("[id$=-map]").getBoundingClientRect(); '
+            "return [node.x, node.y, box.left, box.top, box.right, box.bottom]; })()"
+        )
+        assert left <= x <= right and top <= y <= bottom
+
+
+@browsers
 def test_a_map_too_large_to_draw_is_replaced_by_steps(show, monkeypatch):
     monkeypatch.setattr(viz.explorer.map, "MOST_EDGES", 10)
     page = show(dense())

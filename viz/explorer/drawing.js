@@ -85,7 +85,7 @@ const readyMap = (svg, { rows, scopes }, pick, point) => {
       lid.classList.toggle("shut", !shut.has(scope) || under(scope));
       lid.classList.toggle("dim", !lit.some((own) => lies(own, scope)));
     });
-    return items.filter(({ kind, what }) => kind === "node" && nodes.has(what)).map(({ item }) => item.getBBox());
+    return new Map(items.filter(({ kind, what }) => kind === "node" && nodes.has(what)).map(({ item, what }) => [what, item.getBBox()]));
   };
 };
 

@@ -9,12 +9,12 @@ const nodesOf = (path) => row.segments.flatMap(({ shape }, i) => {
 
 const showGraph = (path) => {
   if (path === state.path) showSteps();
-  lit = lightMap?.(new Set(nodesOf(path)), new Set(row.edges(path)), (e) => endsOf.get(e), state.shut) ?? [];
+  lit = lightMap?.(new Set(nodesOf(path)), new Set(row.edges(path)), (e) => endsOf.get(e), state.shut) ?? new Map();
 };
 
 // The map
 
-let lightMap = null, lit = [], scale = 1, still = false;
+let lightMap = null, lit = new Map(), scale = 1, still = false;
 
 const placeIn = (kind, what) => {
   const i = row.segments.findIndex(({ shape, first }, i) => (kind === "node"
@@ -63,15 +63,21 @@ const setScale = (wanted) => {
 
 const fit = (least = 0) => setScale(Math.max(least, Math.min(1.15, ($("map").clientWidth - 2) / mapWidth())));
 
-// Bring the path into view, its output's end where it is too long.
+// Bring the path into view; one that does not fit, where the chosen step leaves.
 const reveal = () => {
-  const box = $("map");
-  if (still || !lit.length) return;
-  const right = scale * Math.max(...lit.map(({ x, width }) => x + width)), left = scale * Math.min(...lit.map(({ x }) => x));
-  const low = scale * Math.max(...lit.map(({ y, height }) => y + height)), high = scale * Math.min(...lit.map(({ y }) => y));
-  const wide = right - left < box.clientWidth;
-  box.scrollTo(wide ? (left + right - box.clientWidth) / 2 : right + 20 - box.clientWidth, (low + high - box.clientHeight) / 2);
+  const box = $("map"), found = stepsOf(state.path)[state.step];
+  if (still || !lit.size || !found) return;
+  const from = data.map.nodes[found.i][row.segments[found.i].shape.edges[found.e].from];
+  const [wide, high] = middleOf([...lit.values()]), [x, y] = middleOf([lit.get(from)]);
+  const room = (size, mine, other) => (mine[1] * scale < size ? mine : other)[0] * scale - size / 2;
+  box.scrollTo(room(box.clientWidth, wide, x), room(box.clientHeight, high, y));
 };
+
+// The middle and the extent of some boxes, across and down.
+const middleOf = (boxes) => [["x", "width"], ["y", "height"]].map(([at, size]) => {
+  const low = Math.min(...boxes.map((box) => box[at])), high = Math.max(...boxes.map((box) => box[at] + box[size]));
+  return [(low + high) / 2, high - low];
+});
 
 const readyGraph = () => {
   row.segments.forEach(({ shape, first }, i) => shape.edges.forEach(({ from, to, number }) =>
@@ -171,6 +177,7 @@ const showSteps = () => {
       state.step = at;
       [...$("steps").children].forEach((other, j) => { other.tabIndex = j === at ? 0 : -1; });
       showStep();
+      reveal();
     });
     return button;
   }));

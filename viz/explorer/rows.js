@@ -4,8 +4,10 @@
 
 const fact = (term, ...told) => [element("dt", {}, term), element("dd", {}, ...told)];
 
-const partOf = ({ norm, share }) =>
-  worth.number === null ? `norm ${shown(norm)}, share of the gradient ${shown(share)}` : `${shown(share * worth.number)}, share of the gradient ${shown(share)}`;
+const partOf = ({ norm, share }) => {
+  const size = worth.number === null || share === null ? `norm ${shown(norm)}` : shown(share * worth.number);
+  return `${size}${share === null ? "" : `, share of the gradient ${shown(share)}`}`;
+};
 
 // The numbers on a path's edges, copies left out, and their product.
 const numbersOf = (path) => {

@@ -67,7 +67,7 @@ def worth(paths: Paths, max_degree: int | None = None) -> dict[str, Any]:
 
     found |= {
         "norm": number(size), "number": number(float(whole[0])) if whole.size == 1 else None,
-        "called": "" if swept is None else f"{_input(paths)}.grad",
+        "called": "" if swept is None else _called(paths),
         "shape": list(np.shape(gradient)), "tolerance": number(tolerance),
         "gradient": list(map(number, whole.tolist())) if told else None,
         "degrees": [[k, *measured(g)] for k, g in parts.items()],
@@ -114,12 +114,20 @@ def _backward(paths: Paths) -> Any:
     if one_of_several or left_out or frame.root < frame.size - 1 or is_narrowed(paths):
         return None
     node, x = loss._node, frame.x._node
-    return pull({node: frame.seed()}, ancestry([node]), [x], hooked=False).get(x)
+    found = pull({node: frame.seed()}, ancestry([node]), [x], hooked=False).get(x)
+    return found if frame.shape is not None or found is None else found[_entry(paths)]
 
 
-def _input(paths: Paths) -> str:
-    x = paths.frame.x
-    return text.clean(x.name or "") if x is not None and x.name else "x"
+def _entry(paths: Paths) -> tuple[int, ...]:
+    """Return the index of the one number that paths lead to; all of an array has none."""
+    return paths.inputs[0].element or ()
+
+
+def _called(paths: Paths) -> str:
+    """Return what a reader calls the gradient: ``x.grad``, or ``x.grad[0, 1]``."""
+    x, entry = paths.frame.x, _entry(paths) if paths.frame.shape is None else ()
+    name = text.clean((x.name if x is not None else None) or "x")
+    return f"{name}.grad{list(entry) if entry else ''}"
 
 
 def _few(paths: Paths) -> list[Path]:
