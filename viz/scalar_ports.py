@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from .scalar_network import Wire
 
-FEWEST, MOST = 5, 6
+FEWEST, MOST = 4, 6
 """Ports are given to so many crossing wires, and to at most so many at each number."""
 ROW, BEND = 17.0, 30.0
 """The height of a row, and the way from the rows to their number."""
