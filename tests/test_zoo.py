@@ -149,7 +149,7 @@ def test_networks_are_built_by_their_names():
             nets.build(name, (1, 8, 8), 10, blocks=3)
     with pytest.raises(UsageError, match="unknown model 'alexnet8': use one of"):
         nets.build("alexnet8", (1, 8, 8), 10)
-    with pytest.raises(ShapeError, match="vgg16: images of 8 x 8: .* must be at least 32"):
+    with pytest.raises(ShapeError, match=r"vgg16: images of 8 x 8: .* must be at least 32"):
         nets.build("vgg16", (1, 8, 8), 10)
 
 
