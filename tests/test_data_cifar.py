@@ -273,6 +273,16 @@ def test_pickled_arrays_keep_shape_and_order():
         assert found[b"n"] == 5
 
 
+def test_pickled_array_of_a_shape_that_its_bytes_do_not_fill_is_refused():
+    class Shaped:
+        def __init__(self, shape):
+            self.shape, self.tobytes = shape, lambda: bytes(8)
+
+    for shape in ((-1, 4), (2, 5), (-2, -4, 3)):
+        with pytest.raises(DataError, match=r"an array of shape .* has 8 bytes"):
+            read_pickled("file", python2_pickle(Shaped(shape)))
+
+
 def test_every_damaged_pickle_is_a_clear_error_or_plain_data():
     whole = python2_pickle(images(1)[:, :8], labels=[3])
     for cut in range(len(whole)):

@@ -149,6 +149,12 @@ def test_state_dict_has_pytorchs_names():
         assert set(found["param_groups"][0]) - set(wanted["param_groups"][0]) <= {"l1"}
 
 
+@pytest.mark.parametrize("wrong", [{}, {"state": {}}, [1], None])
+def test_what_is_no_state_dict_is_refused(wrong):
+    with pytest.raises(UsageError, match=r"expected what state_dict\(\) of an optimiser returned"):
+        optim.SGD([tg.parameter([1.0])]).load_state_dict(wrong)
+
+
 def test_state_dict_is_a_copy():
     p = tg.parameter([2.0])
     optimizer = optim.SGD([p], lr=0.1, momentum=0.9)

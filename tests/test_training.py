@@ -97,6 +97,12 @@ def test_seed_decides_everything():
     assert_same_state(first, same)
 
 
+def test_augmentation_draws_anew_in_every_step():
+    drawn = []
+    train(small(), steps=6, augment=lambda x, rng: drawn.append(rng.random()) or x)
+    assert len(set(drawn)) == 6
+
+
 def test_epochs_are_passes_and_evaluations_come_when_asked():
     network, told = small(), []
     outcome = train(
@@ -334,6 +340,23 @@ def test_diverging_training_stops_with_step_and_loss_and_keeps_the_checkpoint(tm
     kept = nets.residual_mlp()
     checkpoints.load(path, kept)
     assert all(np.isfinite(values).all() for values in kept.state_dict().values())
+
+
+@pytest.mark.parametrize("where", ["network", "optimizer"])
+def test_state_that_is_not_finite_does_not_replace_a_checkpoint(tmp_path, where):
+    path, network = tmp_path / "a.npz", small()
+    optimizer = momentum(network)
+    train(network, optimizer, steps=2, checkpoint=path)
+    content = path.read_bytes()
+    if where == "network":
+        network.load_state_dict({"1.bias": np.full(16, np.nan)}, strict=False)
+    else:
+        optimizer.state[1]["momentum_buffer"] = np.full(16, np.inf, np.float32)
+    with pytest.raises(
+        GradientError, match=rf"after step 3 .*loss before it was 0\.5\), {where}\..* holds NaN"
+    ):
+        checkpoints.save(path, network, optimizer, checkpoints.Progress(3, [2.0, 1.0, 0.5]))
+    assert path.read_bytes() == content
 
 
 def test_gradient_that_is_no_number_ends_the_training_at_the_last_step():

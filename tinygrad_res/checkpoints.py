@@ -4,7 +4,8 @@ The next step of a training depends on the network's parameters and buffers, on 
 optimiser remembers, on the generators that dropout draws from, and on the number of the step,
 from which the order of the data follows (``data.batches``).  A checkpoint holds all of that, and
 the losses until then.  It is one file of arrays (``.safetensors`` or ``.npz``, never read with
-pickle), which is replaced whole: a process that dies while it writes leaves the one before.
+pickle), which is replaced whole: a process that dies while it writes leaves the one before, and perhaps
+a hidden file beside it whose name begins with a dot.
 """
 
 from __future__ import annotations

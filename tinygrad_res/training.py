@@ -108,7 +108,8 @@ def fit(
         checkpoint_every: steps between checkpoints, an epoch where left out; there is one in the
             beginning and in the end in any case.
         resume: whether to go on from the checkpoint, if there is one; else it is replaced.  The
-            numbers become those of a training that was never stopped, bit for bit.
+            numbers become those of a training that was never stopped, bit for bit, where ``loss``,
+            ``schedule`` and ``augment`` are as before: functions cannot be compared.
         loss_limit: a loss from here on counts as diverged; NaN and infinity do anyway.
         progress: whether to show a progress bar.
         callback: called after each step with the number of steps done and the loss.

@@ -27,7 +27,7 @@ class _Array:
         _, shape, dtype, fortran, content = state
         if not (isinstance(dtype, _Dtype) and isinstance(content, bytes)):
             raise pickle.UnpicklingError("an array is not of bytes")
-        if math.prod(shape) != len(content) or any(n < 0 for n in shape):
+        if math.prod(shape) != len(content):
             raise pickle.UnpicklingError(f"an array of shape {shape} has {len(content)} bytes")
         flat = np.frombuffer(content, np.uint8)
         self.values = flat.reshape(shape, order="F" if fortran else "C")

@@ -127,6 +127,8 @@ class Optimizer:
                 was changed.
         """
         where = f"{type(self).__name__}.load_state_dict"
+        if not (isinstance(state_dict, Mapping) and {"state", "param_groups"} <= set(state_dict)):
+            raise UsageError(f"{where}: expected what state_dict() of an optimiser returned")
         _check_groups(where, self.state_dict()["param_groups"], state_dict["param_groups"])
         parameters = self.parameters
         for i in state_dict["state"]:
