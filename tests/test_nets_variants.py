@@ -114,6 +114,15 @@ def test_the_shortcut_path_through_all_scaled_units_carries_lambda_to_the_n():
     assert (free[:, :, ::4, ::4] == 0.5**9).all()
 
 
+def test_constant_scaling_halves_the_branch_as_well():
+    block = nets.resnet(8, rng=0, shortcut="scaled", arrangement="full-preactivation").body[0]
+    x = RNG.standard_normal((2, 16, 4, 4), np.float32)
+    inner = x
+    for layer in list(block.branch)[:-1]:
+        inner = layer(inner)
+    np.testing.assert_allclose(block(x).data, (x + inner.data) / 2, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("shortcut", nets.SHORTCUTS)
 @pytest.mark.parametrize("arrangement", nets.ARRANGEMENTS)
 def test_every_variant_trains(shortcut, arrangement):

@@ -171,6 +171,14 @@ def test_dropout_is_drawn_by_the_blocks_own_generator():
     np.testing.assert_array_equal(a.eval()(x).data, a(x).data)
 
 
+def test_dropout_of_attention_leaves_out_whom_is_attended_to():
+    layer, x = nn.MultiheadAttention(E, HEADS, dropout=1.0, rng=0), np.ones((L, N, E), np.float32)
+    y, weights = layer(x, x, x)
+    assert not y.data.any()  # the output's bias starts at 0
+    np.testing.assert_allclose(weights.data, 1 / L, rtol=1e-6)
+    assert layer.eval()(x, x, x)[0].data.any()
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [

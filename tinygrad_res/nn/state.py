@@ -118,8 +118,8 @@ def _array(given: Any) -> Any:
 # Files
 
 
-def write(path: str | os.PathLike[str], values: Iterable[tuple[str, Tensor]]) -> Path:
-    """Write tensors and their names to a file; its ending chooses the format.
+def write(path: str | os.PathLike[str], values: Iterable[tuple[str, Any]]) -> Path:
+    """Write arrays or tensors, each with its name, to a file; its ending chooses the format.
 
     Raises:
         FigureError: the file cannot be written.
