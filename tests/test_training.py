@@ -44,13 +44,18 @@ def assert_same_state(a, b):
         np.testing.assert_array_equal(values, b.state_dict()[name], err_msg=name)
 
 
-def test_residual_mlp_learns_the_digits():
-    network = nets.residual_mlp(rng=np.random.default_rng(0))
-    outcome = train(network, optim.Adam(network.parameters(), lr=1e-3), steps=300)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_residual_mlp_learns_the_digits(seed):
+    digits = data.load("digits", seed)
+    network = nets.residual_mlp(rng=np.random.default_rng(seed))
+    outcome = fit(
+        network, digits, optim.AdamW(network.parameters(), lr=2e-3), steps=1000, seed=seed,
+        schedule=optim.cosine_annealing_lr(1000), progress=False,
+    )  # fmt: skip
     assert outcome.score >= 0.975
-    assert outcome.score == accuracy(network.eval(), DIGITS.test_x, DIGITS.test_y)
+    assert outcome.score == accuracy(network.eval(), digits.test_x, digits.test_y)
     assert outcome.seconds < 10
-    assert outcome.steps == len(outcome.losses) == 300
+    assert outcome.steps == len(outcome.losses) == 1000
 
 
 def test_resnet20_learns_the_digits():
