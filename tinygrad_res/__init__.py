@@ -46,11 +46,15 @@ __all__ += primitives.__all__
 __all__ += aliases.__all__
 
 
+_LATER = ("checkpoints", "experiments", "testing", "training")
+"""Modules that few programs use, and that are imported when they are asked for."""
+
+
 def __dir__() -> list[str]:
-    return sorted([*__all__, "testing"])
+    return sorted([*__all__, *_LATER])
 
 
 def __getattr__(name: str) -> Any:
-    if name == "testing":  # for tests alone, so not before it is asked for
-        return importlib.import_module(f"{__name__}.testing")
+    if name in _LATER:
+        return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
