@@ -13,6 +13,7 @@ from typing import NamedTuple
 from .effective_paths import effective_path_length
 from .length_report import EffectivePathLength
 from .lengths import Lengths, at_random, path_lengths
+from .outcome import Outcome
 
 __all__ = [
     "EXPERIMENTS", "EffectivePathLength", "Experiment", "Lengths", "at_random",
@@ -23,7 +24,7 @@ __all__ = [
 class Experiment(NamedTuple):
     """A row of the table: what to run, and what it shows in one line."""
 
-    run: Callable[..., EffectivePathLength]
+    run: Callable[..., Outcome]
     shows: str
 
 
