@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from .degradation import degradation, responses
 from .effective_paths import effective_path_length
 from .length_report import EffectivePathLength
 from .lengths import Lengths, at_random, path_lengths
 from .outcome import Outcome
 
 __all__ = [
-    "EXPERIMENTS", "EffectivePathLength", "Experiment", "Lengths", "at_random",
-    "effective_path_length", "path_lengths",
+    "EXPERIMENTS", "EffectivePathLength", "Experiment", "Lengths", "at_random", "degradation",
+    "effective_path_length", "path_lengths", "responses",
 ]  # fmt: skip
 
 
@@ -29,6 +30,14 @@ class Experiment(NamedTuple):
 
 
 EXPERIMENTS = {
+    "degradation": Experiment(
+        degradation,
+        "deeper plain networks train worse than shallower ones, residual ones do not",
+    ),
+    "responses": Experiment(
+        responses,
+        "how large the layers' responses are in trained networks, plain and residual",
+    ),
     "effective-path-length": Experiment(
         effective_path_length,
         "sampled single paths overstate how long the paths are that carry a gradient",

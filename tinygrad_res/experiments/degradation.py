@@ -1,0 +1,285 @@
+"""Degradation: a deeper plain network has the higher training error, a deeper residual one has not.
+
+He et al. 2015, Deep Residual Learning, found that plain networks of 56 layers train worse than
+those of 20, although the deeper one could be the shallower one with identities added.  Overfitting
+it is not, since the error on the training part is what rises.  With shortcuts round every two
+layers it falls instead.  Here both kinds of network are trained at several depths on
+scikit-learn's digits, convolutional as theirs and fully connected, everything but the shortcuts
+being the same.
+
+``responses`` looks into the same trained networks: how large each layer's output is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UsageError
+from .digits import FAMILIES, check_depths, trained
+from .outcome import Outcome, aligned
+from .settings import seeds, settled, spread
+from .sweep import grid, sweep
+
+if TYPE_CHECKING:
+    from viz import Plot
+
+KINDS = {"none": "plain", "identity": "residual"}
+"""What a network is called by its shortcut."""
+
+SETTINGS = {
+    False: {"depths": (20, 32, 56), "steps": 300, "batch": 64, "runs": 3},
+    True: {"depths": (8, 20), "steps": 40, "batch": 64, "runs": 1},
+}  # fmt: skip
+"""What is meant where left out: minutes, or seconds with shallower networks."""
+
+POINTS = 6
+CIFAR = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43}
+"""Test errors of residual networks on CIFAR-10 in percent (He et al. 2015, table 6)."""
+
+SOURCE = """\
+He et al. 2015: test error of ResNets of these depths on CIFAR-10, in % (table 6); 110 layers 6.43
+  plain, CIFAR-10: training and test error of 56 layers lie above those of 20 (figures 1 and 6)
+  ImageNet, top-1 in % (table 2): plain 18 layers 27.94, 34 layers 28.54: deeper is worse
+                                  ResNet 18 layers 27.88, 34 layers 25.03: deeper is better
+  theirs are natural images and 64,000 steps; digits of 8 x 8 pixels are easier, so errors are
+  smaller and only their order in depth can be compared"""
+
+
+@dataclass(frozen=True)
+class ByDepth(Outcome):
+    """Networks trained at several depths.
+
+    Attributes:
+        depths, steps, batch, seeds: of the training.
+        quick: whether this was the quick setting.
+        cells: for each network and seed the ``family``, the ``shortcut``, the ``depth``, the
+            ``seed``, and what ``digits.trained`` returns.
+    """
+
+    depths: tuple[int, ...]
+    steps: int
+    batch: int
+    seeds: tuple[int, ...]
+    quick: bool
+    cells: list[dict[str, Any]]
+
+    def of(self, family: str, shortcut: str, depth: int) -> list[dict[str, Any]]:
+        """Return the runs of one network."""
+        wanted = {"family": family, "shortcut": shortcut, "depth": depth}
+        return [cell for cell in self.cells if wanted.items() <= cell.items()]
+
+    def heading(self) -> str:
+        """Return a line that says what was trained."""
+        return (
+            f"digits, {self.steps} steps of {self.batch} images, {len(self.seeds)} "
+            f"{'run' if len(self.seeds) == 1 else 'runs'}: median (range)"
+        )
+
+
+class Degradation(ByDepth):
+    """Errors by depth, with shortcuts and without."""
+
+    def table(self) -> str:
+        """Return final errors, and for each kind of network whether the deepest is the worse."""
+        heads = ["family", "net", "layers", "training error %", "test error %", "training loss",
+                 "He et al. %"]  # fmt: skip
+        rows = []
+        for family in FAMILIES:
+            for shortcut, kind in KINDS.items():
+                for depth in self.depths:
+                    runs = self.of(family, shortcut, depth)
+                    known = family == "convolutional" and shortcut == "identity"
+                    rows.append([
+                        family, kind, str(depth),
+                        *(spread([run[what][-1] for run in runs]) for what in ("train", "test", "loss")),
+                        CIFAR.get(depth, "") if known else "",
+                    ])  # fmt: skip
+        lines = [self.heading(), "", aligned(heads, rows, words=2), "", *self._verdicts(), SOURCE]
+        if self.quick:
+            lines.append("quick setting: one short run, so the order may come out otherwise")
+        return "\n".join(lines)
+
+    def rises(self, family: str, shortcut: str, what: str = "train") -> list[float]:
+        """Return by how much each run's error rises from the shallowest to the deepest network.
+
+        In points of percent; ``what`` is ``"train"`` or ``"test"``.
+        """
+        shallow, deep = (
+            self.of(family, shortcut, depth) for depth in (min(self.depths), max(self.depths))
+        )
+        return [b[what][-1] - a[what][-1] for a, b in zip(shallow, deep, strict=True)]
+
+    def plot(self) -> Plot:
+        """Return the training error over the steps: a panel for each family and kind."""
+        import viz
+
+        panels = {
+            f"{kind}, {family}": {
+                f"{depth} layers": [run["train"] for run in self.of(family, shortcut, depth)]
+                for depth in self.depths
+            }
+            for family in FAMILIES
+            for shortcut, kind in KINDS.items()
+        }
+        return viz.plot_series(
+            panels, x="step", y="training error in %", at=self.cells[0]["at"],
+            title="Training error on digits, by depth",
+        )  # fmt: skip
+
+    def _verdicts(self) -> list[str]:
+        low, high = min(self.depths), max(self.depths)
+        lines = []
+        for family in FAMILIES:
+            for shortcut, kind in KINDS.items():
+                train, test = (self.rises(family, shortcut, what) for what in ("train", "test"))
+                up = sum(rise > 0 for rise in train)
+                lines.append(
+                    f"{family}, {kind}: from {low} to {high} layers the training error changes by "
+                    f"{median(train):+.2f} points, rising in {up} of {len(train)}; test "
+                    f"{median(test):+.2f}"
+                )
+        return lines
+
+
+def degradation(
+    depths: Sequence[int] | None = None, steps: int | None = None, batch: int | None = None,
+    runs: int | None = None, quick: bool = False, seed: int = 0, executor: Executor | None = None,
+    folder: str | os.PathLike[str] | None = None,
+) -> Degradation:  # fmt: skip
+    """Train plain and residual networks of several depths on the digits.
+
+    Source: He et al. 2015, Deep Residual Learning, section 4.2, figure 6 and table 6.
+
+    Args:
+        depths: numbers of weight layers, each 6n + 2; 20, 32 and 56 where left out.
+        steps, batch: of the training; 300 steps of 64 images where left out.
+        runs: repetitions, with seeds from ``seed`` on; 3 where left out.
+        quick: one run of 40 steps at depths 8 and 20 where left out.
+        seed: of the first run.
+        executor: where to run, a task for each network; the numbers do not depend on it.
+        folder: where to keep trained networks' numbers; ``responses`` takes the same ones.
+
+    Raises:
+        UsageError: a number is out of its bounds.
+        SweepError: networks are missing, for instance because a training diverged.
+
+    >>> found = degradation(depths=(8,), steps=2, batch=8, runs=1)
+    >>> [len(cell["responses"]) for cell in found.cells]
+    [6, 6, 6, 6]
+    """
+    return Degradation(**train_by_depth(
+        "degradation", list(FAMILIES), depths, steps, batch, runs, quick, seed, executor, folder
+    ))  # fmt: skip
+
+
+def train_by_depth(
+    name: str, families: list[str], depths: Sequence[int] | None, steps: int | None,
+    batch: int | None, runs: int | None, quick: bool, seed: int, executor: Executor | None,
+    folder: str | os.PathLike[str] | None,
+) -> dict[str, Any]:  # fmt: skip
+    """Train networks with shortcuts and without, and return the fields of a ``ByDepth``."""
+    setting = settled(name, SETTINGS, quick, depths=depths, steps=steps, batch=batch, runs=runs)
+    check_depths(name, setting["depths"])
+    if setting["steps"] < 2:
+        raise UsageError(f"{name}: steps={steps}: train for at least 2 steps")
+    numbers = seeds(name, seed, setting.pop("runs"))
+    cells = grid(
+        family=families, shortcut=list(KINDS), depth=setting["depths"], seed=numbers,
+        arrangement=["original"], steps=[setting["steps"]], batch=[setting["batch"]],
+        points=[POINTS],
+    )  # fmt: skip
+    done = sweep(trained, cells, executor, folder, f"{name}, networks")
+    named = ("family", "shortcut", "depth", "seed")
+    return {
+        **setting, "seeds": numbers, "quick": bool(quick),
+        "cells": [
+            {**{key: cell[key] for key in named}, **found}
+            for cell, found in zip(cells, done, strict=True)
+        ],
+    }  # fmt: skip
+
+
+class Responses(ByDepth):
+    """How large the layers' responses are in trained networks."""
+
+    def sizes(self, family: str, shortcut: str, depth: int) -> list[float]:
+        """Return each layer's standard deviation, the median over runs, from input to output."""
+        return _over_runs(self.of(family, shortcut, depth), median)
+
+    def table(self) -> str:
+        """Return the mean over layers, of all and of the last in each block."""
+        heads = ["family", "net", "layers", "all layers", "last of each block"]
+        rows = []
+        for family in FAMILIES:
+            for shortcut, kind in KINDS.items():
+                for depth in self.depths:
+                    runs = [run["responses"] for run in self.of(family, shortcut, depth)]
+                    rows.append([
+                        family, kind, str(depth),
+                        *(spread([_mean(run[first::step]) for run in runs])
+                          for first, step in ((0, 1), (1, 2))),
+                    ])  # fmt: skip
+        return "\n".join([
+            self.heading(), "standard deviation of a layer's responses, mean over layers", "",
+            aligned(heads, rows, words=2), "",
+            "He et al. 2015, figure 7, has the curves: residual networks respond less than plain",
+            "ones, and deeper residual networks less than shallower ones.  Behind a batch",
+            "normalisation a response starts at 1 and moves with gamma, which in a training this",
+            "short moves little; without normalisation, in the fully connected networks, sizes are",
+            "free, and residual branches start smaller by the square root of their number.",
+        ])  # fmt: skip
+
+    def plot(self) -> Plot:
+        """Return the response of each block's last layer, F itself: a panel for each family."""
+        import viz
+
+        ends = sorted({min(self.depths), max(self.depths)})
+        panels = {
+            family: {
+                f"{kind} {depth}": {
+                    1 + block: size
+                    for block, size in enumerate(self.sizes(family, shortcut, depth)[1::2])
+                }
+                for shortcut, kind in KINDS.items()
+                for depth in ends
+            }
+            for family in FAMILIES
+        }
+        return viz.plot_series(
+            panels, x="block, from the input", y="standard deviation of its last layer's responses",
+            title="Responses of trained networks, by depth",
+        )  # fmt: skip
+
+
+def responses(
+    depths: Sequence[int] | None = None, steps: int | None = None, batch: int | None = None,
+    runs: int | None = None, quick: bool = False, seed: int = 0, executor: Executor | None = None,
+    folder: str | os.PathLike[str] | None = None,
+) -> Responses:  # fmt: skip
+    """Measure the layers' responses in networks trained as for ``degradation``.
+
+    Source: He et al. 2015, Deep Residual Learning, section 4.2, figure 7.  Arguments and errors
+    are those of ``degradation``; in the same ``folder`` what one has trained the other takes.
+
+    >>> found = responses(depths=(8,), steps=2, batch=8, runs=1)
+    >>> len(found.sizes("convolutional", "none", 8))
+    6
+    """
+    return Responses(**train_by_depth(
+        "responses", list(FAMILIES), depths, steps, batch, runs, quick, seed, executor, folder
+    ))  # fmt: skip
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _over_runs(
+    runs: Sequence[dict[str, Any]], summary: Callable[[Sequence[float]], float]
+) -> list[float]:
+    return [summary(values) for values in zip(*(run["responses"] for run in runs), strict=True)]

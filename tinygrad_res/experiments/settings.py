@@ -1,0 +1,74 @@
+"""Settings of an experiment: what is meant where the caller says nothing, checked before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from ..errors import UsageError
+from ..whole_numbers import at_least
+from .outcome import number
+
+
+def settled(
+    name: str, defaults: Mapping[bool, Mapping[str, Any]], quick: bool, **given: Any
+) -> dict[str, Any]:
+    """Return each setting as it was given, or the default of the quick or the full run.
+
+    Args:
+        name: of the experiment, for errors.
+        defaults: by ``quick``, the value of each setting: a whole number, or a tuple of them.
+        quick: which of the two.
+        given: the settings; ``None`` where left out.
+
+    Raises:
+        UsageError: a number is less than 1, or a tuple is empty or holds one number twice.
+
+    >>> settled("depths", {True: {"runs": 1}, False: {"runs": 3}}, True, runs=None)
+    {'runs': 1}
+    """
+    found = {}
+    for key, value in given.items():
+        default = defaults[bool(quick)][key]
+        if value is None:
+            found[key] = default
+        elif isinstance(default, tuple):
+            found[key] = several(name, key, value)
+        else:
+            found[key] = at_least(1, name, key, value)
+    return found
+
+
+def several(name: str, key: str, values: Any) -> tuple[int, ...]:
+    """Return different whole numbers from 1 on as a tuple.
+
+    Raises:
+        UsageError: there is none, one comes twice, or one is less than 1.
+    """
+    if not isinstance(values, Sequence) or isinstance(values, str) or not values:
+        raise UsageError(f"{name}: {key}={values!r}: pass several ints, such as (8, 20)")
+    found = tuple(at_least(1, name, key, value) for value in values)
+    if len(set(found)) < len(found):
+        raise UsageError(f"{name}: {key}={values!r}: each number once")
+    return found
+
+
+def seeds(name: str, seed: int, runs: int) -> tuple[int, ...]:
+    """Return the seeds of the runs, from ``seed`` on.
+
+    Raises:
+        UsageError: ``seed`` is negative.
+    """
+    first = at_least(0, name, "seed", seed)
+    return tuple(range(first, first + runs))
+
+
+def spread(values: Sequence[float]) -> str:
+    """Write the median of several runs, and their range where they differ.
+
+    >>> spread([6.1, 5.9, 7.0]), spread([1.0])
+    ('6.1 (5.9 to 7)', '1')
+    """
+    middle, low, high = (number(float(f(values))) for f in (median, min, max))
+    return middle if low == high else f"{middle} ({low} to {high})"
