@@ -26,6 +26,7 @@ from .chain import Chain, read_chain
 from .chain_symbols import symbols_used
 from .explorer.bars import draw_bars
 from .explorer.data import KINDS, Names, numbering, segments_of
+from .explorer.formulas import Formulas, is_formula, marked
 from .explorer.map import draw_map
 from .explorer.tiles import draw_tiles
 from .explorer.worth import worth
@@ -122,7 +123,7 @@ def explore(paths: Paths, *, max_degree: int | None = None) -> Explorer:
 
 def _page(paths: Paths, max_degree: int | None) -> str:
     """Put the page together."""
-    names = Names()
+    names, formulas = Names(), Formulas()
     told: dict[str, Any] = {
         "from": text.clean(paths.output.label),
         "to": text.clean(_input(paths)),
@@ -134,14 +135,16 @@ def _page(paths: Paths, max_degree: int | None) -> str:
     chain = _chain(paths)
     drawing: Layout | None
     if chain is not None:
-        drawing, told["chain"] = draw_tiles(chain, names)
+        drawing, told["chain"] = draw_tiles(chain, names, formulas)
     else:
-        drawing, told["map"] = draw_map(paths, segments_of(paths))
+        drawing, told["map"] = draw_map(paths, segments_of(paths), formulas)
     counts = paths.count_by("weight")
     norms = {k: n if n is not None else float("nan") for k, n, *_ in told["worth"]["degrees"]}
     bars = draw_bars(counts, norms, told["worth"]["why"])
     told["bars"] = [place for _, place in bars]
     told["names"] = names.texts
+    told["maths"] = "".join("01"[is_formula(name)] for name in names.texts)
+    told["formulas"] = formulas.told
     data = json.dumps(told, separators=(",", ":")).replace("<", "\\u003c")
     identity = f"e{hashlib.sha256(data.encode()).hexdigest()[:8]}"
     script = "\n".join(_read(name) for name in SCRIPTS)
@@ -158,6 +161,7 @@ def _page(paths: Paths, max_degree: int | None) -> str:
         "map": to_svg(drawing, apart=True) if chain is None and drawing is not None else "",
         "bars": "".join(f'<div class="bars">{to_svg(layout)}</div>' for layout, _ in bars),
         "symbols": _symbols(chain),
+        "glyphs": formulas.outlines(identity),
         "data": data,
         "script": script,
     }
@@ -177,12 +181,8 @@ def _symbols(chain: Chain | None) -> str:
     """Say what the symbols in products mean, as items of a list."""
     if chain is None:
         return "<li>factors: what stands on the edges, copies left out; I where all are copies</li>"
-    said = [text.math(words) for words in symbols_used(chain.parts)]
-    marked = [
-        "".join(f"<sub>{escape(word)}</sub>" if kind else escape(word) for word, kind in runs)
-        for runs in said
-    ]
-    return "".join(f"<li><span>{words}</span></li>" for words in marked)
+    said = [marked(text.math(words)) for words in symbols_used(chain.parts)]
+    return "".join(f"<li><span>{words}</span></li>" for words in said)
 
 
 def _input(paths: Paths) -> str:

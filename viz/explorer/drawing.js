@@ -5,19 +5,34 @@
 const itemsOf = (svg) => [...svg.children].filter(({ tagName }) => tagName === "g");
 
 // A copy of a tile with its words; items carry the lane that they belong to.
-const copyTile = (items, chain, [tile, words, symbols], name) => {
+const copyTile = (items, chain, [tile, words], name) => {
   const [width, first, roles, reach] = chain.tiles[tile];
   const svg = drawn("svg", { width, height: 2 * reach, viewBox: `0 ${chain.axis - reach} ${width} ${2 * reach}`, "aria-hidden": "true" });
   roles.forEach(([lane, word], i) => {
     const item = items[first + i].cloneNode(true);
     if (lane >= 0) item.dataset.lane = lane;
     if (word >= 0) {
+      const label = item.querySelector("text"), [place, formula] = words[word];
       item.querySelector("title")?.remove();
-      rewrite(item.querySelector("text"), runsOf(name(words[word])));
+      rewrite(label, runsOf(name(place)));
+      if (formula >= 0) typeset(label, formula);
     }
     svg.append(item);
   });
   return svg;
+};
+
+// Set a formula in glyphs, in place of the text that says it.
+const typeset = (label, place) => {
+  const [width, ...rows] = data.formulas.set[place], at = (name) => Number(label.getAttribute(name));
+  const left = at("x") - ({ middle: 0.5, end: 1 }[label.getAttribute("text-anchor")] ?? 0) * (width / 1000) * at("font-size");
+  label.replaceWith(drawn("g", { class: label.getAttribute("class"), transform: `translate(${left} ${at("y")})scale(${at("font-size") / 1000})` },
+    drawn("title", {}, label.textContent),
+    ...rows.flatMap(([x, y, size, ...glyphs]) => glyphs.map((glyph) => {
+      const use = drawn("use", { href: `#${ID}-glyph-${glyph}`, transform: `translate(${x} ${y})scale(${size})` });
+      x += size * data.formulas.advances[glyph];
+      return use;
+    }))));
 };
 
 // Fade or hide every lane but one.
@@ -58,13 +73,17 @@ const readyBars = (svg, { start, step, height }, degrees, pick) => {
 // The map: light a path's nodes and edges, and lay a lid on each folded scope.
 const readyMap = (svg, { rows, scopes }, pick, point) => {
   const items = itemsOf(svg).map((item, i) => {
-    const [kind, what] = rows[i];
+    const [kind, what, ...more] = rows[i], label = item.querySelector("text");
+    const [inside, formula] = kind === "scope" ? more : [0, ...more];
     item.dataset[kind] = what;
-    return { item, kind, what };
+    if (formula !== undefined) typeset(label, formula);
+    return { item, kind, what, inside };
   });
-  const lids = new Map(items.filter(({ item, kind }) => kind === "scope" && item.querySelector("rect"))
-    .map(({ item, what }) => [what, lidOf(item.querySelector("rect"), what, Object.values(scopes).filter((own) => lies(own, what)).length)]));
-  svg.append(...lids.values());
+  const lids = items.flatMap(({ item, kind, what, inside }) => {
+    const box = kind === "scope" && item.querySelector("rect");
+    return box ? [{ scope: what, lid: lidOf(box, what, inside) }] : [];
+  });
+  svg.append(...lids.map(({ lid }) => lid));
   const told = (event) => {
     const { node, edge, scope } = event.target.closest("[data-node],[data-edge],[data-scope]")?.dataset ?? {};
     return node !== undefined ? ["node", Number(node)] : edge !== undefined ? ["edge", Number(edge)] : ["scope", scope];
@@ -81,7 +100,7 @@ const readyMap = (svg, { rows, scopes }, pick, point) => {
       const within = kind === "node" ? [what] : kind === "edge" ? endsOf(what) : [];
       item.classList.toggle("shut", (kind === "scope" && under(what)) || (within.length > 0 && within.every(hides)));
     });
-    lids.forEach((lid, scope) => {
+    lids.forEach(({ lid, scope }) => {
       lid.classList.toggle("shut", !shut.has(scope) || under(scope));
       lid.classList.toggle("dim", !lit.some((own) => lies(own, scope)));
     });

@@ -1,4 +1,4 @@
-"""The map: nodes and edges of paths that run through no chain, laid out by Graphviz.
+"""The map: nodes and edges of paths that run through no chain, laid out along their spine.
 
 Only what some path visits is drawn, every edge by itself, so that each can be lit alone.  A
 graph of too many has no map: the page then shows the chosen path step by step.
@@ -9,23 +9,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tinygrad_res.errors import FigureError
 from tinygrad_res.measures import Paths
 
 from .. import text
-from ..engine import lay_out
 from ..layout import Canvas, Curve, Item, Label, Layout, Point, Shape
+from ..spine import Link, Site
+from ..spine_lines import rounded
+from ..spine_places import NAME_SIZE, Frame, Places, place
 from .data import KINDS, Edge, edge_name, kind_of, node_name
+from .formulas import Formulas
 
-MOST_NODES, MOST_EDGES = 150, 400
-_INCH = 72.0
-_HIGH, _ROUND = 34.0, 22.0
+MOST_NODES, MOST_EDGES = 400, 1000
+_HIGH, _ROUND, _CORNER, _WORDS_SIZE = 34.0, 22.0, 14.0, 10.5
 
-Row = tuple[str, int | str]
-"""What an item of the map stands for: a node, an edge or a scope, and which."""
+Row = tuple[int | str, ...]
+"""What an item of the map stands for, a node, an edge or a scope, and which; of a scope also
+how many nodes stand in it, of a label also its formula's place."""
 
 
-def draw_map(paths: Paths, segments: Sequence[list[Edge]]) -> tuple[Layout | None, dict[str, Any]]:
+def draw_map(
+    paths: Paths, segments: Sequence[list[Edge]], formulas: Formulas
+) -> tuple[Layout | None, dict[str, Any]]:
     """Return the map and, item by item, what stands for what; no map where it cannot be drawn."""
     edges = [edge for segment in segments for edge in segment]
     visited = [sorted({v for _, a, b in segment for v in (a, b)}) for segment in segments]
@@ -35,66 +39,52 @@ def draw_map(paths: Paths, segments: Sequence[list[Edge]]) -> tuple[Layout | Non
         most = f"at most {MOST_NODES} and {MOST_EDGES} are drawn"
         why = f"no map: {len(nodes)} nodes and {len(edges)} edges, and {most}"
         return None, told | {"why": why}
-    try:
-        placed = lay_out(_source(paths, nodes, edges))
-    except FigureError as error:
-        return None, told | {"why": f"no map: {error}"}
-    canvas, rows = Canvas(), []
-    height = float(placed["bb"].split(",")[3])
+    styles = _styles(paths, edges)
+    placed = _places(paths, nodes, edges, segments[0][-1][1], styles)
     scopes = _scopes(paths, nodes)
     shown = _shown(scopes)
-    objects = placed.get("objects", [])
-    for item in objects:
-        if "bb" in item:
-            scope = scopes[int(item["name"].removeprefix("cluster_"))]
-            rows += _draw(canvas, _cluster(item, height, scope), ("scope", shown[scope]))
-    styles = _styles(paths, edges)
-    for item in placed.get("edges", []):
-        number = edges[int(item["id"])][0]
-        rows += _draw(canvas, _edge(paths, item, number, styles, height), ("edge", number))
-    for item in objects:
-        if "pos" in item:
-            node = int(item["name"][1:])
-            rows += _draw(canvas, _node(paths, item, node, height), ("node", node))
+    canvas, rows = Canvas(), []
+
+    def draw(items: list[Item], row: Row) -> None:
+        for item in items:
+            canvas.add(item)
+            formula = formulas.place(item) if isinstance(item, Label) else -1
+            rows.append([*row, formula] if formula >= 0 else list(row))
+
+    for frame in placed.frames:
+        draw(_cluster(frame), ("scope", shown["/".join(frame.scope)], _inside(frame, placed)))
+    for i, (number, _, _) in enumerate(edges):
+        draw(
+            _edge(paths, number, styles[number], placed.lines[i], placed.words[i]), ("edge", number)
+        )
+    for i, node in enumerate(nodes):
+        draw(
+            _node(paths, node, placed.centres[i], placed.widths[i], placed.heights[i]),
+            ("node", node),
+        )
     said = f"{len(nodes)} nodes and {len(edges)} edges, gradients running right to left"
-    told["rows"] = [list(row) for row in rows]
+    told["rows"] = rows
     told["scopes"] = {node: shown[scope] for node in nodes if (scope := _scope(paths, node))}
     return canvas.finish("The graph that the paths run through", said, margin=14.0), told
 
 
-def _draw(canvas: Canvas, items: list[Item], row: Row) -> list[Row]:
-    canvas.add(*items)
-    return [row] * len(items)
-
-
-def _source(paths: Paths, nodes: list[int], edges: list[Edge]) -> str:
-    """Return DOT source with numbers and sizes, and no name."""
-    lines = [
-        "digraph map {", "  rankdir=LR; nodesep=0.28; ranksep=0.5;",
-        '  node [shape=box, fixedsize=true, label=""]; edge [arrowhead=none];',
-    ]  # fmt: skip
-    lines += _nested(paths, nodes, "")
-    for i, edge in enumerate(edges):
-        words = _words(paths, edge[0])
-        room = f', label="{"m" * len(text.joined(words))}", fontsize=10' if words else ""
-        lines.append(f'  n{edge[2]} -> n{edge[1]} [id="{i}"{room}];')
-    return "\n".join([*lines, "}"])
-
-
-def _nested(paths: Paths, nodes: list[int], scope: str) -> list[str]:
-    """Return the nodes of a scope and, as clusters, the scopes inside it."""
-    lines = []
+def _places(
+    paths: Paths, nodes: list[int], edges: list[Edge], root: int, styles: dict[int, str]
+) -> Places:
+    """Return where nodes and edges stand; the red edges above the others."""
+    at = {node: i for i, node in enumerate(nodes)}
+    sites = []
     for node in nodes:
-        if _scope(paths, node) == scope:
-            width = _width(paths, node)
-            high = _ROUND if _is_sum(paths, node) else _HIGH
-            lines.append(f"  n{node} [width={width / _INCH:.3f}, height={high / _INCH:.3f}];")
-    for number, inner in enumerate(_scopes(paths, nodes)):
-        if inner.rpartition("/")[0] == scope:
-            wide = "m" * len(text.clean(inner.rpartition("/")[2]))
-            lines.append(f'  subgraph cluster_{number} {{ label="{wide}"; fontsize=10; margin=10;')
-            lines += [*_nested(paths, nodes, inner), "  }"]
-    return lines
+        names, added = _scope(paths, node), _is_sum(paths, node)
+        high = _ROUND if added else _HIGH
+        scope = tuple(names.split("/")) if names else ()
+        sites.append(Site(_width(paths, node), high, scope, round=added))
+    links = []
+    for number, output, operand in edges:
+        room = text.width(_words(paths, number), _WORDS_SIZE)
+        red = styles[number] == "identity"
+        links.append(Link(at[operand], at[output], room, outside=red))
+    return place(sites, links, at[root])
 
 
 def _scopes(paths: Paths, nodes: list[int]) -> list[str]:
@@ -152,27 +142,27 @@ def _words(paths: Paths, number: int) -> text.Runs:
     return (*words, (f" = {text.value(float(paths.frame.derivatives[number]))}", ""))
 
 
-def _point(pair: str, height: float) -> Point:
-    x, y = pair.split(",")
-    return float(x), height - float(y)
-
-
-def _cluster(item: dict[str, Any], height: float, scope: str) -> list[Item]:
-    x0, y0, x1, y1 = map(float, item["bb"].split(","))
-    name = scope.rpartition("/")[2]
+def _cluster(frame: Frame) -> list[Item]:
+    x0, y0, x1, y1 = frame.box
     return [
-        Shape("box", (x0 + x1) / 2, height - (y0 + y1) / 2, x1 - x0, y1 - y0, "cluster", 8),
-        Label(text.name(name), x0 + 8, height - y1 + 14, 10.5, "text quiet", "start"),
+        Shape("box", (x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0, "cluster", 8),
+        Label(text.name(frame.scope[-1]), *frame.name_at, NAME_SIZE, "text quiet", "start"),
     ]
 
 
-def _node(paths: Paths, item: dict[str, Any], node: int, height: float) -> list[Item]:
-    x, y = _point(item["pos"], height)
+def _inside(frame: Frame, placed: Places) -> int:
+    """Return how many nodes stand in a frame."""
+    x0, y0, x1, y1 = frame.box
+    return sum(x0 <= x <= x1 and y0 <= y <= y1 for x, y in placed.centres)
+
+
+def _node(paths: Paths, node: int, at: Point, width: float, height: float) -> list[Item]:
+    x, y = at
     if _is_sum(paths, node):
         return [Shape("circle", x, y, _ROUND, _ROUND, "value", sign="+")]
     detail = _detail(paths, node)
     found: list[Item] = [
-        Shape("box", x, y, _width(paths, node), _HIGH, "operation", 8),
+        Shape("box", x, y, width, height, "operation", 8),
         Label(text.name(node_name(paths, node)), x, y - 1 if detail else y + 4, 12),
     ]
     if detail:
@@ -198,15 +188,13 @@ def _styles(paths: Paths, edges: list[Edge]) -> dict[int, str]:
 
 
 def _edge(
-    paths: Paths, item: dict[str, Any], number: int, styles: dict[int, str], height: float
+    paths: Paths, number: int, style: str, line: Sequence[Point], words_at: Point
 ) -> list[Item]:
     """Draw an edge as the gradient's arrow, from the output back."""
-    points = tuple(_point(pair, height) for pair in item["pos"].split())[::-1]
-    kind = styles[number]
-    found: list[Item] = [Curve(points, kind, smooth=True, arrow=True)]
+    back = rounded(line, _CORNER)[::-1]
+    found: list[Item] = [Curve(back, style, smooth=True, arrow=True)]
     words = _words(paths, number)
-    if words and "lp" in item:
+    if words:
         ink = {"weight": "text weight", "activation": "text activation"}
-        x, y = _point(item["lp"], height)
-        found.append(Label(words, x, y + 3, 10.5, ink.get(kind, "text quiet")))
+        found.append(Label(words, *words_at, _WORDS_SIZE, ink.get(style, "text quiet")))
     return found

@@ -6,6 +6,8 @@ const data = JSON.parse($("data").textContent);
 const row = readRow(data);
 const { chain, worth } = data;
 const name = (place) => data.names[place];
+const maths = new Set(["g", "I", ...data.names.filter((_, i) => data.maths[i] === "1"), ...(chain?.parts ?? []).flatMap((part) => part[2])]);
+const isMaths = (name) => maths.has(name);
 const ROWS = 16, FEW_BLOCKS = 6, MOST_MATCHES = 12, MOST_WAYS = 24, MOST_FACTORS = 8, MOST_SHOWN = 60;
 
 // Blocks, from the input's side, with the segment that each of them is.

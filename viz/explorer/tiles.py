@@ -14,13 +14,17 @@ from typing import Any
 
 from .. import text
 from ..chain import Block, Chain, Link
-from ..chain_symbols import block_symbols
+from ..chain_symbols import MERGES, block_symbols
 from ..lanes import MOST_STEPS, PAD, draw_arc, draw_lane, lane_width
 from ..layout import Canvas, Curve, Item, Label, Layout, Shape
 from ..strip import ARC_HEIGHT, FIRST_LOW, FORWARD_GAP, LOW_GAP, SUM_RADIUS
 from .data import Names
+from .formulas import Formulas
 
 MARGIN = 8.0
+
+Word = tuple[str, text.Runs]
+"""What is written in a tile, and how figures write it."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,14 @@ class Tile:
         return max(ends, default=0.0) + MARGIN
 
 
-def draw_tiles(chain: Chain, names: Names) -> tuple[Layout, dict[str, Any]]:
+def draw_tiles(chain: Chain, names: Names, formulas: Formulas) -> tuple[Layout, dict[str, Any]]:
     """Return all tiles in one layout, and what the page needs to put a chain together.
 
     ``axis`` is how far below the top the axis lies.  ``tiles`` are ``[width, first item, [[lane,
     word], ...], reach]``, a tile reaching as far up and down; ``parts``, from the input's
-    side, ``[tile, words, symbols, block's number, block's lanes]``, lanes as the numbers of
-    their edges, and the scope around it.  A block with too many lanes has none.
+    side, ``[tile, [[word, formula], ...], symbols, block's number, block's lanes]``, lanes as
+    the numbers of their edges, and the scope around it; a word that is no formula has -1.  A
+    block with too many lanes has none.
     """
     alike: dict[Hashable, list[Block | Link]] = {}
     keys = [_look(part) for part in chain.parts]
@@ -84,7 +89,7 @@ def draw_tiles(chain: Chain, names: Names) -> tuple[Layout, dict[str, Any]]:
         ],
         "parts": [
             [
-                place[key], [names.place(word) for word in _words(part)], _symbols(part),
+                place[key], _written(tiles[place[key]], part, names, formulas), _symbols(part),
                 *_ways(part), names.place(_scope(chain, part)),
             ]
             for key, part in zip(keys, chain.parts, strict=True)
@@ -128,20 +133,39 @@ def _look(part: Block | Link) -> Hashable:
     return part.lane.weight > 0, part.lane.is_bare
 
 
-def _words(part: Block | Link) -> list[str]:
+def _words(part: Block | Link) -> list[Word]:
     """Return what is written in a part's tile, in the order of the words' numbers."""
     if isinstance(part, Block):
+        caption = _plain(f"block {part.number}")
         if not _detailed(part):
-            return [f"{text.grouped(part.count)} ways", f"block {part.number}"]
-        steps = [step.label for lane in part.lanes for step in lane.steps]
-        return [*steps, *block_symbols(part), f"block {part.number}"]
+            return [_plain(f"{text.grouped(part.count)} ways"), caption]
+        steps = [(step.label, text.name(step.label)) for lane in part.lanes for step in lane.steps]
+        return [*steps, *map(_symbol, block_symbols(part)), caption]
     weights = part.lane.weight
     layers = f"{weights} weight layer{'s' * (weights != 1)}"
-    return [layers if weights else text.clean(" · ".join(part.ops) or "copy", 22), part.symbol]
+    ops = text.clean(" · ".join(part.ops) or "copy", 22)
+    return [_plain(layers if weights else ops), _symbol(part.symbol)]
 
 
-def _widest(words: Iterable[str]) -> str:
-    return max(words, key=lambda word: text.width(text.name(word), 12))
+def _plain(words: str) -> Word:
+    return words, text.plain(words)
+
+
+def _symbol(symbol: str) -> Word:
+    return symbol, text.math(symbol)
+
+
+def _written(tile: Tile, part: Block | Link, names: Names, formulas: Formulas) -> list[list[int]]:
+    """Return the places of a part's words, and those of their formulas in the tile's labels."""
+    labels = {drawn.word: drawn.item for drawn in tile.drawn if isinstance(drawn.item, Label)}
+    return [
+        [names.place(text.clean(word)), formulas.place(replace(labels[i], runs=runs))]
+        for i, (word, runs) in enumerate(_words(part))
+    ]
+
+
+def _widest(words: Iterable[Word]) -> str:
+    return max(words, key=lambda word: text.width(word[1], 12))[0]
 
 
 def _tile(parts: list[Block | Link]) -> Tile:
@@ -225,4 +249,6 @@ def _node(x: float, merge: str) -> tuple[Drawn, ...]:
     circle = Drawn(Shape("circle", x, 0.0, size, size, "value", sign="+" if merge == "add" else ""))
     if merge in ("", "add"):
         return (circle,)
-    return circle, Drawn(Label(text.name(merge), x, size + 16, 10.5, "text quiet", "end"))
+    sign, _ = MERGES.get(merge, ("•", ""))
+    below = Label(text.name(merge), x, size + 16, 10.5, "text quiet", "end")
+    return circle, Drawn(Label(text.plain(sign), x, 4.5, 13)), Drawn(below)

@@ -1,4 +1,4 @@
-// Words: numbers, names and products as text.  A run is [text, "", "sub" or "sup"].
+// Words: numbers, names and products as text.  A run is [text, "sub", "sup" or "i", ...].
 // Whatever a user named is only ever set as text.
 
 const THIN = "\u2009";
@@ -41,10 +41,15 @@ const plural = (n, word) => `${n} ${word}${Number(n) === 1 ? "" : "s"}`;
 
 const layers = (k) => (k ? plural(k, "weight layer") : "no weight layer");
 
+// A name as mathematics: letters by themselves italic, what follows an underscore lowered.
 const runsOf = (name) => {
-  const found = /^([A-Za-z]{1,2})_(\{[^{}_]{1,8}\}|[A-Za-z0-9]{1,4})$/.exec(name);
-  return found ? [[found[1], ""], [found[2].replace(/[{}]/g, ""), "sub"]] : [[name.replace(/'$/, "′"), ""]];
+  if (!isMaths(name)) return [[name]];
+  const [, head, low] = /^(.*?)(?:_(\{[^{}_]*\}|[A-Za-z0-9]+))?$/.exec(name.replace(/'$/, "′"));
+  return [...lettersOf(head), ...lettersOf((low ?? "").replace(/[{}]/g, ""), "sub")];
 };
+
+const lettersOf = (words, ...kinds) => words.split(/(?<![A-Za-z])([A-Za-zα-ωΑ-Ω])(?![A-Za-z])/)
+  .flatMap((piece, i) => (piece ? [i % 2 ? [piece, ...kinds, "i"] : [piece, ...kinds]] : []));
 
 // Equal factors in a row become one with an exponent.
 const gathered = (factors) => factors.reduce((found, factor) => {
@@ -54,7 +59,7 @@ const gathered = (factors) => factors.reduce((found, factor) => {
 }, []);
 
 const productRuns = (factors) => gathered(factors).flatMap(([factor, n], i) => [
-  ...(i ? [[" · ", ""]] : []), ...runsOf(factor), ...(n > 1 ? [[String(n), "sup"]] : []),
+  ...(i ? [[" · "]] : []), ...runsOf(factor), ...(n > 1 ? [[String(n), "sup"]] : []),
 ]);
 
 const productText = (factors) => gathered(factors)
@@ -71,7 +76,7 @@ const element = (tag, attributes = {}, ...children) => {
 const unseen = (words) => element("span", { class: "unseen" }, words);
 
 // Runs as nodes of the page.
-const written = (runs) => runs.map(([words, kind]) => (kind ? element(kind, {}, words) : words));
+const written = (runs) => runs.map(([words, ...kinds]) => kinds.reduceRight((inner, kind) => element(kind, {}, inner), words));
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -86,11 +91,12 @@ const drawn = (tag, attributes, ...children) => {
 const rewrite = (label, runs) => {
   const size = Number(label.getAttribute("font-size"));
   let low = false;
-  label.replaceChildren(...runs.map(([words, kind]) => {
-    const part = drawn("tspan", {}, words);
-    if ((kind === "sub") !== low) part.setAttribute("dy", (low ? -0.26 : 0.26) * size);
-    if (kind === "sub") part.setAttribute("font-size", 0.72 * size);
-    low = kind === "sub";
+  label.replaceChildren(...runs.map(([words, ...kinds]) => {
+    const part = drawn("tspan", {}, words), sub = kinds.includes("sub");
+    if (sub !== low) part.setAttribute("dy", (low ? -0.26 : 0.26) * size);
+    if (sub) part.setAttribute("font-size", 0.72 * size);
+    if (kinds.includes("i")) part.setAttribute("font-style", "italic");
+    low = sub;
     return part;
   }));
 };
