@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from .active_paths import dead_units, forward_sums
 from .degradation import degradation, responses
 from .effective_paths import effective_path_length
+from .junctions import chain_rule, fully_connected
 from .length_report import EffectivePathLength
 from .lengths import Lengths, at_random, path_lengths
 from .outcome import Outcome
 
 __all__ = [
-    "EXPERIMENTS", "EffectivePathLength", "Experiment", "Lengths", "at_random", "degradation",
-    "effective_path_length", "path_lengths", "responses",
+    "EXPERIMENTS", "EffectivePathLength", "Experiment", "Lengths", "at_random", "chain_rule",
+    "dead_units", "degradation", "effective_path_length", "forward_sums", "fully_connected",
+    "path_lengths", "responses",
 ]  # fmt: skip
 
 
@@ -30,6 +33,16 @@ class Experiment(NamedTuple):
 
 
 EXPERIMENTS = {
+    "chain-rule": Experiment(
+        chain_rule, "dF/dx for F(m, n) is a sum over two routes, read from the graph"
+    ),
+    "fully-connected": Experiment(
+        fully_connected, "one path leads to a weight of the last layer, four to one before it"
+    ),
+    "forward-paths": Experiment(
+        forward_sums, "a ReLU network's output is a sum over its active paths"
+    ),
+    "dead-units": Experiment(dead_units, "the paths of dead units, and no others, drop out"),
     "degradation": Experiment(
         degradation,
         "deeper plain networks train worse than shallower ones, residual ones do not",

@@ -1,0 +1,211 @@
+"""Demonstration: a claim about paths, drawn once, and checked on networks of several seeds.
+
+A cell builds a small network from its seed, and returns the claims, each with the number that
+the source, a closed form or plain NumPy says and the number that the engine finds, and the sums
+as a person would write them.  The outcome holds the claims of all seeds, and the first
+seed's sums; its picture is that seed's network, built anew.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from .. import Formula, Tensor
+from ..whole_numbers import at_least
+from .outcome import Outcome, aligned, number
+from .sweep import sweep
+
+ROUNDING = 1e-11
+"""How far two float64 numbers may be apart that are the same sum in another order."""
+
+RUNS = {False: 20, True: 3}
+"""How many seeds where that is left out, and in a quick run."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is said of a network, and what was found.
+
+    Attributes:
+        words: what is counted or measured.
+        said: for each seed, by the source or worked out without the engine; ``None`` where
+            there is nothing to hold the finding against.
+        found: for each seed.
+    """
+
+    words: str
+    said: tuple[Any, ...]
+    found: tuple[Any, ...]
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether all that was found is what is said: counts exactly, others up to rounding."""
+        if self.said[0] is None:
+            return None
+        return all(map(_equal, self.said, self.found))
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A sum over paths as it is written.
+
+    Attributes:
+        of: what it is equal to, as text.
+        step: the step that it was written after, as in ``tg.formula``.
+        text, latex: the sum.
+        value: what it comes to.
+        terms: how many terms it has.
+    """
+
+    of: str
+    step: str
+    text: str
+    latex: str
+    value: float
+    terms: int
+
+
+@dataclass(frozen=True)
+class Demonstration(Outcome):
+    """Claims about a small network; subclasses say what it is called, and draw it.
+
+    Attributes:
+        title: what is shown.
+        source: where it is from, and how it says it.
+        setting: the arguments of the network, besides the seed.
+        seeds: of the networks.
+        claims: with what was found for each seed.
+        sums: those of the first seed.
+    """
+
+    title: ClassVar[str]
+    source: ClassVar[str]
+    setting: dict[str, Any]
+    seeds: tuple[int, ...]
+    claims: tuple[Claim, ...]
+    sums: tuple[Sum, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every claim does."""
+        return all(claim.holds is not False for claim in self.claims)
+
+    def table(self) -> str:
+        """Return the claims beside what was found, and the sums term by term."""
+        rows = [
+            (claim.words, *_shown(claim.said), *_shown(claim.found), VERDICTS[claim.holds])
+            for claim in self.claims
+        ]
+        columns = ("", "said", "range", "found", "range", "")
+        first, last = self.seeds[0], self.seeds[-1]
+        seeds = f"seed {first}" if first == last else f"seeds {first} to {last}"
+        following = [one.of for one in self.sums[1:]] + [""]
+        written = [
+            line
+            for one, after in zip(self.sums, following, strict=True)
+            for line in _lines(one, last=one.of != after)
+        ]
+        sums = ["", f"the sums for seed {first}", *written] if written else []
+        return "\n".join(
+            [
+                f"{self.title}; {seeds}", f"source: {self.source}", "", aligned(columns, rows), "",
+                *FOOTING, *sums,
+            ]
+        )  # fmt: skip
+
+
+FOOTING = (
+    "said: by the source, a closed form or NumPy alone; found: by the engine; each the median",
+    f"over seeds and, where they differ, the range; counts must be equal, others to {ROUNDING:g}",
+)
+
+VERDICTS = {True: "holds", False: "does not hold", None: ""}
+
+Kind = TypeVar("Kind", bound=Demonstration)
+
+
+def demonstrate(
+    kind: type[Kind], cell: Callable[..., dict[str, Any]], setting: Mapping[str, Any],
+    runs: int | None, quick: bool, seed: int, executor: Executor | None,
+    folder: str | os.PathLike[str] | None,
+) -> Kind:  # fmt: skip
+    """Return what ``cell(**setting, seed=...)`` shows for ``runs`` seeds from ``seed`` on.
+
+    The cell returns ``"claims"``, rows of words, what is said and what is found; and
+    ``"sums"``, of which each is the fields of a ``Sum``.
+
+    Raises:
+        UsageError: ``runs`` or ``seed`` is too small.
+    """
+    runs = RUNS[bool(quick)] if runs is None else runs
+    at_least(1, cell.__name__, "runs", runs)
+    at_least(0, cell.__name__, "seed", seed)
+    seeds = tuple(range(seed, seed + runs))
+    done = sweep(cell, [{**setting, "seed": one} for one in seeds], executor, folder)
+    columns = zip(*(one["claims"] for one in done), strict=True)
+    claims = tuple(
+        Claim(rows[0][0], tuple(r[1] for r in rows), tuple(r[2] for r in rows)) for rows in columns
+    )
+    return kind(dict(setting), seeds, claims, tuple(Sum(**one) for one in done[0]["sums"]))
+
+
+def in_steps(formula: Formula) -> list[dict[str, Any]]:
+    """Return a formula after each of its steps, checked against backward, as plain values.
+
+    Raises:
+        GradientError: a step has another value than backward.
+    """
+    formula.check()
+    return [
+        {
+            "of": formula.derivative.text, "step": step.name, "text": step.text,
+            "latex": step.latex, "value": float(step.value), "terms": step.terms,
+        }
+        for step in formula.steps
+    ]  # fmt: skip
+
+
+def apart(found: Any, expected: Any) -> float:
+    """Return the largest difference, relative to the largest number where that is above 1.
+
+    >>> apart([1.0, 100.0], [1.0, 101.0])
+    0.009900990099009901
+    """
+    a, b = (
+        np.asarray(part.numpy() if isinstance(part, Tensor) else part) for part in (found, expected)
+    )
+    return float(np.abs(a - b).max() / max(1.0, np.abs(b).max()))
+
+
+def _equal(said: Any, found: Any) -> bool:
+    if isinstance(said, float) or isinstance(found, float):
+        return bool(abs(found - said) <= ROUNDING * max(1.0, abs(said)))
+    return bool(said == found)
+
+
+def _shown(values: Sequence[Any]) -> tuple[str, str]:
+    """Return the median and, where values differ, the range."""
+    if len(set(values)) == 1:
+        return "" if values[0] is None else number(values[0]), ""
+    return number(median(values)), f"{number(min(values))} to {number(max(values))}"
+
+
+def _lines(one: Sum, last: bool) -> list[str]:
+    """Return a line for each term, and behind the last step the LaTeX."""
+    terms = one.text.split(" + ")
+    if one.terms != len(terms):
+        terms = [one.text]
+    first, *others = terms
+    return [
+        f"  {one.of}, {one.step}: {one.terms} term{'s' * (one.terms != 1)}, {number(one.value)}",
+        f"    = {first}",
+        *(f"    + {term}" for term in others),
+        *([f"    LaTeX: {one.latex}"] if last else []),
+    ]
