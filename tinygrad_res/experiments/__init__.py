@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .active_paths import dead_units, forward_sums
-from .degradation import degradation, responses
+from .depth import degradation, responses
 from .effective_paths import effective_path_length
 from .junctions import chain_rule, fully_connected
 from .length_report import EffectivePathLength
