@@ -161,7 +161,6 @@ def _page(paths: Paths, max_degree: int | None) -> str:
         "map": to_svg(drawing, apart=True) if chain is None and drawing is not None else "",
         "bars": "".join(f'<div class="bars">{to_svg(layout)}</div>' for layout, _ in bars),
         "symbols": _symbols(chain),
-        "glyphs": formulas.outlines(identity),
         "data": data,
         "script": script,
     }

@@ -24,16 +24,22 @@ const copyTile = (items, chain, [tile, words], name) => {
 
 // Set a formula in glyphs, in place of the text that says it.
 const typeset = (label, place) => {
-  const [width, ...rows] = data.formulas.set[place], at = (name) => Number(label.getAttribute(name));
-  const left = at("x") - ({ middle: 0.5, end: 1 }[label.getAttribute("text-anchor")] ?? 0) * (width / 1000) * at("font-size");
-  label.replaceWith(drawn("g", { class: label.getAttribute("class"), transform: `translate(${left} ${at("y")})scale(${at("font-size") / 1000})` },
-    drawn("title", {}, label.textContent),
-    ...rows.flatMap(([x, y, size, ...glyphs]) => glyphs.map((glyph) => {
-      const use = drawn("use", { href: `#${ID}-glyph-${glyph}`, transform: `translate(${x} ${y})scale(${size})` });
-      x += size * data.formulas.advances[glyph];
-      return use;
-    }))));
+  const width = data.formulas.set[place][0] / 1000, at = (name) => Number(label.getAttribute(name)), size = at("font-size");
+  const left = at("x") - ({ middle: 0.5, end: 1 }[label.getAttribute("text-anchor")] ?? 0) * width * size;
+  label.replaceWith(drawn("g", { class: label.getAttribute("class"), transform: `translate(${left} ${at("y")})scale(${size / 1000})` },
+    drawn("title", {}, label.textContent), ...outlinesOf(place).map((path) => path.cloneNode())));
 };
+
+// A formula's glyphs, a path for each row of them.
+const outlinesOf = remembered((place) => data.formulas.set[place].slice(1).map(([x, y, size, ...glyphs]) => {
+  let at = 0;
+  const d = glyphs.map((glyph) => {
+    const [advance, outline] = data.formulas.glyphs[glyph], from = at;
+    at += advance;
+    return outline.replace(/M(-?\d+)/g, (_, start) => `M${Number(start) + from}`);
+  });
+  return drawn("path", { d: d.join(""), transform: `translate(${x} ${y})scale(${size})` });
+}));
 
 // Fade or hide every lane but one.
 const light = (svg, lane, other) => svg.querySelectorAll("[data-lane]").forEach((item) =>

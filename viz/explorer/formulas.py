@@ -46,16 +46,10 @@ class Formulas:
         """What the script sets formulas by, in thousandths of the font size.
 
         ``set`` are ``[width, [x, y, scale, glyph, ...], ...]``: a row of glyphs begins at
-        ``(x, y)``, and after each comes the next by its own of the ``advances``, scaled.
+        ``(x, y)``, and after each comes the next by its advance, scaled.  ``glyphs`` are
+        ``[advance, outline]``, an SVG path of one absolute step to the start of each contour.
         """
-        return {"set": self._told, "advances": [glyph.advance for glyph in self._glyphs]}
-
-    def outlines(self, prefix: str) -> str:
-        """Return the glyphs in use as SVG: glyph i is the path ``{prefix}-glyph-{i}``."""
-        paths = [
-            f'<path id="{prefix}-glyph-{i}" d="{glyph.d}"/>' for glyph, i in self._glyphs.items()
-        ]
-        return f'<svg width="0" height="0" aria-hidden="true"><defs>{"".join(paths)}</defs></svg>'
+        return {"set": self._told, "glyphs": [[glyph.advance, glyph.d] for glyph in self._glyphs]}
 
     def _rows(self, formula: Line) -> list[list[float]]:
         """Return a formula's glyphs in rows that the advances alone take from glyph to glyph."""

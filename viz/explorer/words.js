@@ -37,6 +37,12 @@ const shownFar = ([digits, power]) => {
   return digits && (!x || !Number.isFinite(x)) ? `${shown(digits)}${THIN}·${THIN}10${raised(power)}` : shown(x);
 };
 
+// A function that remembers what it found.
+const remembered = (find) => {
+  const found = new Map();
+  return (key) => (found.has(key) ? found : found.set(key, find(key))).get(key);
+};
+
 const plural = (n, word) => `${n} ${word}${Number(n) === 1 ? "" : "s"}`;
 
 const layers = (k) => (k ? plural(k, "weight layer") : "no weight layer");
