@@ -1,0 +1,226 @@
+"""Vanishing gradients: at each weight layer, how large a gradient arrives, and along which paths.
+
+A path from the loss to a weight multiplies one factor for each weight layer that it crosses, and
+an activation's derivative behind each.  In a plain network there is one path, which crosses all
+layers above: sigmoids, whose derivative is at most 1/4, let the gradient die towards the input.
+ReLUs let half of its mean square pass; with PyTorch's default weights, of variance 1 / (3 fan-in),
+a layer passes 1/6 of it.  What comes forward shrinks by the same factor, so the gradient by a
+weight, which is the product of both, is about as small in every layer, and shrinks in all of them
+as the network deepens.  Initialised for its activation (He et al. 2015, Delving Deep into
+Rectifiers, section 2.2) a ReLU network keeps it.  With the default weights and shortcuts round
+every two layers there is, beside the paths that shrink, one that crosses no more than stem and
+head.
+
+Everything is measured at initialisation, without biases, which would add to what
+comes forward, in double precision, on one batch of digits.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import paths, primitives, tensor
+from ..data import load
+from ..grading import norm
+from ..nets import Network, plain_mlp, residual_mlp
+from ..nn import Sigmoid, Tanh, he_normal, xavier_normal
+from ..nn.initialisations import default
+from .digits import check_depths
+from .outcome import Outcome, aligned
+from .settings import seeds, settled, spread
+from .sweep import grid, sweep
+
+if TYPE_CHECKING:
+    from viz import Plot
+
+NETS: dict[str, Callable[[int, int, np.random.Generator], Network]] = {
+    "sigmoid": lambda n, width, rng: plain_mlp(
+        n, width=width, rng=rng, activation=Sigmoid, draw=xavier_normal
+    ),
+    "tanh": lambda n, width, rng: plain_mlp(
+        n, width=width, rng=rng, activation=Tanh, draw=xavier_normal
+    ),
+    "relu": lambda n, width, rng: plain_mlp(n, width=width, rng=rng, draw=default),
+    "relu, He": lambda n, width, rng: plain_mlp(n, width=width, rng=rng, draw=he_normal),
+    "residual": lambda n, width, rng: residual_mlp(
+        n, width=width, rng=rng, draw=default, branches="he"
+    ),
+}
+"""The networks by name; "relu" and "residual" hold the same weights."""
+
+BATCH = 64
+SETTINGS = {
+    False: {"depths": (8, 20, 56), "width": 64, "runs": 5},
+    True: {"depths": (8, 20), "width": 32, "runs": 2},
+}
+
+
+@dataclass(frozen=True)
+class VanishingGradients(Outcome):
+    """Gradients by the weights of untrained networks.
+
+    Attributes:
+        depths, width, seeds: of the networks.
+        quick: whether this was the quick setting.
+        cells: for each network and seed what ``measured`` returns, with its ``net``, ``depth``
+            and ``seed``.
+    """
+
+    depths: tuple[int, ...]
+    width: int
+    seeds: tuple[int, ...]
+    quick: bool
+    cells: list[dict[str, Any]]
+
+    def of(self, net: str, depth: int) -> list[dict[str, Any]]:
+        """Return the runs of one network."""
+        return [cell for cell in self.cells if (cell["net"], cell["depth"]) == (net, depth)]
+
+    def table(self) -> str:
+        """Return gradient norms by depth, what paths cross, and the deepest network's parts."""
+        heads = ["net", "layers", "gradient at first", "at middle", "at last", "paths to first",
+                 "weight layers crossed"]  # fmt: skip
+        rows = []
+        for net in NETS:
+            for depth in self.depths:
+                runs = self.of(net, depth)
+                degrees = [int(k) for k in runs[0]["degrees"][0]]
+                count = sum(int(n) for n in runs[0]["degrees"][0].values())
+                low, high = min(degrees), max(degrees)
+                rows.append([
+                    net, str(depth),
+                    *(spread([run["norms"][at] for run in runs])
+                      for at in (0, depth // 2, depth - 1)),
+                    f"2^{count.bit_length() - 1}" if count > 1 else "1",
+                    str(low) if low == high else f"{low} to {high}",
+                ])  # fmt: skip
+        head = (
+            f"digits, {BATCH} images, width {self.width}, untrained; {len(self.seeds)} runs, "
+            "median (range)"
+        )
+        said = "gradient norm by the weights of the first, a middle and the last layer"
+        return "\n".join([
+            head, said, "", aligned(heads, rows), "", *self._parts(), "",
+            "weights: sigmoid, tanh as Glorot & Bengio 2010; relu, residual as PyTorch's default, the",
+            "same numbers in both; relu, He as He et al. 2015; all biases 0.  Closed form for wide",
+            "layers: a layer multiplies the norm by sqrt(1/6) = 0.408 with the default weights and",
+            "ReLUs, by 1 with He's, and by less than 1/4 with sigmoids.",
+        ])  # fmt: skip
+
+    def plot(self) -> Plot:
+        """Return the gradient norm by layer: a panel for each depth."""
+        import viz
+
+        panels = {
+            f"{depth} weight layers": {
+                net: [run["norms"] for run in self.of(net, depth)] for net in NETS
+            }
+            for depth in self.depths
+        }
+        return viz.plot_series(
+            panels, x="weight layers between the input and the layer",
+            y="gradient norm by its weights", title="Gradients of untrained networks", log=True,
+        )  # fmt: skip
+
+    def _parts(self) -> list[str]:
+        """Return the residual network's gradient at its first layer, by weight layers crossed."""
+        depth = max(self.depths)
+        runs = self.of("residual", depth)
+        degrees = [int(k) for k in runs[0]["parts"]]
+        shown = degrees[:SHOWN] + degrees[max(SHOWN, len(degrees) - 1) :]
+        rows = [
+            [str(k), runs[0]["degrees"][0][str(k)],
+             spread([run["parts"][str(k)]["norm"] for run in runs]),
+             spread([run["parts"][str(k)]["share"] for run in runs])]
+            for k in shown
+        ]  # fmt: skip
+        return [
+            f"residual, {depth} layers: the gradient at the first layer by weight layers crossed",
+            "",
+            aligned(["crossed", "paths", "gradient norm", "signed share"], rows),
+            *([f"({len(degrees) - len(shown)} rows between are left out)"]
+              if len(shown) < len(degrees) else []),
+        ]  # fmt: skip
+
+
+SHOWN = 6
+"""Rows of the table of parts, besides the last."""
+
+
+def vanishing_gradients(
+    depths: Sequence[int] | None = None, width: int | None = None, runs: int | None = None,
+    quick: bool = False, seed: int = 0, executor: Executor | None = None,
+    folder: str | os.PathLike[str] | None = None,
+) -> VanishingGradients:  # fmt: skip
+    """Measure the gradient at each weight layer of untrained networks, and the paths to it.
+
+    Args:
+        depths: numbers of weight layers, each 6n + 2; 8, 20 and 56 where left out.
+        width: of the layers; 64 where left out.
+        runs: repetitions, with seeds from ``seed`` on; 5 where left out.
+        quick: two runs of width 32 at depths 8 and 20 where left out.
+        seed: of the first run.
+        executor: where to run, a task for each network; the numbers do not depend on it.
+        folder: where to keep finished networks, and to take those from that are kept.
+
+    Raises:
+        UsageError: a number is out of its bounds.
+
+    >>> found = vanishing_gradients(depths=(8,), width=4, runs=1)
+    >>> found.of("residual", 8)[0]["degrees"][0]
+    {'1': '1', '3': '3', '5': '3', '7': '1'}
+    """
+    name = "vanishing_gradients"
+    setting = settled(name, SETTINGS, quick, depths=depths, width=width, runs=runs)
+    check_depths(name, setting["depths"])
+    numbers = seeds(name, seed, setting.pop("runs"))
+    cells = grid(
+        net=list(NETS), depth=setting["depths"], width=[setting["width"]], seed=numbers
+    )  # fmt: skip
+    done = sweep(measured, cells, executor, folder, "vanishing gradients, networks")
+    return VanishingGradients(
+        **setting, seeds=numbers, quick=bool(quick),
+        cells=[
+            {**{key: cell[key] for key in ("net", "depth", "seed")}, **found}
+            for cell, found in zip(cells, done, strict=True)
+        ],
+    )  # fmt: skip
+
+
+def measured(net: str, depth: int, width: int, seed: int) -> dict[str, Any]:
+    """Return the gradient by every weight of one network, and the paths that it comes along.
+
+    Returns:
+        ``norms``, of the gradient by each layer's weights, from input to output; ``degrees``,
+        for each layer the number of paths to its weights by weight layers crossed; ``parts``, for
+        the first layer the ``norm`` and the signed ``share`` of the part of the gradient that
+        comes through the paths of each degree, exactly.  Counts are strings, being unbounded.
+    """
+    data = load("digits", seed)
+    network = NETS[net]((depth - 2) // 2, width, np.random.default_rng(seed)).to(dtype="float64")
+    for layer in network.weight_layers():
+        layer.bias.data = np.zeros(layer.bias.shape)
+    x = tensor(data.train_x[:BATCH], dtype="float64")
+    loss = primitives.cross_entropy(network(x), data.train_y[:BATCH])
+    loss.backward()
+    weights = [layer.weight for layer in network.weight_layers()]
+    first = paths(loss, weights[0])
+    whole = first.gradient()
+    parts = {
+        str(k): {"norm": norm(g), "share": float((g * whole).sum() / (whole * whole).sum())}
+        for k, g in first.gradient_by("weight").items()
+    }
+    return {
+        "norms": [norm(weight.grad.data) for weight in weights],
+        "degrees": [
+            {str(k): str(n) for k, n in paths(loss, weight).count_by("weight").items()}
+            for weight in weights
+        ],
+        "parts": parts,
+    }
