@@ -11,17 +11,18 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .active_paths import dead_units, forward_sums
-from .activations import activations
 from .depth import degradation, responses
 from .effective_paths import effective_path_length
 from .junctions import chain_rule, fully_connected
 from .length_report import EffectivePathLength
 from .lengths import Lengths, at_random, path_lengths
 from .outcome import Outcome
+from .slopes import activations
 from .vanishing import vanishing_gradients
 
 __all__ = [
-    "EXPERIMENTS", "EffectivePathLength", "Experiment", "Lengths", "activations", "at_random", "chain_rule",
+    "EXPERIMENTS", "EffectivePathLength", "Experiment", "Lengths", "activations", "at_random",
+    "chain_rule",
     "dead_units", "degradation", "effective_path_length", "forward_sums", "fully_connected",
     "path_lengths", "responses", "vanishing_gradients",
 ]  # fmt: skip
