@@ -13,18 +13,20 @@ from typing import NamedTuple
 from .active_paths import dead_units, forward_sums
 from .depth import degradation, responses
 from .effective_paths import effective_path_length
+from .five_blocks import five_blocks
 from .junctions import chain_rule, fully_connected
 from .length_report import EffectivePathLength
 from .lengths import Lengths, at_random, path_lengths
 from .outcome import Outcome
+from .shortcuts import additions_and_concatenations, residual_module
 from .slopes import activations
 from .vanishing import vanishing_gradients
 
 __all__ = [
-    "EXPERIMENTS", "EffectivePathLength", "Experiment", "Lengths", "activations", "at_random",
-    "chain_rule",
-    "dead_units", "degradation", "effective_path_length", "forward_sums", "fully_connected",
-    "path_lengths", "responses", "vanishing_gradients",
+    "EXPERIMENTS", "EffectivePathLength", "Experiment", "Lengths", "activations",
+    "additions_and_concatenations", "at_random", "chain_rule", "dead_units", "degradation",
+    "effective_path_length", "five_blocks", "forward_sums", "fully_connected", "path_lengths",
+    "residual_module", "responses", "vanishing_gradients",
 ]  # fmt: skip
 
 
@@ -54,6 +56,15 @@ EXPERIMENTS = {
         forward_sums, "a ReLU network's output is a sum over its active paths"
     ),
     "dead-units": Experiment(dead_units, "the paths of dead units, and no others, drop out"),
+    "residual-module": Experiment(
+        residual_module, "the shortcut is the path that crosses no weight layer, either way"
+    ),
+    "five-blocks": Experiment(
+        five_blocks, "residual blocks in a row have 2^n paths; counted, weighed, and trained"
+    ),
+    "additions-and-concatenations": Experiment(
+        additions_and_concatenations, "two kinds of shortcut have the same paths, and other ends"
+    ),
     "degradation": Experiment(
         degradation,
         "deeper plain networks train worse than shallower ones, residual ones do not",

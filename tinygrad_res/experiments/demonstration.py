@@ -60,7 +60,7 @@ class Sum:
         of: what it is equal to, as text.
         step: the step that it was written after, as in ``tg.formula``.
         text, latex: the sum.
-        value: what it comes to.
+        value: what it comes to; of an array, its norm.
         terms: how many terms it has.
     """
 
@@ -99,23 +99,25 @@ class Demonstration(Outcome):
 
     def table(self) -> str:
         """Return the claims beside what was found, and the sums term by term."""
+        measured = [claim for claim in self.claims if not isinstance(claim.found[0], str)]
         rows = [
             (claim.words, *_shown(claim.said), *_shown(claim.found), VERDICTS[claim.holds])
+            for claim in measured
+        ]
+        phrases = [
+            f"{claim.words}: {' or '.join(sorted(set(claim.found)))}  {VERDICTS[claim.holds]}"
             for claim in self.claims
+            if claim not in measured
         ]
         columns = ("", "said", "range", "found", "range", "")
         first, last = self.seeds[0], self.seeds[-1]
         seeds = f"seed {first}" if first == last else f"seeds {first} to {last}"
-        following = [one.of for one in self.sums[1:]] + [""]
-        written = [
-            line
-            for one, after in zip(self.sums, following, strict=True)
-            for line in _lines(one, last=one.of != after)
-        ]
+        lasts = {one.of: one for one in self.sums}
+        written = [line for one in self.sums for line in _lines(one, one is lasts[one.of])]
         sums = ["", f"the sums for seed {first}", *written] if written else []
         return "\n".join(
             [
-                f"{self.title}; {seeds}", f"source: {self.source}", "", aligned(columns, rows), "",
+                f"{self.title}; {seeds}", f"source: {self.source}", "", aligned(columns, rows), *phrases, "",
                 *FOOTING, *sums,
             ]
         )  # fmt: skip
@@ -166,7 +168,7 @@ def in_steps(formula: Formula) -> list[dict[str, Any]]:
     return [
         {
             "of": formula.derivative.text, "step": step.name, "text": step.text,
-            "latex": step.latex, "value": float(step.value), "terms": step.terms,
+            "latex": step.latex, "value": _size(step.value), "terms": step.terms,
         }
         for step in formula.steps
     ]  # fmt: skip
@@ -182,6 +184,22 @@ def apart(found: Any, expected: Any) -> float:
         np.asarray(part.numpy() if isinstance(part, Tensor) else part) for part in (found, expected)
     )
     return float(np.abs(a - b).max() / max(1.0, np.abs(b).max()))
+
+
+def polynomial(counts: Mapping[int, int]) -> str:
+    """Write how many paths cross so many weight layers, z standing for one.
+
+    >>> polynomial({0: 1, 2: 3, 3: 1})
+    '1 + 3z^2 + z^3'
+    """
+    return " + ".join(
+        (f"{n if n > 1 or not k else ''}" + ("z" if k else "") + (f"^{k}" if k > 1 else ""))
+        for k, n in sorted(counts.items())
+    )
+
+
+def _size(value: Any) -> float:
+    return float(value) if np.ndim(value) == 0 else float(np.linalg.norm(np.ravel(value)))
 
 
 def _equal(said: Any, found: Any) -> bool:

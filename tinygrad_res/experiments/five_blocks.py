@@ -1,0 +1,148 @@
+"""Residual blocks in a row, a[l+2] = g(z[l+2] + a[l]): drawn, counted and trained.
+
+g is a ReLU behind the sum, as in He et al. 2015, so a shortcut passes a ReLU in every block and
+no weight in any.  Beside it the same layers without shortcuts are trained, of which the one
+path crosses all.  Both start from He's weights; with shortcuts the last ones of each branch are
+divided by the square root of the number of blocks, so that both start with outputs of a size.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..data import Images, load
+from ..nets import Network, plain_mlp
+from ..nn import Residual, Sequential, scale_branches
+from ..report import PathReport, examine, train
+from ..whole_numbers import at_least
+from .demonstration import Demonstration, apart, demonstrate, polynomial
+from .shortcuts import binomial
+
+if TYPE_CHECKING:
+    from viz import Figure
+
+STEPS = {False: 300, True: 60}
+"""Steps of training where left out, and in a quick run."""
+
+LR, MEASURED = 1e-3, 64
+"""Adam's learning rate, and the held-out images on which the gradient is split by degree."""
+
+
+class FiveBlocks(Demonstration):
+    """What ``five_blocks`` shows."""
+
+    title = "residual blocks in a row, a[l+2] = g(z[l+2] + a[l]), trained on 8x8 digits"
+    source = "He et al. 2015, section 3.2; Veit et al. 2016, section 3: n blocks have 2^n paths"
+
+    def plot(self) -> Figure:
+        """Return the first seed's network after training, which is repeated for it: its blocks,
+        and how many paths cross so many weight layers, with the norm of what they carry.
+        """
+        import viz
+
+        seed = self.seeds[0]
+        data = load("digits", seed)
+        network = residual(self.setting["blocks"], self.setting["width"], seed)
+        train(network, data, self.setting["steps"], lr=LR, seed=seed)
+        return viz.draw(examine(network, data, batch=MEASURED).paths)
+
+
+def five_blocks(
+    blocks: int = 5, width: int = 32, steps: int | None = None, runs: int | None = None,
+    quick: bool = False, seed: int = 0, executor: Executor | None = None,
+    folder: str | os.PathLike[str] | None = None,
+) -> FiveBlocks:  # fmt: skip
+    """Count the paths of residual blocks in a row, and train them, and a plain network beside.
+
+    Args:
+        blocks, width: of the network: each block has two layers of ``width`` units.
+        steps: of training, with batches of 64; 300 where left out.
+        runs: how many networks are trained, with seeds from ``seed`` on; 20 where left out.
+        quick: 60 steps and 3 networks where left out.
+        seed: of the first.
+        executor, folder: as for ``sweep``.
+
+    Raises:
+        UsageError: a number is out of its bounds.
+        SweepError: a training diverged.
+
+    >>> shown = five_blocks(steps=1, runs=1)
+    >>> {one.words: one.found[0] for one in shown.claims[:2]}
+    {'paths between stem and classifier': 32, 'of these weight-free': 1}
+    """
+    steps = STEPS[bool(quick)] if steps is None else steps
+    setting = {
+        "blocks": at_least(1, "five_blocks", "blocks", blocks),
+        "width": at_least(1, "five_blocks", "width", width),
+        "steps": at_least(1, "five_blocks", "steps", steps),
+    }
+    return demonstrate(FiveBlocks, _trained, setting, runs, quick, seed, executor, folder)
+
+
+def residual(blocks: int, width: int, seed: int) -> Network:
+    """Return the layers of ``nets.plain_mlp``, two to a block, with a shortcut round each two."""
+    plain = plain_mlp(blocks, width=width, rng=seed)
+    body = []
+    for block in plain.body:
+        *branch, after = (layer for _, layer in block.children())
+        body.append(Residual(Sequential(*branch), after=after))
+    network = Network("residual blocks", plain.stem, Sequential(*body), plain.head)
+    scale_branches(network, "scaled")
+    return network
+
+
+def _trained(blocks: int, width: int, steps: int, seed: int) -> dict[str, Any]:
+    data = load("digits", seed)
+    network = residual(blocks, width, seed)
+    computed, by_numpy = _outputs(network, data)
+    before = examine(network, data, batch=MEASURED)
+    ours = train(network, data, steps, lr=LR, seed=seed)
+    after = examine(network, data, batch=MEASURED)
+    plain = plain_mlp(blocks, width=width, rng=seed)
+    theirs = train(plain, data, steps, lr=LR, seed=seed)
+    return {
+        "claims": [
+            ("paths between stem and classifier", 2**blocks, after.total),
+            ("of these weight-free", 1, after.counts[0]),
+            ("by weight layers crossed, z each", binomial(blocks, 2), polynomial(after.counts)),
+            ("by weight layers, without shortcuts", f"z^{2 * blocks}",
+             polynomial(examine(plain, data, batch=2).counts)),
+            ("a[l+2] = g(z[l+2] + a[l]), logits less NumPy's", 0.0, apart(computed, by_numpy)),
+            ("sum of all g_k less backward's, before training", 0.0, before.error),
+            ("sum of all g_k less backward's, after training", 0.0, after.error),
+            *_weighed("before", before),
+            *_weighed("after", after),
+            ("loss of the last batch, with shortcuts", None, ours.loss[-1]),
+            ("loss of the last batch, without", None, theirs.loss[-1]),
+            ("held-out images right in %, with shortcuts", None, 100 * ours.accuracy),
+            ("held-out images right in %, without", None, 100 * theirs.accuracy),
+        ],
+        "sums": [],
+    }  # fmt: skip
+
+
+def _weighed(when: str, report: PathReport) -> list[tuple[str, Any, Any]]:
+    return [
+        (f"share of the weight-free path, {when} training", None, report.shares[0]),
+        (f"norm of its gradient in the whole's, {when}", None,
+         report.norms[0] / report.gradient_norm),
+    ]  # fmt: skip
+
+
+def _outputs(network: Network, data: Images) -> tuple[np.ndarray, np.ndarray]:
+    """Return the logits of some images: the network's, and those of the block's equation."""
+    network = copy.deepcopy(network).to("cpu", "float64")
+    x = data.test_x[:8].astype("float64")
+    first, *inner, last = (
+        (layer.weight.data, layer.bias.data) for layer in network.weight_layers()
+    )
+    a = np.maximum(x.reshape(8, -1) @ first[0].T + first[1], 0)
+    for (w, b), (w_next, b_next) in zip(inner[::2], inner[1::2], strict=True):
+        between = np.maximum(a @ w.T + b, 0)
+        a = np.maximum(between @ w_next.T + b_next + a, 0)
+    return network(x).data, a @ last[0].T + last[1]
