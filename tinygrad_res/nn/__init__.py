@@ -28,6 +28,7 @@ from .initialisations import he_normal, he_uniform, xavier_normal, xavier_unifor
 from .layers import Conv2d, Embedding, Linear
 from .module import Module, Sequential
 from .normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
+from .onnx import from_onnx
 from .pooling import AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool, MaxPool2d
 
 __all__ = [
@@ -35,6 +36,6 @@ __all__ = [
     "DenseBlock", "DenseLayer", "Dropout", "Embedding", "Flatten", "GELU", "Gate", "GatedShortcut",
     "GlobalAvgPool", "Identity", "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d", "Module",
     "MultiheadAttention", "PadShortcut", "ProjectionShortcut", "ReLU", "Residual", "Scale",
-    "Sequential", "SiLU", "Sigmoid", "Tanh", "TransformerEncoderLayer", "Transition", "he_normal",
-    "he_uniform", "scale_branches", "xavier_normal", "xavier_uniform",
+    "Sequential", "SiLU", "Sigmoid", "Tanh", "TransformerEncoderLayer", "Transition", "from_onnx",
+    "he_normal", "he_uniform", "scale_branches", "xavier_normal", "xavier_uniform",
 ]  # fmt: skip

@@ -1,0 +1,134 @@
+"""The module that runs the steps of an ONNX file.
+
+A value on the way is either a tensor, which is recorded, or a plain array of the host: shapes and
+constants.  A step whose operands are all plain gives plain arrays again, so what an exporter writes
+to compute shapes never enters the record, nor a device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from ..errors import DataError, DtypeError, Error, ShapeError, UsageError
+from ..record import scope
+from ..tensor import Tensor, parameter, raw, tensor
+from .module import Module
+from .onnx_operators import OPERATORS
+from .onnx_reading import Input, Plan, Step
+
+
+class OnnxNetwork(Module):
+    """A network read from an ONNX file; see ``nn.from_onnx``."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.held: dict[str, str] = {}  # attributes by the file's names
+        for values, trained in ((plan.weights, True), (plan.buffers, False)):
+            for name, array in values.items():
+                attribute = name
+                while hasattr(self, attribute):  # such as "size", which is a method
+                    attribute += "_"
+                made = parameter(array, name) if trained else tensor(array, name=name)
+                vars(self)[attribute] = made
+                self.held[name] = attribute
+
+    def forward(self, *inputs: Any, **by_name: Any) -> Any:
+        """Return the output for the model's inputs, in its order or by name; of several, a tuple.
+
+        Raises:
+            UsageError: an input is missing, or is none of the model's.
+            ShapeError: an input has another shape than the model declares.
+            DtypeError: an input is of another kind of number.
+            DataError: a step of the model does not fit what it is given.
+        """
+        values: dict[str, Any] = {"": None, **self.plan.constants}
+        values |= {name: vars(self)[attribute] for name, attribute in self.held.items()}
+        values |= self._given(inputs, by_name)
+        for step in self.plan.steps:
+            with scope(step.scope) if step.scope else nullcontext():
+                results = _run(step, [values[name] for name in step.inputs])
+            values.update(zip(step.outputs, results))
+            for name in step.last:
+                values.pop(name, None)
+        found = [values[name] for name in self.plan.outputs]
+        found = [value if isinstance(value, Tensor) else tensor(value) for value in found]
+        return found[0] if len(found) == 1 else tuple(found)
+
+    def _given(self, inputs: Sequence[Any], by_name: dict[str, Any]) -> dict[str, Tensor]:
+        """Return the inputs by name, as tensors that fit what the model declares."""
+        declared = self.plan.inputs
+        expected = ", ".join(map(str, declared))
+        given = dict(zip([i.name for i in declared], inputs))
+        wrong = [
+            name for name in by_name if name in given or name not in {i.name for i in declared}
+        ]
+        given |= by_name
+        if len(inputs) > len(declared) or wrong or len(given) < len(declared):
+            raise UsageError(
+                f"from_onnx: {len(inputs)} inputs in order and {sorted(by_name)} by name: the "
+                f"model takes each of {expected} once"
+            )
+        lengths: dict[str, int] = {}
+        return {i.name: _fitting(i, given[i.name], lengths) for i in declared}
+
+
+def _fitting(declared: Input, value: Any, lengths: dict[str, int]) -> Tensor:
+    x = value if isinstance(value, Tensor) else tensor(value)
+    if x.dtype.kind not in declared.kinds:
+        raise DtypeError(f"from_onnx: input of dtype {x.dtype}: the model declares {declared}")
+    if declared.shape is None:
+        return x
+    fits = len(declared.shape) == x.ndim
+    for wanted, n in zip(declared.shape, x.shape):
+        length = lengths.setdefault(wanted, n) if isinstance(wanted, str) else wanted
+        fits = fits and length in (None, n)
+    if not fits:
+        named = ", ".join(f"{k} = {n}" for k, n in lengths.items() if k in declared.shape)
+        raise ShapeError(
+            f"from_onnx: input of shape {x.shape}: the model declares {declared}"
+            + (f" with {named}" if named else "")
+        )
+    return x
+
+
+def _run(step: Step, operands: list[Any]) -> Sequence[Any]:
+    """Return the results of one step."""
+    operator = OPERATORS[step.operator]
+    plain = not any(isinstance(x, Tensor) for x in operands)
+    try:
+        if not plain:
+            operands = _placed(operands, step.host)
+        out = operator.run(*operands, **step.attributes)
+    except Error as error:
+        raise type(error)(f"{step}: {error}") from error
+    except (ValueError, IndexError, TypeError, OverflowError) as error:
+        raise DataError(f"{step}: its operands do not fit ({error})") from error
+    results = out if isinstance(out, (tuple, list)) else (out,)
+    return [_value(raw(x) if plain else x) for x in results]
+
+
+def _value(x: Any) -> Any:
+    """Return a tensor, or a plain array where it lies on the host."""
+    on_host = isinstance(x, (np.ndarray, np.generic))
+    return np.asarray(x) if on_host else x if isinstance(x, Tensor) else tensor(x)
+
+
+def _placed(operands: list[Any], host: frozenset[int]) -> list[Any]:
+    """Send plain arrays to where the tensors beside them are, in the dtype that these have."""
+    tensors = [x for x in operands if isinstance(x, Tensor)]
+    xp = backend.namespace(raw(tensors[0]))
+    dtype = next((x.dtype for x in tensors if x.dtype.kind == "f"), None)
+    placed = list(operands)
+    for k, x in enumerate(operands):
+        if not isinstance(x, np.ndarray) or k in host:
+            continue
+        if dtype is None or x.dtype.kind != "f":
+            placed[k] = xp.asarray(x)
+        else:
+            placed[k] = xp.asarray(x.astype(dtype, copy=False)) if x.ndim else float(x)
+    return placed
