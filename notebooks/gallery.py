@@ -5,7 +5,7 @@
 writes ``gallery.md`` and the pictures in ``gallery/`` anew, beside this file.  A figure is a
 function here: its docstring is the heading and what is to be seen, its body the code that the
 page shows.  The same code gives the same bytes, so a change in the pictures is a change of
-what is drawn (where Graphviz places the shapes, also of its version).
+what is drawn.
 """
 
 from __future__ import annotations
@@ -365,8 +365,6 @@ ROOMS: dict[str, tuple[Callable[[], viz.Figure | viz.Plot], ...]] = {
     "Plots": (activations, gradient_by_depth),
 }  # fmt: skip
 """The figures, by what they are of."""
-BY_GRAPHVIZ = (same_factor_twice, recorded_graph, dense_block, scope_level, large_record)
-"""Figures that Graphviz lays out."""
 
 INTRODUCTION = """\
 # Gallery

@@ -105,8 +105,7 @@ def no_path():
     return tg.paths(x * x, other)
 
 
-OWN = {
-    "chain_rule": chain_rule,
+CHAINS = {
     "residual_block": lambda: residual_chain(1),
     "residual_chain_2": lambda: residual_chain(2),
     "residual_chain_3": lambda: residual_chain(3),
@@ -119,16 +118,15 @@ OWN = {
     "attention": attention,
     "chosen": lambda: residual_chain(3).with_degree("weight", 2),
 }
-"""Families with a layout of our own, which needs no Graphviz."""
+"""Chains of blocks."""
 
-BY_GRAPHVIZ = {
+GALLERY = {
+    "chain_rule": chain_rule,
+    **CHAINS,
     "recorded_graph": recorded_graph,
     "square": square,
     "dense_block": dense_block,
 }
-"""Figures that Graphviz lays out."""
-
-GALLERY = {**OWN, **BY_GRAPHVIZ}
 
 
 def figure(name):

@@ -40,14 +40,8 @@ def entries():
     return {name: (words, code) for words, name, code in found}
 
 
-def needs_graphviz(gallery, name):
-    if name in {figure.__name__ for figure in gallery.BY_GRAPHVIZ}:
-        pytest.importorskip("pygraphviz", reason="there is no Graphviz here", exc_type=ImportError)
-
-
 @pytest.mark.parametrize("name", entries())
-def test_the_code_beside_a_picture_makes_it(gallery, name):
-    needs_graphviz(gallery, name)
+def test_the_code_beside_a_picture_makes_it(name):
     words, code = entries()[name]
     scope = {}
     exec(begins(), scope)
@@ -68,7 +62,6 @@ def test_the_page_shows_every_picture_once_and_every_figure_of_the_script(galler
 
 
 def test_the_page_is_what_the_script_writes_and_again_the_same_bytes(gallery, tmp_path):
-    pytest.importorskip("pygraphviz", reason="there is no Graphviz here", exc_type=ImportError)
     folders = tmp_path / "a", tmp_path / "b"
     for folder in folders:
         folder.mkdir()

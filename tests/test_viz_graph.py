@@ -1,15 +1,12 @@
 """The figure of any recorded graph."""
 
 import itertools
-import shutil
 
 import numpy as np
 import pytest
 
 import tinygrad_res as tg
 import viz
-from tinygrad_res.errors import FigureError
-from viz import engine
 from viz.graph_view import count_paths, view_graph
 
 
@@ -181,36 +178,6 @@ def test_paths_of_one_tangled_block_are_shown_in_their_graph():
     figure = viz.draw(tg.paths((h * x + unused).sum(), x))
     assert any("back to x" in text for text in texts(figure))
     assert any(curve.faded for curve in figure.layout.curves)
-
-
-def test_without_graphviz_its_error_names_every_way_to_get_it(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "pygraphviz", None)
-    monkeypatch.setattr(shutil, "which", lambda _: None)
-    with pytest.raises(FigureError, match=r"pygraphviz>=2.*apt install graphviz.*viz\.draw"):
-        engine.lay_out("digraph { a -> b }")
-
-
-def test_a_dot_program_is_used_where_there_is_no_wheel(monkeypatch, tmp_path):
-    pytest.importorskip("pygraphviz", reason="no Graphviz loads here", exc_type=ImportError)
-    answer = engine.lay_out("digraph { a -> b }")
-    program = tmp_path / "dot"
-    program.write_text(
-        f"#!/bin/sh\ncat > /dev/null\ncat <<'END'\n{__import__('json').dumps(answer)}\nEND\n"
-    )
-    program.chmod(0o755)
-    monkeypatch.setitem(__import__("sys").modules, "pygraphviz", None)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    assert engine.lay_out("digraph { a -> b }") == answer
-
-
-def test_a_program_that_fails_is_an_error(monkeypatch, tmp_path):
-    program = tmp_path / "dot"
-    program.write_text("#!/bin/sh\nexit 3\n")
-    program.chmod(0o755)
-    monkeypatch.setitem(__import__("sys").modules, "pygraphviz", None)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    with pytest.raises(FigureError, match="failed"):
-        engine.lay_out("digraph { a -> b }")
 
 
 def test_source_holds_names_as_text():

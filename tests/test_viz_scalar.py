@@ -388,7 +388,6 @@ def test_one_of_its_routes_is_drawn_in_full():
 
 
 def test_single_numbers_without_a_record_are_drawn_as_their_graph():
-    pytest.importorskip("pygraphviz", exc_type=ImportError)
     whole = tg.from_json(tg.graph(chain_rule().graph.taken_from).to_json())
     assert any("tensor level" in text for text in texts(viz.draw(tg.paths(whole, "x"))))
 
@@ -417,7 +416,6 @@ def test_a_chosen_path_is_drawn_whatever_column_it_takes():
 
 
 def test_too_many_numbers_give_the_tensor_level_and_say_so():
-    pytest.importorskip("pygraphviz", exc_type=ImportError)
     paths = net((200, 201, 1))
     shown = texts(viz.draw(paths))
     assert any("too many numbers to draw" in text and "tensor level" in text for text in shown)
@@ -431,7 +429,6 @@ def test_too_many_numbers_give_the_tensor_level_and_say_so():
 
 
 def test_chains_graphs_and_scopes_tell_their_level():
-    pytest.importorskip("pygraphviz", exc_type=ImportError)
     x = tg.tensor(np.ones((2, 2)), requires_grad=True, name="x")
     h = x
     for k in range(2):

@@ -2,14 +2,15 @@
 
 import itertools
 import random
-import shutil
 import sys
 
+import gallery
 import numpy as np
 import pytest
 
 import tinygrad_res as tg
 import viz
+from tinygrad_res.measures import Paths
 from viz.graph_figure import graph_figure
 from viz.spine import Link, Site, grid
 from viz.spine_lines import clear, rounded
@@ -296,7 +297,12 @@ def test_a_shared_parameter_is_drawn_once_with_all_its_edges():
 
 def test_nothing_but_python_is_needed(monkeypatch):
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
-    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setenv("PATH", "")
+    for program in gallery.GALLERY.values():
+        drawn = program()
+        assert viz.draw(drawn).svg
+        if isinstance(drawn, Paths):
+            assert viz.explore(drawn).html
     figure = viz.draw(transformer())
     assert len({shape.key for shape in figure.layout.shapes}) > len(tg.graph(transformer()).nodes)
 

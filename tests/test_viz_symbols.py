@@ -152,7 +152,6 @@ def test_one_path_of_a_deep_chain_and_of_a_tangle():
     assert any(
         "through 100 weight layers" in text or "no weight layer" in text for text in texts(deep)
     )
-    pytest.importorskip("pygraphviz", exc_type=ImportError)
     x = tg.tensor(np.ones((2, 4)), requires_grad=True, name="x")
     h = x
     for k in range(3):

@@ -1,10 +1,10 @@
 """One layout in every format: sizes on paper, styles, and the graphviz package's names."""
 
 import itertools
-import json
 import re
 import xml.etree.ElementTree as ET
 
+import dot_program
 import gallery
 import numpy as np
 import pytest
@@ -38,9 +38,6 @@ def test_mermaid_has_the_nodes_and_edges_of_the_layout():
 
 
 def test_mermaid_shows_parallel_edges():
-    pytest.importorskip(
-        "pygraphviz", reason="Graphviz, which lays this out, is not here", exc_type=ImportError
-    )
     assert gallery.figure("square").mermaid.count('-->|"x"|') == 2
 
 
@@ -101,13 +98,9 @@ def test_a_figure_without_nodes_has_no_mermaid(tmp_path):
 @pytest.mark.parametrize("name", ["residual_chain_2", "attention", "recorded_graph"])
 def test_graphviz_draws_the_source_as_the_figure(name):
     """Whatever engine is asked for: the size, and every shape at its place."""
-    pygraphviz = pytest.importorskip(
-        "pygraphviz", reason="Graphviz is not here to read DOT", exc_type=ImportError
-    )
     figure = gallery.figure(name)
     layout = figure.layout
-    drawn = pygraphviz.AGraph(strict=False, string=figure.source).draw(format="json", prog="dot")
-    drawn = json.loads(drawn)
+    drawn = dot_program.read(figure.source)
     box = [float(number) for number in drawn["bb"].split(",")]
     assert box == pytest.approx([0, 0, layout.width, layout.height], abs=1)
     at = {item["name"]: [float(n) for n in item["pos"].split(",")] for item in drawn["objects"]}
@@ -151,7 +144,6 @@ def test_a_formula_keeps_to_its_room_in_dot():
 
 
 def test_dot_follows_its_style():
-    pytest.importorskip("pygraphviz", reason="Graphviz is not here", exc_type=ImportError)
     figure = gallery.figure("recorded_graph")
     dark = figure.pipe("dot", "dark", encoding="utf-8")
     assert PALETTE["weight"][1] in dark and PALETTE["weight"][0] not in dark

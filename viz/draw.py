@@ -92,8 +92,8 @@ def draw(
             bands, and flows are not faded.
 
     Raises:
-        FigureError: ``what`` is none of these; there is no Graphviz for a graph; what is to be
-            highlighted is not in what is drawn; or the flow is not known.
+        FigureError: ``what`` is none of these; what is to be highlighted is not in what is
+            drawn; or the flow is not known.
         GraphError: nothing was recorded for the tensor.
         UsageError: ``labels``, ``widths`` or ``max_nodes`` is none of the choices.
 
