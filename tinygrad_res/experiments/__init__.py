@@ -17,16 +17,18 @@ from .five_blocks import five_blocks
 from .junctions import chain_rule, fully_connected
 from .length_report import EffectivePathLength
 from .lengths import Lengths, at_random, path_lengths
+from .lesion_study import lesions
 from .outcome import Outcome
 from .shortcuts import additions_and_concatenations, residual_module
 from .slopes import activations
 from .vanishing import vanishing_gradients
+from .variants import shortcut_variants
 
 __all__ = [
     "EXPERIMENTS", "EffectivePathLength", "Experiment", "Lengths", "activations",
     "additions_and_concatenations", "at_random", "chain_rule", "dead_units", "degradation",
-    "effective_path_length", "five_blocks", "forward_sums", "fully_connected", "path_lengths",
-    "residual_module", "responses", "vanishing_gradients",
+    "effective_path_length", "five_blocks", "forward_sums", "fully_connected", "lesions",
+    "path_lengths", "residual_module", "responses", "shortcut_variants", "vanishing_gradients",
 ]  # fmt: skip
 
 
@@ -38,9 +40,16 @@ class Experiment(NamedTuple):
 
 
 EXPERIMENTS = {
+    "lesions": Experiment(
+        lesions, "deleted and swapped layers: residual networks degrade, plain ones collapse"
+    ),
     "activations": Experiment(
         activations,
         "what an activation's derivative leaves of a gradient: sigmoid, tanh, relu",
+    ),
+    "shortcut-variants": Experiment(
+        shortcut_variants,
+        "whatever stands on the shortcuts is multiplied along the path that avoids all branches",
     ),
     "vanishing-gradients": Experiment(
         vanishing_gradients,

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UsageError
 from .digits import FAMILIES, check_depths, trained
 from .outcome import Outcome, aligned
-from .settings import seeds, settled, spread
+from .settings import counted, seeds, settled, spread
 from .sweep import grid, sweep
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ class ByDepth(Outcome):
     def heading(self) -> str:
         """Return a line that says what was trained."""
         return (
-            f"digits, {self.steps} steps of {self.batch} images, {len(self.seeds)} "
-            f"{'run' if len(self.seeds) == 1 else 'runs'}: median (range)"
+            f"digits, {self.steps} steps of {self.batch} images; {counted(self.seeds)}, "
+            "median (range)"
         )
 
 

@@ -64,6 +64,15 @@ def seeds(name: str, seed: int, runs: int) -> tuple[int, ...]:
     return tuple(range(first, first + runs))
 
 
+def counted(runs: Sequence[int]) -> str:
+    """Write how many runs there are.
+
+    >>> counted((3,)), counted((0, 1))
+    ('1 run', '2 runs')
+    """
+    return f"{len(runs)} run{'' if len(runs) == 1 else 's'}"
+
+
 def spread(values: Sequence[float]) -> str:
     """Write the median of several runs, and their range where they differ.
 

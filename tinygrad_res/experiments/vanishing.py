@@ -33,7 +33,7 @@ from ..nn import Sigmoid, Tanh, he_normal, xavier_normal
 from ..nn.initialisations import default
 from .digits import check_depths
 from .outcome import Outcome, aligned
-from .settings import seeds, settled, spread
+from .settings import counted, seeds, settled, spread
 from .sweep import grid, sweep
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class VanishingGradients(Outcome):
                     str(low) if low == high else f"{low} to {high}",
                 ])  # fmt: skip
         head = (
-            f"digits, {BATCH} images, width {self.width}, untrained; {len(self.seeds)} runs, "
+            f"digits, {BATCH} images, width {self.width}, untrained; {counted(self.seeds)}, "
             "median (range)"
         )
         said = "gradient norm by the weights of the first, a middle and the last layer"

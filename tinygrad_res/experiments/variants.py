@@ -1,0 +1,248 @@
+"""Shortcut variants: whatever stands on the shortcuts is multiplied, unit by unit.
+
+With x_(l+1) = lambda x_l + F(x_l), the path that goes round all branches carries lambda^n over n
+units (He et al. 2016, Identity Mappings, equation 8): only the identity keeps it at 1.  Here both
+sides are held against each other, for every shortcut of their table 1: the engine's product
+along the weight-free path, over what the identity carries there, and the training of the network.
+The product is taken in units of full pre-activation, where nothing but the shortcuts stands on
+the path.  Their table 2 varies the order of activations within a unit, the shortcut being the
+identity; there the product says what the activations behind the additions take away.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import paths, tensor
+from ..data import load
+from ..errors import UsageError
+from ..nets import ARRANGEMENTS
+from ..record import no_grad
+from .digits import check_depths, make, trained
+from .outcome import Outcome, aligned
+from .settings import counted, seeds, settled, spread
+from .sweep import sweep
+
+if TYPE_CHECKING:
+    from viz import Plot
+
+# fmt: off
+HE_2016 = {                                                   # test error in %, ResNet-110
+    ("identity", "original"):                 "6.61",
+    ("scaled", "original"):                   "12.35",
+    ("gated", "original"):                    "8.70",
+    ("gated-shortcut", "original"):           "6.91",
+    ("convolution", "original"):              "12.22",
+    ("dropout", "original"):                  "fail",
+    ("identity", "bn-after-addition"):        "8.17",
+    ("identity", "relu-before-addition"):     "7.84",
+    ("identity", "relu-only-preactivation"):  "6.71",
+    ("identity", "full-preactivation"):       "6.37",
+}
+"""The variants, as ``nets.resnet`` calls them, and the test errors on CIFAR-10 in tables 1 and 2.
+
+Gates are those whose biases start at -6; "fail" is an error above 20.
+"""
+
+CLOSED = {
+    ("scaled", "original"):                   "0.5^n",
+    ("gated", "original"):                    "(1 - g)^n",
+    ("gated-shortcut", "original"):           "(1 - g)^n",
+    ("convolution", "original"):              "no path",
+    ("dropout", "original"):                  "1 on average",
+    ("identity", "relu-before-addition"):     "1",
+    ("identity", "relu-only-preactivation"):  "1",
+    ("identity", "full-preactivation"):       "1",
+}
+"""What the weight-free path carries over n units, where it has a closed form; g is a gate."""
+# fmt: on
+
+SETTINGS = {
+    False: {"depth": 20, "steps": 150, "batch": 64, "runs": 3},
+    True: {"depth": 8, "steps": 16, "batch": 32, "runs": 1},
+}
+POINTS = {False: 6, True: 2}
+IMAGES = 32
+"""Images that the path's product is measured on, before training."""
+
+
+@dataclass(frozen=True)
+class ShortcutVariants(Outcome):
+    """The variants, each trained, and what its weight-free path carries.
+
+    Attributes:
+        depth, steps, batch, seeds: of the networks and their training.
+        quick: whether this was the quick setting.
+        cells: for each variant and seed the ``shortcut``, the ``arrangement``, the ``seed``, what
+            ``digits.trained`` returns, and what ``carried`` returns as ``path``.
+    """
+
+    depth: int
+    steps: int
+    batch: int
+    seeds: tuple[int, ...]
+    quick: bool
+    cells: list[dict[str, Any]]
+
+    @property
+    def units(self) -> int:
+        """The number of residual units."""
+        return (self.depth - 2) // 2
+
+    def of(self, shortcut: str, arrangement: str) -> list[dict[str, Any]]:
+        """Return the runs of one variant."""
+        wanted = {"shortcut": shortcut, "arrangement": arrangement}
+        return [cell for cell in self.cells if wanted.items() <= cell.items()]
+
+    def table(self) -> str:
+        """Return the errors beside the source's, and what the weight-free path carries."""
+        heads = ["shortcut", "arrangement", "training error %", "test error %", "He et al. %",
+                 "path carries", "closed form", "reaches"]  # fmt: skip
+        rows = []
+        for (shortcut, arrangement), known in HE_2016.items():
+            runs = self.of(shortcut, arrangement)
+            rows.append([
+                shortcut, arrangement,
+                *(spread([run[what][-1] for run in runs]) for what in ("train", "test")),
+                known, spread([run["path"]["gain"] for run in runs]),
+                CLOSED.get((shortcut, arrangement), ""),
+                spread([run["path"]["reached"] for run in runs]),
+            ])  # fmt: skip
+        what = (
+            f"digits, {self.depth} layers, n = {self.units} units; {self.steps} steps of "
+            f"{self.batch} images; {counted(self.seeds)}, median (range)"
+        )
+        products = (
+            f"  of arrangements in their own; 0.5^n = {0.5**self.units:.6g}, (1 - sigmoid(-6))^n = "
+            f"{(1 / (1 + np.exp(-6.0))) ** self.units:.6g}"
+        )
+        return "\n".join([
+            what, "", aligned(heads, rows, words=2), "",
+            "path carries: the weight-free path's product before training, over the identity's, and",
+            "  the share of positions that it reaches; of shortcuts in units of full pre-activation,",
+            products,
+            "He et al. 2016, tables 1 and 2: test error of ResNet-110 on CIFAR-10; fail: above 20.",
+            "  Their dropout does as their scaling in expectation; ours divides by what it keeps, so",
+            "  that the mean stays 1 and the path reaches 0.5^n of the positions.  Digits, few steps",
+            f"  and {self.depth} layers are an easier task: the order may differ, and no error can be",
+            "  compared by size.",
+        ])  # fmt: skip
+
+    def plot(self) -> Plot:
+        """Return the training error over the steps: a panel for each of the two tables."""
+        import viz
+
+        def curves(chosen: Sequence[tuple[str, str]], which: int) -> dict[str, Any]:
+            return {
+                variant[which]: [run["train"] for run in self.of(*variant)] for variant in chosen
+            }
+
+        panels = {
+            "shortcuts": curves([v for v in HE_2016 if v[1] == "original"], 0),
+            "arrangements": curves([v for v in HE_2016 if v[0] == "identity"], 1),
+        }
+        return viz.plot_series(
+            panels, x="step", y="training error in %", at=self.cells[0]["at"],
+            title="Training error of shortcut variants",
+        )  # fmt: skip
+
+    def carries(self, shortcut: str, arrangement: str = "original") -> float:
+        """Return what the weight-free path carries, the median over runs."""
+        return float(median(run["path"]["gain"] for run in self.of(shortcut, arrangement)))
+
+
+def shortcut_variants(
+    depth: int | None = None, steps: int | None = None, batch: int | None = None,
+    runs: int | None = None, quick: bool = False, seed: int = 0, executor: Executor | None = None,
+    folder: str | os.PathLike[str] | None = None,
+) -> ShortcutVariants:  # fmt: skip
+    """Train every shortcut and arrangement of He et al. 2016, and measure the weight-free path.
+
+    Source: He et al. 2016, Identity Mappings in Deep Residual Networks, sections 3 and 4.
+
+    Args:
+        depth: the number of weight layers, 6n + 2; 20 where left out.
+        steps, batch: of the training; 150 steps of 64 images where left out.
+        runs: repetitions, with seeds from ``seed`` on; 3 where left out.
+        quick: one run of 16 steps at depth 8 where left out.
+        seed: of the first run.
+        executor: where to run, a task for each network; the numbers do not depend on it.
+        folder: where to keep finished networks, and to take those from that are kept.
+
+    Raises:
+        UsageError: a number is out of its bounds.
+        SweepError: networks are missing, for instance because a training diverged.
+    """
+    name = "shortcut_variants"
+    setting = settled(
+        name, SETTINGS, quick, depth=depth, steps=steps, batch=batch, runs=runs
+    )  # fmt: skip
+    check_depths(name, (setting["depth"],))
+    if setting["steps"] < 2:
+        raise UsageError(f"{name}: steps={steps}: train for at least 2 steps")
+    numbers = seeds(name, seed, setting.pop("runs"))
+    named = [
+        {"shortcut": shortcut, "arrangement": arrangement, "seed": number}
+        for shortcut, arrangement in HE_2016
+        for number in numbers
+    ]
+    trainings = [
+        {**cell, "family": "convolutional", **setting, "points": POINTS[bool(quick)]} for cell in named
+    ]  # fmt: skip
+    done = sweep(trained, trainings, executor, folder, "shortcut variants, networks")
+    products = sweep(
+        carried, [{**cell, "depth": setting["depth"]} for cell in named], executor, folder,
+        "shortcut variants, paths",
+    )  # fmt: skip
+    return ShortcutVariants(
+        **setting, seeds=numbers, quick=bool(quick),
+        cells=[
+            {**cell, **training, "path": path}
+            for cell, training, path in zip(named, done, products, strict=True)
+        ],
+    )  # fmt: skip
+
+
+def carried(shortcut: str, arrangement: str, depth: int, seed: int) -> dict[str, float]:
+    """Return what the weight-free path through all units carries, over the identity's.
+
+    A random cotangent at the output of the last unit is pulled along the path to the input of the
+    first, with all that stands on it and with the identity alone.  A variant of the shortcut is measured in units of full pre-activation, where
+    the identity's path is wires and option A's slices alone.
+
+    Returns:
+        ``gain``, the projection of the first on the second, as a factor: 1 where nothing stands on
+        the path; ``reached``, the share of the identity's positions where the first is not 0.
+
+    >>> carried("scaled", "original", 8, seed=0)
+    {'gain': 0.125, 'reached': 1.0}
+    """
+    if arrangement not in ARRANGEMENTS:
+        raise UsageError(f"carried: arrangement={arrangement!r}: use {', '.join(ARRANGEMENTS)}")
+    plain = arrangement == "original" and shortcut != "identity"
+    own = _along(shortcut, "full-preactivation" if plain else arrangement, depth, seed)
+    wires = _along("identity", "full-preactivation", depth, seed)
+    open_ = wires != 0
+    return {
+        "gain": float((own * wires).sum() / (wires * wires).sum()),
+        "reached": float(np.count_nonzero(own[open_]) / np.count_nonzero(open_)),
+    }
+
+
+def _along(shortcut: str, arrangement: str, depth: int, seed: int) -> np.ndarray:
+    network = make("convolutional", depth, shortcut, arrangement, np.random.default_rng(seed))
+    network.to(dtype="float64")
+    with no_grad():
+        stem = network.stem(tensor(load("digits", seed).train_x[:IMAGES], dtype="float64"))
+    x = tensor(stem.data, requires_grad=True)
+    out = network.body(x)
+    cotangent = np.random.default_rng(seed).standard_normal(out.shape)
+    found = paths(out, x, cotangent=cotangent).weight_free()
+    return found.gradient() if found.count() else np.zeros(x.shape)
