@@ -1,0 +1,253 @@
+"""Lesions and path lengths: surgery against zeroed weights, orders against closed forms."""
+
+import json
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import tinygrad_res as tg
+from tinygrad_res import data, nets
+from tinygrad_res.errors import UsageError
+from tinygrad_res.experiments import EXPERIMENTS, lesions
+from tinygrad_res.experiments import lesion_study as surgery
+from tinygrad_res.experiments.lesion_report import Lesioned, Lesions
+
+
+def images(n=6):
+    return np.random.default_rng(0).standard_normal((n, 1, 8, 8)).astype(np.float32)
+
+
+def through(network, ways, x):
+    with tg.no_grad():
+        h = network.stem(tg.tensor(x))
+        for way in ways:
+            h = way(h)
+        return network.head(h).numpy()
+
+
+@pytest.mark.parametrize("deleted", [{0}, {2}, {1, 4}, {0, 1, 2, 3, 4, 5}])
+def test_deleted_units_are_those_whose_branch_gives_zero(deleted):
+    network = nets.resnet(14, channels=1, rng=0).eval()
+    found = through(network, surgery.without(list(network.body), deleted), images())
+    intact = through(network, network.body, images())
+    for i in deleted:
+        norm = list(network.body[i].branch)[-1]
+        norm.weight.data = np.zeros_like(norm.weight.data)  # gamma; beta starts as zero
+    np.testing.assert_allclose(found, network(images()).data, rtol=1e-6)
+    assert not np.allclose(found, intact)
+
+
+def test_deleted_fully_connected_units_are_those_whose_last_layer_is_zero():
+    network = nets.residual_mlp(3, rng=0)
+    found = through(network, surgery.without(list(network.body), {1}), images())
+    last = list(network.body[1].branch)[-1]
+    for values in (last.weight, last.bias):
+        values.data = np.zeros_like(values.data)
+    np.testing.assert_allclose(found, network(images()).data, rtol=1e-6)
+
+
+def test_deleted_plain_layer_is_the_identity_or_every_second_pixel_beside_zeros():
+    network = nets.resnet(8, channels=1, rng=0, shortcut="none").eval()
+    layers = surgery.layers(network)
+    x = tg.tensor(np.random.default_rng(0).standard_normal((2, 16, 4, 4)))
+    assert surgery.bypass(layers[0], x) is x
+    down = surgery.bypass(layers[2], x).data
+    assert down.shape == (2, 32, 2, 2)
+    np.testing.assert_array_equal(down[:, 8:24], x.data[:, :, ::2, ::2])
+    assert not down[:, :8].any()
+    assert not down[:, 24:].any()
+
+
+@pytest.mark.parametrize(
+    ("network", "count"),
+    [
+        (nets.resnet(14, channels=1, rng=0, shortcut="none"), 12),
+        (nets.plain_mlp(3, rng=0), 6),
+    ],
+)
+def test_layers_of_a_plain_network_one_after_the_other_are_its_body(network, count):
+    network.eval()
+    layers = surgery.layers(network)
+    assert len(layers) == count
+    np.testing.assert_array_equal(through(network, layers, images()), network(images()).data)
+    assert sum(len(layer.parameters()) for layer in layers) == len(network.body.parameters())
+
+
+def test_shape_changes_at_the_first_unit_of_the_second_and_third_stage_alone():
+    residual = [surgery.changes_shape(block) for block in nets.resnet(20, channels=1).body]
+    plain = surgery.layers(nets.resnet(14, channels=1, shortcut="none"))
+    assert [i for i, changes in enumerate(residual) if changes] == [3, 6]
+    assert [i for i, layer in enumerate(plain) if surgery.changes_shape(layer)] == [4, 8]
+    assert not any(surgery.changes_shape(layer) for layer in surgery.layers(nets.plain_mlp(2)))
+
+
+def test_units_change_places_within_a_stage_and_those_that_change_the_shape_never():
+    blocks = list(nets.resnet(32, channels=1).body)
+    orders = [surgery.reordered(blocks, 9, np.random.default_rng(seed)) for seed in range(40)]
+    for order in orders:
+        assert sorted(order) == list(range(15))
+        assert (order[5], order[10]) == (5, 10)
+        assert [i // 5 for i in order] == [i // 5 for i in range(15)]
+    for place in (0, 4, 6, 14):
+        stage = {i for i in range(15) if i // 5 == place // 5 and i not in (5, 10)}
+        assert {order[place] for order in orders} == stage
+    assert surgery.reordered(blocks, 0, np.random.default_rng(0)) == list(range(15))
+
+
+def test_tau_of_one_swap_has_the_closed_form_of_its_distance():
+    blocks = list(nets.residual_mlp(7).body)
+    found = set()
+    for seed in range(60):
+        order = surgery.reordered(blocks, 1, np.random.default_rng(seed))
+        i, j = (k for k, unit in enumerate(order) if unit != k)
+        found.add(j - i)
+        assert surgery.tau(order) == pytest.approx(1 - 2 * (2 * (j - i) - 1) / math.comb(7, 2))
+    assert found == {1, 2, 3, 4, 5, 6}
+
+
+def test_draws_are_all_choices_alike():
+    counts = np.zeros(6)
+    for draw in range(300):
+        one = surgery.chosen(6, 2, draw)
+        assert len(set(one)) == 2
+        counts[one] += 1
+    assert abs(counts - 100).max() < 4 * math.sqrt(300 * 2 / 9)
+
+
+def test_error_is_the_share_of_wrong_images_over_all_batches(monkeypatch):
+    digits, network = data.load("digits"), nets.residual_mlp(2, rng=0)
+    expected = np.mean(network(digits.test_x).data.argmax(axis=1) != digits.test_y)
+    assert surgery._error(network, digits, network.body) == expected
+    monkeypatch.setattr(surgery, "EVALUATION_BATCH", 100)
+    assert surgery._error(network, digits, network.body) == expected
+
+
+SMALL = {"family": "fully connected", "depth": 14, "plain_depth": 8, "draws": 3, "runs": 2}
+
+
+@pytest.fixture(scope="module")
+def small():
+    return lesions(**SMALL, steps=105, seed=3)
+
+
+def test_lesions_tell_a_residual_network_from_a_plain_one(small):
+    for residual, plain in zip(small.residual, small.plain, strict=True):
+        assert max(residual.intact, plain.intact) < 0.2
+        assert max(residual.single) < 0.35
+        assert min(plain.single) > 0.6
+        assert residual.many(0.5) < 0.6 < plain.many(1 / 6)
+        assert residual.shuffled(1) < 0.35
+        assert plain.shuffled(1) > 0.6
+
+
+def test_nothing_deleted_and_nothing_swapped_is_the_intact_network(small):
+    for one in small.residual + small.plain:
+        assert set(one.deleted[0]) == set(one.swapped[0]) == {one.intact}
+        assert one.taus[0] == pytest.approx([1.0] * 3)
+        assert set(one.deleted[1]) <= set(one.single)
+        assert len(one.deleted) == 4
+
+
+def test_convolutional_networks_go_through_the_same_lesions(monkeypatch):
+    digits = data.load("digits")
+    few = data.Images("few", *(part[:64] for part in list(vars(digits).values())[1:]))
+    monkeypatch.setattr(surgery, "load", lambda *_: few)
+    found = lesions("convolutional", depth=14, plain_depth=8, steps=1, draws=1, runs=1)
+    (residual,), (plain,) = found.residual, found.plain
+    assert (residual.name, plain.name) == ("resnet14", "plain8")
+    assert residual.changes == plain.changes == (False, False, True, False, True, False)
+    assert "that changes shape" in found.table()
+    assert "nothing is normalised" not in found.table()
+
+
+def test_no_number_depends_on_the_executor_and_finished_networks_are_kept(tmp_path, monkeypatch):
+    setting = {**SMALL, "runs": 1, "draws": 1, "steps": 2}
+    here = lesions(**setting, folder=tmp_path)
+    with ThreadPoolExecutor(2) as threads:
+        assert lesions(**setting, executor=threads) == here
+    monkeypatch.setattr(surgery, "fit", None)
+    assert lesions(**setting, folder=tmp_path) == here
+
+
+def made(**changes):
+    residual = Lesioned(
+        "residual", (False, True, False, False), 0.05, (0.06, 0.3, 0.08, 0.07),
+        ((0.05, 0.05), (0.1, 0.2), (0.3, 0.5)), surgery.SWAPS,
+        tuple((1 - k / 64, 1 - k / 32) for k in surgery.SWAPS),
+        tuple((k / 100, k / 50) for k in surgery.SWAPS),
+    )  # fmt: skip
+    plain = Lesioned(**{**vars(residual), "name": "plain", "single": (0.9, 0.8, 0.7, 1.0)})
+    fields = {
+        "family": "convolutional", "seeds": (0,), "steps": 3, "draws": 2, "quick": False,
+        "residual": (residual,), "plain": (plain,),
+    }  # fmt: skip
+    return Lesions(**{**fields, **changes})
+
+
+def test_table_gives_errors_in_per_cent_and_the_paths_that_are_left():
+    rows = [" ".join(line.split()) for line in made().table().splitlines()]
+    for row in (
+        "nothing 5 5",
+        "one deleted, median minimal impact 2^3 7.5 85",
+        "one deleted, worst minimal impact 2^3 8 100",
+        "that changes shape slightly higher 2^3 30 80",
+        "a quarter deleted smooth increase 2^3 15 15",
+        "half deleted smooth increase 2^2 40 40",
+        "4 pairs swapped smooth increase 6 6",
+        "Kendall's tau, 4 swapped 0.91 0.91",
+    ):
+        assert row in rows
+
+
+def test_table_gives_the_median_and_range_of_several_runs():
+    (first,) = made().residual
+    runs = tuple(Lesioned(**{**vars(first), "intact": e}) for e in (0.05, 0.01, 0.02))
+    assert "2 (1 to 5)" in made(residual=runs, plain=runs, seeds=(0, 1, 2)).table()
+
+
+def test_plot_shows_each_network_at_its_own_places(tmp_path):
+    (plain,) = made().plain
+    more = Lesioned(**{**vars(plain), "single": plain.single * 2, "deleted": plain.deleted * 2})
+    plot = made(plain=(more,)).plot()
+    one, many, order = plot.panels
+    assert one.series[0].x == (1, 2, 3, 4)
+    assert one.series[0].y == pytest.approx((6, 30, 8, 7))
+    assert one.series[1].x == (1, 2, 3, 4, 5, 6, 7, 8)
+    assert many.series[0].x == (0, 25, 50)
+    assert many.series[0].y == pytest.approx((5, 15, 40))
+    assert many.series[1].x == (0, 12.5, 25, 37.5, 50, 62.5)
+    assert order.series[0].x == pytest.approx([k * 3 / 128 for k in surgery.SWAPS])
+    assert order.series[0].y == pytest.approx([1.5 * k for k in surgery.SWAPS])
+    assert made().save(tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_saved_numbers_read_back(small, tmp_path):
+    values = json.loads(small.save(tmp_path / "a.json").read_text())
+    assert tuple(map(Lesioned.from_plain, values["residual"])) == small.residual
+    assert tuple(map(Lesioned.from_plain, values["plain"])) == small.plain
+    assert values["seeds"] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"family": "dense"}, "family='dense': use convolutional, fully connected"),
+        ({"depth": 18}, "depth 18 is not 6n \\+ 2"),
+        ({"plain_depth": 10}, "depth 10 is not 6n \\+ 2"),
+        ({"depth": 8}, "depth=8: no two units can be swapped"),
+        ({"steps": 0}, "steps=0"),
+        ({"draws": 0}, "draws=0"),
+        ({"runs": 1.5}, "runs=1.5"),
+        ({"seed": -1}, "seed=-1"),
+    ],
+)
+def test_argument_out_of_bounds_is_refused_before_any_work(monkeypatch, arguments, message):
+    monkeypatch.setattr(surgery, "sweep", None)
+    with pytest.raises(UsageError, match=f"lesions: {message}"):
+        lesions(**arguments)
+
+
+def test_experiments_are_listed_for_the_command_line():
+    assert EXPERIMENTS["lesions"].run is lesions
