@@ -182,6 +182,7 @@ def weight(*shape):
 
 SPELLINGS = {
     "matmul": lambda h: h @ weight(3, 3),
+    "linear": lambda h: tg.linear(h, weight(3, 3), draw(3)),
     "transposed weight": lambda h: h @ weight(3, 3).T,
     "weight first": lambda h: (weight(3, 3) @ h.T).T,
     "weight transposed and first": lambda h: (weight(3, 3).T @ h.T).T,

@@ -203,6 +203,13 @@ def _multiplied(node: Node, stack: Any, i: int) -> Any:
     return rule(xp, stack, other, padded).reshape((len(stack), *shape))
 
 
+def _by_rows(node: Node, stack: Any, i: int) -> Any:
+    """Pull back through linear: to its input, all rows of all cotangents are rows of one matrix."""
+    if i:
+        return _one_by_one(node, stack, [i])[0]
+    return stack @ node.saved[2]
+
+
 def _summed(node: Node, stack: Any, i: int) -> Any:
     """Pull back through a sum of products over labels: the stack has one more label."""
     rule, labels = node.primitive.rules[i], list(node.params["of"])  # type: ignore[union-attr]
@@ -242,6 +249,7 @@ _HANDLERS: dict[str, Handler] = {
     "general.layer_norm": _normalised,
     "general.rms_norm": _normalised,
     "contractions.matmul": _multiplied,
+    "contractions.linear": _by_rows,
     **{f"summation.{name}": _summed for name in _SUMS},
     **{f"convolution.{name}": _convolved for name in _CONVOLUTIONS},
 }

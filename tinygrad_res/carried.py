@@ -169,6 +169,11 @@ class Carried:
             if sign is None or max(len(other.shape), len(operand.shape)) > 2:
                 return None
             return Fraction(1), Factor(sign, None, ("", "left")[position])
+        if primitive.name == "linear" and position == 0:
+            sign = self._symbols.operand(record, 1)
+            if sign is None or len(operand.shape) > 2:
+                return None
+            return Fraction(1), Factor(sign, None, "")
         if operand.shape != record.shape or not isinstance(primitive, Pointwise):
             return None
         if type(primitive.rules[position]) is int:

@@ -31,6 +31,10 @@ CASES = {
             ((2, 1, 2, 3), (3, 3, 2)), ((1, 2, 3), (2, 3, 1)), ((2, 1, 2, 3), (1, 2, 3, 2)),
         ]
     },
+    "linear": (tg.linear, (2, 3), (4, 3)),
+    "linear of a vector": (tg.linear, (3,), (4, 3)),
+    "linear of a batch with bias": (tg.linear, (2, 1, 3), (4, 3), (4,)),
+    "linear by itself": (lambda x: tg.linear(x, x), (2, 2)),
     "matmul by itself": (lambda x: x @ x.T @ x, (2, 3)),
     "matmul array": (lambda x: beside(x, np.arange(6.0).reshape(2, 3)) @ x, (3, 2)),
     **{

@@ -30,6 +30,11 @@ def matmul(draw):
     return Call((a, b))
 
 
+def linear(draw):
+    n, out = draw(LENGTH), draw(LENGTH)
+    return Call(((*draw(st.lists(BATCH, max_size=2)), n), (out, n)))
+
+
 def matvec(draw):
     n, first, second = draw(LENGTH), *batches(draw)
     return Call(((*first, draw(LENGTH), n), (*second, n)))
@@ -182,7 +187,7 @@ def conv_transpose(dims):
 
 
 CALLS = {
-    "cross": along(st.just(3)), "dot": dot, "inner": inner, "kron": anyhow(0, 3), "matmul": matmul,
+    "cross": along(st.just(3)), "dot": dot, "inner": inner, "kron": anyhow(0, 3), "linear": linear, "matmul": matmul,
     "matvec": matvec, "outer": anyhow(0, 2), "tensordot": tensordot, "vdot": vdot, "vecdot": along(LENGTH),
     "vecmat": vecmat, "einsum": einsum, "convolve": sliding(), "correlate": sliding(),
     "conv1d": conv(1), "conv2d": conv(2), "conv_transpose1d": conv_transpose(1),

@@ -212,7 +212,7 @@ REFERENCES = {
     "mish": lambda x: x * np.tanh(softplus(x)), "relu": lambda x: np.maximum(x, 0),
     "relu6": lambda x: np.clip(x, 0, 6), "selu": selu, "sigmoid": scipy.special.expit,
     "silu": lambda x: x * scipy.special.expit(x), "softplus": softplus, "softsign": lambda x: x / (1 + abs(x)),
-    "norm": norm, "median": median, "cross_entropy": cross_entropy, "logsumexp": logsumexp,
+    "linear": lambda x, weight: np.einsum("...i,oi->...o", x, weight), "norm": norm, "median": median, "cross_entropy": cross_entropy, "logsumexp": logsumexp,
     "softmax": some(scipy.special.softmax), "log_softmax": some(scipy.special.log_softmax),
     "take_along_axis": lambda x, at, axis: np.take_along_axis(x, np.asarray(at, int), axis),
     "sort": sort, "topk": topk, "argsort": argsort, "index_add": changed(np.add.at),

@@ -52,8 +52,7 @@ class Linear(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Return (..., out) for ``x`` (..., in)."""
-        out = ops.matmul(x, self.weight.T)
-        return out if self.bias is None else out + self.bias
+        return ops.linear(x, self.weight, self.bias)
 
 
 class Conv2d(Module):

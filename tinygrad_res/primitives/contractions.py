@@ -1,6 +1,6 @@
 """The table of contractions: bilinear maps, whose edges carry the other operand.
 
-``matmul`` stands on the hot path and is written out.  The other products are sums of
+``matmul`` and ``linear`` stand on the hot path and are written out.  The other products are sums of
 products over labelled axes, see ``summation``; each is one contraction under its own name,
 with operands in either order, so that paths are graded by a weight wherever it stands.
 """
@@ -23,7 +23,7 @@ from .structural import axis_of, permute_dims, reshape
 from .summation import products
 
 __all__ = [
-    "cross", "dot", "inner", "kron", "matmul", "matvec", "outer", "tensordot", "vdot", "vecdot", "vecmat",
+    "cross", "dot", "inner", "kron", "linear", "matmul", "matvec", "outer", "tensordot", "vdot", "vecdot", "vecmat",
 ]  # fmt: skip
 
 Shape = tuple[int, ...]
@@ -81,6 +81,34 @@ def _matrices(a: Shape, b: Shape, out: Shape) -> list[tuple[Any, ...]]:
     ]
 
 
+def _by_rows(xp: Any, x: Any, weight: Any) -> Any:
+    """Multiply by the transpose of a matrix."""
+    if len(weight.shape) != 2:
+        raise ValueError  # which _misfit explains
+    return x @ weight.T if len(x.shape) < 3 else _product(xp, x, weight.T)
+
+
+def _to_weight(xp: Any, g: Any, x: Any, shape: Shape) -> Any:
+    """Pull a cotangent of x @ weight.T back to the weight."""
+    if len(x.shape) == 2:
+        return g.T @ x
+    return g[:, None] * x if len(x.shape) == 1 else _rows(g).T @ _rows(x)
+
+
+def _axes_by_rows(x: Shape, weight: Shape, out: Shape) -> list[tuple[Any, ...]]:
+    """Return labels for the axes of ``x``, the weight and the output of ``linear``."""
+    rest = range(1 - len(x), 0)
+    return [(*rest, "sum"), ("row", "sum"), (*rest, "row")]
+
+
+def _misfit(x: Any, weight: Any) -> str | None:
+    left, right = np.shape(x), np.shape(weight)
+    if len(right) != 2:
+        return f"the weight has shape {right}: it must have two axes, (out, in)"
+    length = left[-1] if left else "none"
+    return f"{left} by weight {right}: the last axis of the input is {length}, not in = {right[1]}"
+
+
 def _permutations(a: Shape, b: Shape, out: Shape) -> list[Nest]:
     """Return the six terms of a cross product, each in all vectors."""
     rest = [(*range(1 - len(shape), 0),) for shape in (a, b, out)]
@@ -110,10 +138,25 @@ def _mismatch(a: Any, b: Any) -> str | None:
 # fmt: off
 matmul = contraction(_product, _left, _right, name="matmul", doc="the matrix product of two tensors; leading axes are a batch", mend=_mismatch,
     terms=lambda *shapes: [labelled(shapes, _matrices(*shapes))])
+_linear = contraction(_by_rows, lambda xp, g, weight, _shape: g @ weight, _to_weight, name="linear", doc="x @ weight.T", mend=_misfit,
+    terms=lambda *shapes: [labelled(shapes, _axes_by_rows(*shapes))])
 _crossed: Operation = contraction(lambda xp, a, b: xp.cross(a, b),
     lambda xp, g, b, shape: unbroadcast(_crossed.apply((b, g), {}), shape),
     lambda xp, g, a, shape: unbroadcast(_crossed.apply((g, a), {}), shape), name="cross", terms=lambda *shapes: _permutations(*shapes))
 # fmt: on
+
+
+def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
+    """Return x @ weight.T + bias: (..., out) for ``x`` (..., in) and ``weight`` (out, in).
+
+    Raises:
+        ShapeError: the weight has not two axes, or lengths do not fit.
+
+    >>> linear([1.0, 2.0], [[3.0, 4.0], [5.0, 6.0]], [0.5, 0.0])
+    tensor([11.5, 17. ])
+    """
+    out = _linear(x, weight)
+    return out if bias is None else out + bias
 
 
 def dot(a: Any, b: Any) -> Tensor:
