@@ -58,8 +58,14 @@ class Tensor(Operators, Protocols):
                 f"data: this tensor was computed by {self._node.primitive}; assigning to it "
                 "would falsify the record. Assign to leaves, or use tg.tensor(values)"
             )
-        new = fitted("data: what is assigned", values, self._array, self.shape, self.dtype)
-        self._array = new._array
+        here = self._array
+        if type(values) is type(here) is np.ndarray and (values.shape, values.dtype) == (
+            here.shape, here.dtype,
+        ):  # fmt: skip
+            self._array = values.copy(order="K")  # as an optimiser's step does, a million times
+            self._array.flags.writeable = False
+            return
+        self._array = fitted("data: what is assigned", values, here, self.shape, self.dtype)._array
 
     @property
     def grad(self) -> Tensor | None:

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from .. import trees
 from ..errors import UsageError
-from ..record import no_grad, scope
+from ..record import no_grad, within
 from ..tensor import Parameter, Tensor, parameter, tensor
 from . import state
 
@@ -33,8 +33,7 @@ class Module:
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         if not self.scope_name:
             return self.forward(*inputs, **options)
-        with scope(self.scope_name):
-            return self.forward(*inputs, **options)
+        return within(self.scope_name, self.forward, *inputs, **options)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Module):
@@ -197,8 +196,9 @@ class Sequential(Module):
 
     def forward(self, x: Any) -> Any:
         """Return the last module's output."""
-        for _, part in self.children():
-            x = part(x)
+        for part in vars(self).values():
+            if isinstance(part, Module):
+                x = part(x)
         return x
 
     def __len__(self) -> int:

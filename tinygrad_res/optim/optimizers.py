@@ -207,7 +207,11 @@ class SGD(Optimizer):
             g = g + options["weight_decay"] * p
         if momentum:
             before = state.get("momentum_buffer")
-            v = g if before is None else momentum * before + (1 - options["dampening"]) * g
+            if before is None:
+                v = g
+            else:
+                v = momentum * before
+                v += g if not options["dampening"] else (1 - options["dampening"]) * g
             state["momentum_buffer"] = v
             g = g + momentum * v if options["nesterov"] else v
         moved = p - lr * g
