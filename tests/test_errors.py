@@ -280,7 +280,7 @@ CASES = [
     (lambda: X[: np.ones(2)], DtypeError, "getitem: a slice with a bound of type ndarray: use integers"),
     (lambda: tg.graph(tg.tensor(1.0)), GraphError, "graph: nothing was recorded for"),
     (lambda: data.load("numbers"), DataError, "unknown data 'numbers': use 'digits', or the path of an .npz file"),
-    (lambda: draw(1.0), FigureError, "draw: cannot draw a float: pass tg.paths(loss, x), one of its paths, tg.graph(loss)"),
+    (lambda: draw(1.0), FigureError, "draw: cannot draw a float: a number does not know what it was computed from: pass the tensor that holds it"),
     (lambda: sweep(divmod_of, grid(a=[1], b=[0])), SweepError, "sweep: 1 of 1 cells are missing:\n  a=1, b=0: ZeroDivisionError"),
 ]  # fmt: skip
 

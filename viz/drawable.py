@@ -34,7 +34,7 @@ _MENDS: dict[str, str] = {
     "str": "to draw a graph that was saved in a file, pass tg.load_graph(path)",
     "PosixPath": "to draw a graph that was saved in a file, pass tg.load_graph(path)",
     "ndarray": "an array knows not what it was computed from: pass the tensor that holds it",
-    "float": "a number knows not what it was computed from: pass the tensor that holds it",
+    "float": "a number does not know what it was computed from: pass the tensor that holds it",
     "MultiDiGraph": "pass tg.from_networkx(graph)",
     "DiGraph": "pass tg.from_networkx(graph)",
     "NoneType": "a function without return, such as .backward(), gives None: pass the loss itself",
