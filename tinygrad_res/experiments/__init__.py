@@ -23,12 +23,14 @@ from .shortcuts import additions_and_concatenations, residual_module
 from .slopes import activations
 from .vanishing import vanishing_gradients
 from .variants import shortcut_variants
+from .zoo import zoo
 
 __all__ = [
     "EXPERIMENTS", "EffectivePathLength", "Experiment", "Lengths", "activations",
     "additions_and_concatenations", "at_random", "chain_rule", "dead_units", "degradation",
     "effective_path_length", "five_blocks", "forward_sums", "fully_connected", "lesions",
     "path_lengths", "residual_module", "responses", "shortcut_variants", "vanishing_gradients",
+    "zoo",
 ]  # fmt: skip
 
 
@@ -74,6 +76,7 @@ EXPERIMENTS = {
     "additions-and-concatenations": Experiment(
         additions_and_concatenations, "two kinds of shortcut have the same paths, and other ends"
     ),
+    "zoo": Experiment(zoo, "parameters and paths of every network, beside the published ones"),
     "degradation": Experiment(
         degradation,
         "deeper plain networks train worse than shallower ones, residual ones do not",

@@ -170,7 +170,9 @@ class AdditionsAndConcatenations(Demonstration):
         import viz
 
         both = _both(**self.setting, seed=self.seeds[0])
-        return viz.draw(paths(both.added.sum() + both.joined.sum(), both.x))
+        L = both.added.sum() + both.joined.sum()
+        L.name = "L"
+        return viz.draw(paths(L, both.x))
 
 
 def additions_and_concatenations(
