@@ -33,7 +33,7 @@ _ACCEPTED = (
 _MENDS: dict[str, str] = {
     "str": "to draw a graph that was saved in a file, pass tg.load_graph(path)",
     "PosixPath": "to draw a graph that was saved in a file, pass tg.load_graph(path)",
-    "ndarray": "an array knows not what it was computed from: pass the tensor that holds it",
+    "ndarray": "an array does not know what it was computed from: pass the tensor that holds it",
     "float": "a number does not know what it was computed from: pass the tensor that holds it",
     "MultiDiGraph": "pass tg.from_networkx(graph)",
     "DiGraph": "pass tg.from_networkx(graph)",
