@@ -143,7 +143,7 @@ def test_a_name_is_found_and_leads_there(show):
     assert "1 place" in text(page, "found")
     page.run('document.querySelector("[id$=-matches] button").click()')
     assert "g · I38 · J12 · I11" in text(page, "facts")
-    assert "block 12, way 2 of 2: J_12 = W_24 · relu' · W_23" in text(page, "here")
+    assert "block 12, way 2 of 2: J12 = W24 · relu′ · W23" in text(page, "here")
 
 
 @browsers
@@ -201,7 +201,7 @@ def test_a_step_offers_its_ways_on(show):
 def test_a_block_of_many_ways_offers_them(show):
     page = show(SETS["attention"]())
     offered = texts(page, "[id$=-ways] button")
-    assert offered[0] == "I, no weight layer" and "W_v" in " ".join(offered)
+    assert offered[0] == "I, no weight layer" and "Wv" in " ".join(offered)
     page.run('document.querySelectorAll("[id$=-ways] button")[1].click()')
     assert "2, number" in text(page, "facts")
 

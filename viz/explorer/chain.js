@@ -19,7 +19,7 @@ const buildChain = () => {
   const items = itemsOf($("tiles").querySelector("svg"));
   const box = $("chain");
   tiles.clear();
-  box.replaceChildren(element("span", { class: "end" }, data.to));
+  box.replaceChildren(element("span", { class: "end" }, ...written(runsOf(data.to))));
   let b = 0;
   parts.forEach((part) => {
     const block = blockOf.get(part), group = block ? groups.findIndex(({ from }) => from === b) : -1;
@@ -30,7 +30,7 @@ const buildChain = () => {
     }
     b += Boolean(block);
   });
-  const end = element("span", { class: "end" }, data.from);
+  const end = element("span", { class: "end" }, ...written(runsOf(data.from)));
   box.append(element("span", { class: "last" }, ...(box.children.length > 1 ? [box.lastChild] : []), end));
   // the node at a tile's end covers the bare one at the start of the next
   [...box.children].forEach((tile, i, all) => { tile.style.zIndex = all.length - i; });
@@ -59,7 +59,7 @@ const blockButton = (items, block, b) => {
   svg.addEventListener("pointermove", (event) => {
     const lane = event.target.closest("[data-lane]")?.dataset.lane, way = block.ways[lane];
     setApart(way === undefined ? null : (path) => path[block.at] === way);
-    if (way !== undefined) $("here").textContent = wordsOf(block, state.path.with(block.at, way));
+    if (way !== undefined) tell("here", wordsOf(block, state.path.with(block.at, way)));
   });
   svg.addEventListener("pointerleave", () => { setApart(null); showHere(); });
   button.addEventListener("focus", () => { state.at = b; showHere(); });
@@ -70,25 +70,25 @@ const blockButton = (items, block, b) => {
 const wordsOf = (block, path) => {
   const labels = [...labelsIn(block.at, path)], symbol = symbolOf(block, path), ways = total(row.segments[block.at].shape);
   const way = `block ${block.number}, way ${path[block.at] + 1n} of ${ways}`;
-  const lane = laneOf(block, path) >= 0 && labels.length ? ` = ${productText(labels)}` : "";
+  const lane = laneOf(block, path) >= 0 && labels.length ? worded` = ${productRuns(labels)}` : "";
   const share = fixed === null ? `, on ${grouped(row.count / ways)} of ${grouped(row.count)} paths` : "";
-  return `${way}: ${productText(symbol)}${lane}, ${layers(weightsIn(block.at, path))}${share}`;
+  return worded`${way}: ${productRuns(symbol)}${lane}, ${layers(weightsIn(block.at, path))}${share}`;
 };
 
 const showHere = () => {
   const block = blocks[state.at];
-  $("here").textContent = block ? wordsOf(block, state.path) : "";
+  tell("here", block ? wordsOf(block, state.path) : []);
   if (!block || block.ways.length) return $("ways").replaceChildren();
   const { shape } = row.segments[block.at], n = Number(total(shape));
   showWays(Array.from({ length: Math.min(n, MOST_WAYS) }, (_, way) => {
     const path = state.path.with(block.at, BigInt(way));
-    return { words: `${productText(orIdentity(labelsIn(block.at, path)))}, ${layers(weightsIn(block.at, path))}`, taken: state.path[block.at] === BigInt(way), go: () => settle(path) };
-  }), n, `ways through block ${block.number}:`);
+    return { words: worded`${productRuns(orIdentity(labelsIn(block.at, path)))}, ${layers(weightsIn(block.at, path))}`, taken: state.path[block.at] === BigInt(way), go: () => settle(path) };
+  }), n, worded`ways through block ${block.number}:`);
 };
 
 // Ways to choose from, as buttons.
-const showWays = (ways, n, words) => $("ways").replaceChildren(words, ...ways.map(({ words, taken, go }) => {
-  const button = element("button", { type: "button", "aria-pressed": taken }, words);
+const showWays = (ways, n, words) => $("ways").replaceChildren(element("span", {}, ...written(words)), ...ways.map(({ words, taken, go }) => {
+  const button = element("button", { type: "button", "aria-pressed": taken }, ...written(words));
   button.addEventListener("click", () => {
     const at = [...$("ways").children].indexOf(button);
     go();
@@ -102,7 +102,7 @@ const showChain = (path) => {
     if (blocks[b].ways.length) light(svg, laneOf(blocks[b], path), "off");
     else light(svg, Number(weightsIn(blocks[b].at, path) > 0), "shut");
     button.tabIndex = b === state.at || (!tiles.has(state.at) && b === [...tiles.keys()][0]) ? 0 : -1;
-    button.lastChild.textContent = wordsOf(blocks[b], path);
+    button.lastChild.replaceChildren(...written(wordsOf(blocks[b], path)));
   });
   $("chain").querySelectorAll("[data-group]").forEach((button) => showFold(button, path));
   if (path === state.path) showHere();

@@ -34,21 +34,21 @@ const pickOnMap = (kind, what) => {
 
 const pointOnMap = (kind, what) => {
   if (what === undefined) return showStep();
-  $("here").textContent = kind === "scope" ? `scope ${what}: press to ${state.shut.has(what) ? "unfold" : "fold"} it`
-    : kind === "node" ? wordsOfNode(...placeIn(kind, what)) : wordsOfEdge(...placeIn(kind, what));
+  tell("here", kind === "scope" ? worded`scope ${what}: press to ${state.shut.has(what) ? "unfold" : "fold"} it`
+    : kind === "node" ? wordsOfNode(...placeIn(kind, what)) : wordsOfEdge(...placeIn(kind, what)));
 };
 
 const share = (n) => (fixed === null ? `, on ${grouped(n)} of ${grouped(row.count)} paths` : "");
 
 const wordsOfNode = (i, v) => {
   const scope = data.map.scopes[data.map.nodes[i][v]];
-  return `${name(row.segments[i].nodes[v])}${scope ? ` in ${scope}` : ""}${share(row.visiting(i, v))}`;
+  return worded`${nameRuns(row.segments[i].nodes[v])}${scope ? ` in ${scope}` : ""}${share(row.visiting(i, v))}`;
 };
 
 const wordsOfEdge = (i, e) => {
   const { shape, nodes, edges, carried } = row.segments[i], { from, to, grade } = shape.edges[e];
   const value = numeric ? ` = ${shown(carried[e])}` : "";
-  return `${name(nodes[from])} → ${name(nodes[to])}: ${name(edges[e])}${value}${grade ? `, ${layers(grade)}` : ""}${share(row.taking(i, e))}`;
+  return worded`${nameRuns(nodes[from])} → ${nameRuns(nodes[to])}: ${nameRuns(edges[e])}${value}${grade ? `, ${layers(grade)}` : ""}${share(row.taking(i, e))}`;
 };
 
 const mapWidth = () => $("map").querySelector("svg").viewBox.baseVal.width;
@@ -171,7 +171,7 @@ const showSteps = () => {
     const value = numeric && data.kinds[shape.edges[e].kind] !== "identity" ? ` = ${shown(carried[e])}` : "";
     const way = out.length > 1 ? `, way ${out.indexOf(e) + 1} of ${out.length}` : "";
     const button = element("button", { type: "button", class: out.length > 1 ? "many" : "only" },
-      `${name(nodes[shape.edges[e].from])} — ${name(edges[e])}${value}${way}`);
+      ...written(worded`${nameRuns(nodes[shape.edges[e].from])} — ${nameRuns(edges[e])}${value}${way}`));
     button.tabIndex = at === state.step ? 0 : -1;
     button.addEventListener("focus", () => {
       state.step = at;
@@ -190,9 +190,9 @@ const showStep = () => {
   if (!found) return;
   const { i, e, out } = found, { shape, nodes, edges } = row.segments[i];
   [...$("steps").children].forEach((button, at) => button.toggleAttribute("data-at", at === state.step));
-  $("here").textContent = wordsOfEdge(i, e);
+  tell("here", wordsOfEdge(i, e));
   if (out.length < 2) return $("ways").replaceChildren();
   showWays(out.slice(0, MOST_WAYS).map((f) => ({
-    words: `${name(edges[f])} to ${name(nodes[shape.edges[f].to])}`, taken: f === e, go: () => settle(along(found, f)),
-  })), out.length, `from ${name(nodes[shape.edges[e].from])}:`);
+    words: worded`${nameRuns(edges[f])} to ${nameRuns(nodes[shape.edges[f].to])}`, taken: f === e, go: () => settle(along(found, f)),
+  })), out.length, worded`from ${nameRuns(nodes[shape.edges[e].from])}:`);
 };

@@ -24,7 +24,7 @@ const showFacts = () => {
     ...fact("number", `${grouped(r)}${String(r).length > 24 ? ` = ${r}` : ""} of ${grouped(row.countOf(fixed))}, counted from 0`),
     ...fact("product", ...written(productRuns(factors))),
     ...(numeric ? fact("in numbers", numbersOf(path)) : []),
-    ...(chain ? [] : fact("nodes", routeOf(path))),
+    ...(chain ? [] : fact("nodes", ...written(routeOf(path)))),
     ...fact("weight layers", `${k}${fixed === null ? `, ${within}` : ""}`),
   ];
   if (own) facts.push(...fact("what it brings", partOf(own)));
@@ -54,7 +54,7 @@ const showRows = () => {
     const k = row.degree(path), r = numberOf(path), factors = factorsOf(path), own = ownOf(path);
     const cells = [
       element("span", {}, unseen("path "), ending(r)),
-      element("span", {}, ...(blocks.length ? [wireOf(blocks.map(({ at }) => weightsIn(at, path)))] : chain ? [] : [routeOf(path)])),
+      element("span", {}, ...(blocks.length ? [wireOf(blocks.map(({ at }) => weightsIn(at, path)))] : chain ? [] : written(routeOf(path)))),
       element("span", { class: k ? "" : "free", title: productText(factors).slice(0, 400) }, ...written(productRuns(factors.slice(0, MOST_SHOWN)))),
       element("span", { class: k ? "" : "free" }, String(k), unseen(k === 1 ? " weight layer" : " weight layers")),
       element("span", {}, ...(own ? [unseen("norm "), shown(own.norm)] : [])),
@@ -79,8 +79,8 @@ const matchesOf = (query) => row.segments.flatMap(({ shape, nodes, edges }, i) =
   const hit = (place) => name(place).toLowerCase().includes(query);
   const place = blocks[b] ? `, block ${blocks[b].number}` : "";
   return [
-    ...shape.edges.flatMap((_, e) => (hit(edges[e]) ? [{ i, b, e, words: name(edges[e]) + place }] : [])),
-    ...nodes.flatMap((node, v) => (v < shape.root && hit(node) ? [{ i, b, v, words: name(node) + place }] : [])),
+    ...shape.edges.flatMap((_, e) => (hit(edges[e]) ? [{ i, b, e, words: worded`${nameRuns(edges[e])}${place}` }] : [])),
+    ...nodes.flatMap((node, v) => (v < shape.root && hit(node) ? [{ i, b, v, words: worded`${nameRuns(node)}${place}` }] : [])),
   ];
 });
 
@@ -88,7 +88,7 @@ const findName = () => {
   const query = state.query.trim().toLowerCase(), found = query ? matchesOf(query) : [];
   $("found").textContent = query ? `${plural(found.length, "place")} with this name${found.length > MOST_MATCHES ? `, the first ${MOST_MATCHES}:` : ""}` : "";
   $("matches").replaceChildren(...found.slice(0, MOST_MATCHES).map((match) => {
-    const button = element("button", { type: "button" }, match.words);
+    const button = element("button", { type: "button" }, ...written(match.words));
     button.addEventListener("click", () => lead(match));
     return button;
   }));

@@ -7,6 +7,7 @@ const row = readRow(data);
 const { chain, worth } = data;
 const name = (place) => data.names[place];
 const maths = new Set(["g", "I", ...data.names.filter((_, i) => data.maths[i] === "1"), ...(chain?.parts ?? []).flatMap((part) => part[2])]);
+const nameRuns = (place) => runsOf(name(place));
 const isMaths = (name) => maths.has(name);
 const ROWS = 16, FEW_BLOCKS = 6, MOST_MATCHES = 12, MOST_WAYS = 24, MOST_FACTORS = 8, MOST_SHOWN = 60;
 
@@ -58,9 +59,9 @@ const factorsOf = (path) => {
 
 // The nodes on a path, the input's side first.
 const routeOf = (path) => {
-  const names = row.segments.flatMap(({ shape, nodes }, i) => wayAt(shape, path[i]).map((e) => name(nodes[shape.edges[e].to])));
+  const names = row.segments.flatMap(({ shape, nodes }, i) => wayAt(shape, path[i]).map((e) => nodes[shape.edges[e].to]));
   const { shape, nodes } = row.segments[0] ?? {};
-  return [...names.reverse(), ...(shape ? [name(nodes[shape.root])] : [])].join(" → ");
+  return [...names.reverse(), ...(shape ? [nodes[shape.root]] : [])].flatMap((place, i) => worded`${i ? " → " : ""}${nameRuns(place)}`);
 };
 
 const weightsIn = (i, path) => edgesIn(i, path).reduce((k, { grade }) => k + grade, 0);
@@ -136,5 +137,7 @@ const randomBelow = (n) => {
     if ((r &= (1n << BigInt(bits)) - 1n) < n) return r;
   }
 };
+
+const tell = (where, runs) => $(where).replaceChildren(...written(runs));
 
 const say = (words) => { $("said").textContent = words; };

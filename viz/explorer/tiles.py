@@ -23,6 +23,8 @@ from .formulas import Formulas
 
 MARGIN = 8.0
 
+_CAPTION = 11.0, "text quiet"
+
 Word = tuple[str, text.Runs]
 """What is written in a tile, and how figures write it."""
 
@@ -206,7 +208,7 @@ def _lanes(block: Block, words: list[str]) -> Tile:
     drawn += _node(right, block.merge)
     below = max((entry.item.box[3] for entry in drawn), default=0.0)
     number, word = next(given)
-    caption = Label(text.plain(word), right / 2, below + 18, 11, "text quiet")
+    caption = Label(text.plain(word), right / 2, below + 18, *_CAPTION)
     return Tile(right, (*drawn, Drawn(caption, -1, number)))
 
 
@@ -217,7 +219,11 @@ def _told(items: list[Item], lane: int, words: list[int]) -> list[Drawn]:
 
 
 def _box(words: list[str], styles: tuple[str, ...], merge: str) -> Tile:
-    """Draw a part as a box on the axis; of several styles of its wires the page shows one."""
+    """Draw a part as a box on the axis; of several styles of its wires the page shows one.
+
+    What is below it is the number of a block that is not drawn in detail, or a link's symbol.
+    """
+    look = _CAPTION if len(styles) > 1 else (13.0, "text")
     inside, below = text.plain(words[0]), text.math(words[1])
     wide = max(text.width(inside, 12), text.width(below, 13), 50.0) + 22
     r, wire = SUM_RADIUS, 26.0
@@ -232,7 +238,7 @@ def _box(words: list[str], styles: tuple[str, ...], merge: str) -> Tile:
     drawn += [
         Drawn(Shape("box", middle, 0.0, wide, 38, "stage", 8)),
         Drawn(Label(inside, middle, 4.5, 12), -1, 0),
-        Drawn(Label(below, middle, 42, 13), -1, 1),
+        Drawn(Label(below, middle, 42, *look), -1, 1),
     ]
     nodes = (*_node(0.0, ""), *_forward(r, right - r), *_node(right, merge))
     return Tile(right, (*nodes, *drawn))

@@ -68,6 +68,11 @@ const productRuns = (factors) => gathered(factors).flatMap(([factor, n], i) => [
   ...(i ? [[" · "]] : []), ...runsOf(factor), ...(n > 1 ? [[String(n), "sup"]] : []),
 ]);
 
+// A sentence as runs, a tag of templates: what is given as runs stays as it is.
+const worded = (parts, ...given) => parts.flatMap((part, i) => [
+  ...(part ? [[part]] : []), ...(i === given.length ? [] : Array.isArray(given[i]) ? given[i] : [[String(given[i])]]),
+]);
+
 const productText = (factors) => gathered(factors)
   .map(([factor, n]) => factor.replace(/[{}]/g, "") + (n > 1 ? `^${n}` : "")).join(" · ");
 
