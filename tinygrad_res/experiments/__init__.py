@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .active_paths import dead_units, forward_sums
+from .added_layers import identity_mapping
 from .depth import degradation, responses
 from .effective_paths import effective_path_length
 from .five_blocks import five_blocks
@@ -19,6 +20,8 @@ from .length_report import EffectivePathLength
 from .lengths import Lengths, at_random, path_lengths
 from .lesion_study import lesions
 from .outcome import Outcome
+from .sensitivity import sensitivity
+from .shattering import shattered_gradients
 from .shortcuts import additions_and_concatenations, residual_module
 from .slopes import activations
 from .vanishing import vanishing_gradients
@@ -29,7 +32,8 @@ __all__ = [
     "EXPERIMENTS", "EffectivePathLength", "Experiment", "Lengths", "activations",
     "additions_and_concatenations", "at_random", "chain_rule", "dead_units", "degradation",
     "effective_path_length", "five_blocks", "forward_sums", "fully_connected", "lesions",
-    "path_lengths", "residual_module", "responses", "shortcut_variants", "vanishing_gradients",
+    "path_lengths", "residual_module", "identity_mapping", "responses", "sensitivity", "shattered_gradients",
+    "shortcut_variants", "vanishing_gradients",
     "zoo",
 ]  # fmt: skip
 
@@ -44,6 +48,10 @@ class Experiment(NamedTuple):
 EXPERIMENTS = {
     "lesions": Experiment(
         lesions, "deleted and swapped layers: residual networks degrade, plain ones collapse"
+    ),
+    "shattered-gradients": Experiment(
+        shattered_gradients,
+        "with depth a plain network's gradients at two inputs have nothing in common",
     ),
     "activations": Experiment(
         activations,
@@ -80,6 +88,14 @@ EXPERIMENTS = {
     "degradation": Experiment(
         degradation,
         "deeper plain networks train worse than shallower ones, residual ones do not",
+    ),
+    "identity-mapping": Experiment(
+        identity_mapping,
+        "plain layers added to a trained network must learn the identity, residual ones have it",
+    ),
+    "sensitivity": Experiment(
+        sensitivity,
+        "a small relative change of H = F + x is a large relative change of F",
     ),
     "responses": Experiment(
         responses,

@@ -1,0 +1,244 @@
+"""Added layers: what must be learned so that a deeper network is no worse than a shallower one.
+
+He et al. 2015, section 1, build a deeper network from a trained shallower one: its layers
+copied, and added ones that are the identity.  So no deeper network need have a higher training
+error.  Here this is done: the copied layers stay as they are, and only the added ones are trained,
+so all that is left to learn is the identity, or better.  Plain layers have to find it, residual
+ones have it where F = 0.
+
+Four starts: plain layers at random, and as the identity matrix, which behind a ReLU is exact;
+residual layers at random, with branches scaled as ``nets.residual_mlp`` does, and with F = 0.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..data import Images, load
+from ..nets import Network, plain_mlp, residual_mlp
+from ..nn import Linear, Module, Sequential, scale_branches
+from ..optim import Adam
+from ..primitives import cross_entropy
+from ..record import no_grad
+from ..tensor import tensor
+from ..training import accuracy, fit, mean_loss
+from .outcome import Outcome, aligned
+from .settings import counted, seeds, settled, spread
+from .sweep import grid, sweep
+
+if TYPE_CHECKING:
+    from viz import Plot
+
+WIDTH = 64
+
+
+def _as_identity(body: Sequential) -> None:
+    for layer in body.modules():
+        if isinstance(layer, Linear):
+            layer.weight.data = np.eye(WIDTH, dtype=np.float32)
+            layer.bias.data = np.zeros(WIDTH, np.float32)  # type: ignore[union-attr]
+
+
+def _as_zero(body: Sequential) -> None:
+    scale_branches(body, "zero")
+    for block in body:
+        block.branch[2].bias.data = np.zeros(WIDTH, np.float32)  # type: ignore[attr-defined]
+
+
+STARTS: dict[str, tuple[Callable[..., Network], Callable[[Sequential], None] | None]] = {
+    "plain, random": (plain_mlp, None),
+    "plain, identity": (plain_mlp, _as_identity),
+    "residual, random": (residual_mlp, None),
+    "residual, F = 0": (residual_mlp, _as_zero),
+}
+"""The network whose layers are copied and added, and what the added ones start as."""
+
+SETTINGS = {
+    False: {"copied": 3, "added": 12, "steps": 600, "batch": 64, "runs": 5},
+    True: {"copied": 2, "added": 6, "steps": 60, "batch": 64, "runs": 2},
+}
+POINTS = 6
+
+
+@dataclass(frozen=True)
+class IdentityMapping(Outcome):
+    """Networks deepened by layers that are trained alone.
+
+    Attributes:
+        copied, added: blocks of two layers that were trained before, and that were added.
+        steps, batch, seeds: of both trainings.
+        quick: whether this was the quick setting.
+        cells: for each start and seed what ``deepened`` returns, with ``start`` and ``seed``.
+    """
+
+    copied: int
+    added: int
+    steps: int
+    batch: int
+    seeds: tuple[int, ...]
+    quick: bool
+    cells: list[dict[str, Any]]
+
+    def of(self, start: str) -> list[dict[str, Any]]:
+        """Return the runs of one start."""
+        return [cell for cell in self.cells if cell["start"] == start]
+
+    def table(self) -> str:
+        """Return losses and errors, and how far the added layers are from the identity."""
+        heads = ["added layers", "shallow loss", "loss at first", "loss at last", "training error %",
+                 "test error %", "from identity: first", "last"]  # fmt: skip
+        rows = []
+        for start in STARTS:
+            runs = self.of(start)
+            measured = {
+                "shallow": [run["shallow"] for run in runs],
+                "first": [run["loss"][0] for run in runs],
+                "last": [run["loss"][-1] for run in runs],
+                "train": [run["train"] for run in runs],
+                "test": [run["test"] for run in runs],
+                "before": [run["distance"][0] for run in runs],
+                "after": [run["distance"][1] for run in runs],
+            }
+            rows.append([start, *map(spread, measured.values())])
+        lost = {
+            start: sum(run["loss"][-1] > run["shallow"] for run in self.of(start))
+            for start in STARTS
+        }
+        what = (
+            f"digits; {self.copied} trained blocks copied and held fixed, {self.added} blocks of two "
+            f"layers added and\ntrained for {self.steps} steps of {self.batch} images; "
+            f"{counted(self.seeds)}, median (range); losses are of the training part"
+        )
+        return "\n".join([
+            what,
+            "", aligned(heads, rows), "",
+            "from identity: ||A(h) - h|| / ||h|| of all added layers A, on training images",
+            "ended above the shallow network's loss: " + "; ".join(
+                f"{start}: {n} of {len(self.seeds)}" for start, n in lost.items()
+            ),
+            "He et al. 2015, section 1: identities on top of a trained network are a solution by",
+            "construction, yet solvers fail to find one as good; with F the difference from the",
+            "identity, zero is the solution (section 3.1).  They give no number for this.",
+        ])  # fmt: skip
+
+    def plot(self) -> Plot:
+        """Return the training loss while the added layers are trained."""
+        import viz
+
+        curves: dict[str, Any] = {
+            start: [run["loss"] for run in self.of(start)] for start in STARTS
+        }
+        return viz.plot_series(
+            curves, x="step", y="loss on the training part", at=self.cells[0]["at"], log=True,
+            title="Layers added to a trained network",
+        )  # fmt: skip
+
+
+def identity_mapping(
+    copied: int | None = None, added: int | None = None, steps: int | None = None,
+    batch: int | None = None, runs: int | None = None, quick: bool = False, seed: int = 0,
+    executor: Executor | None = None, folder: str | os.PathLike[str] | None = None,
+) -> IdentityMapping:  # fmt: skip
+    """Add layers to trained networks, and train these alone.
+
+    Source: He et al. 2015, Deep Residual Learning, sections 1 and 3.1.
+
+    Args:
+        copied: blocks of the shallow network, of two layers each; 3 where left out.
+        added: blocks put behind them; 12 where left out.
+        steps, batch: of the shallow network's training, and of the added layers'; 600 steps of
+            64 images where left out.
+        runs: repetitions, with seeds from ``seed`` on; 5 where left out.
+        quick: two runs of 60 steps, 2 blocks and 6 more, where left out.
+        seed: of the first run.
+        executor: where to run, a task for each network; the numbers do not depend on it.
+        folder: where to keep finished networks, and to take those from that are kept.
+
+    Raises:
+        UsageError: a number is out of its bounds.
+        SweepError: networks are missing, for instance because a training diverged.
+
+    >>> found = identity_mapping(copied=1, added=1, steps=3, runs=1)
+    >>> [run["distance"][0] for run in found.of("residual, F = 0") + found.of("plain, identity")]
+    [0.0, 0.0]
+    """
+    name = "identity_mapping"
+    setting = settled(
+        name, SETTINGS, quick, copied=copied, added=added, steps=steps, batch=batch, runs=runs
+    )
+    numbers = seeds(name, seed, setting.pop("runs"))
+    cells = grid(
+        start=list(STARTS), seed=numbers, **{key: [value] for key, value in setting.items()}
+    )
+    done = sweep(deepened, cells, executor, folder, "identity mapping, networks")
+    return IdentityMapping(
+        **setting, seeds=numbers, quick=bool(quick),
+        cells=[
+            {"start": cell["start"], "seed": cell["seed"], **found}
+            for cell, found in zip(cells, done, strict=True)
+        ],
+    )  # fmt: skip
+
+
+def deepened(
+    start: str, copied: int, added: int, steps: int, batch: int, seed: int
+) -> dict[str, Any]:
+    """Train a network, add layers, and train these.
+
+    Returns:
+        ``shallow``, the trained network's loss on the training part; ``at``, steps of the second
+        training, and ``loss``, the losses there; ``train`` and ``test``, the errors in the end in
+        percent; ``distance``, ||A(h) - h|| / ||h|| of all added layers before and after.
+    """
+    data = load("digits", seed)
+    make, prepare = STARTS[start]
+    rng = np.random.default_rng(seed)
+    shallow = make(copied, width=WIDTH, rng=rng)
+    fit(
+        shallow, data, Adam(shallow.parameters(), lr=1e-3), steps=steps, batch=batch, seed=seed,
+        progress=False,
+    )  # fmt: skip
+    tail = make(added, width=WIDTH, rng=rng).body
+    if prepare is not None:
+        prepare(tail)
+    kept = copy.deepcopy(shallow)
+    network = Network(start, kept.stem, Sequential(*kept.body, *tail), kept.head)
+    losses = [_loss(network, data)]
+    before = _distance(shallow, tail, data)
+
+    def evaluate(network: Module) -> float:
+        losses.append(_loss(network, data))
+        return losses[-1]
+
+    went = fit(
+        network, data, Adam(tail.parameters(), lr=1e-3), steps=steps, batch=batch, seed=seed + 1,
+        evaluate=evaluate, evaluate_every=max(1, steps // POINTS), progress=False,
+    )  # fmt: skip
+    network.eval()
+    train, test = (
+        100 * (1 - accuracy(network, x, y))
+        for x, y in ((data.train_x, data.train_y), (data.test_x, data.test_y))
+    )
+    return {
+        "shallow": _loss(shallow, data), "at": [0, *sorted(went.evaluations)], "loss": losses,
+        "train": train, "test": test, "distance": [before, _distance(shallow, tail, data)],
+    }  # fmt: skip
+
+
+def _loss(network: Module, data: Images) -> float:
+    return float(mean_loss(network, data.train_x, data.train_y, cross_entropy))
+
+
+def _distance(shallow: Network, tail: Sequential, data: Images) -> float:
+    """Return how far the added layers are from the identity, relative to their input."""
+    with no_grad():
+        h = shallow.body(shallow.stem(tensor(data.train_x)))
+        difference = (tail(h) - h).numpy()
+    return float(np.linalg.norm(difference) / np.linalg.norm(h.numpy()))

@@ -1,0 +1,186 @@
+"""Sensitivity: a small relative change of H(x) = F(x) + x is a large relative change of F(x).
+
+The layers of a residual block have to produce F alone.  With x = 5, an output that goes from 5.1
+to 5.2 has changed by 2 %; what the layers add went from 0.1 to 0.2, by 100 %.  So near the
+identity the layers feel small differences magnified: by d ln F / d ln H = H / F, which is 51
+here.  The engine says so in forward mode, in the example and in trained networks, where it is the
+ratio of the norms ||H|| / ||F|| of every block.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..autodiff import jvp, value_and_grad
+from ..data import load
+from ..grading import norm
+from ..nets import Network, residual_mlp
+from ..record import no_grad
+from ..report import train
+from ..tensor import Tensor, tensor
+from .outcome import Outcome, aligned
+from .settings import counted, seeds, settled, spread
+from .sweep import grid, sweep
+
+if TYPE_CHECKING:
+    from viz import Plot
+
+X, BEFORE, AFTER = 5.0, 5.1, 5.2
+"""The example: the input, and the output that is to change."""
+
+SETTINGS = {
+    False: {"blocks": 12, "steps": 300, "batch": 64, "runs": 5},
+    True: {"blocks": 6, "steps": 60, "batch": 64, "runs": 2},
+}
+
+
+@dataclass(frozen=True)
+class Sensitivity(Outcome):
+    """The example in numbers, and the sensitivities of trained blocks.
+
+    Attributes:
+        blocks, steps, batch, seeds: of the networks and their training.
+        quick: whether this was the quick setting.
+        example: what ``magnified`` returns.
+        cells: for each seed what ``measured`` returns, with ``seed``.
+    """
+
+    blocks: int
+    steps: int
+    batch: int
+    seeds: tuple[int, ...]
+    quick: bool
+    example: dict[str, dict[str, float]]
+    cells: list[dict[str, Any]]
+
+    def table(self) -> str:
+        """Return the example, and by how much each block's layers feel a change magnified."""
+        heads = ["layers produce", "at first", "wanted", "change %", "weight change %",
+                 "d ln / d ln H"]  # fmt: skip
+        example = [
+            [name, one["before"], one["after"], 100 * one["change"], 100 * one["weight"],
+             one["elasticity"]]
+            for name, one in self.example.items()
+        ]  # fmt: skip
+        rows = [
+            [str(1 + block), *(
+                spread([run[stage][block] for run in self.cells]) for stage in ("before", "after")
+            )]
+            for block in range(self.blocks)
+        ]  # fmt: skip
+        over = [median(run["after"]) for run in self.cells]
+        what = (
+            f"residual MLP on digits, {self.blocks} blocks, {self.steps} steps; {counted(self.seeds)}, "
+            "median (range): d ln ||F|| / d ln ||H||"
+        )
+        return "\n".join([
+            f"x = {X:g}, and the output is to go from {BEFORE:g} to {AFTER:g}", "",
+            aligned(heads, example), "",
+            "closed form: H / F = 5.1 / 0.1 = 51; layers that produce H = w x change w by 2 %, those",
+            "that produce F = w x by 100 %, to the same effect", "",
+            what, "", aligned(["block", "before training", "after training"], rows), "",
+            f"median block after training: {spread(over)}",
+        ])  # fmt: skip
+
+    def plot(self) -> Plot:
+        """Return the sensitivity of each block, before and after training."""
+        import viz
+
+        return viz.plot_series(
+            {f"{stage} training": [run[stage] for run in self.cells]
+             for stage in ("before", "after")},
+            x="block, from the input", y="d ln ||F|| / d ln ||H||", at=range(1, 1 + self.blocks),
+            title="A change of H, as the branch feels it",
+        )  # fmt: skip
+
+
+def sensitivity(
+    blocks: int | None = None, steps: int | None = None, batch: int | None = None,
+    runs: int | None = None, quick: bool = False, seed: int = 0, executor: Executor | None = None,
+    folder: str | os.PathLike[str] | None = None,
+) -> Sensitivity:  # fmt: skip
+    """Measure by how much a relative change of H = F + x is larger in F.
+
+    Args:
+        blocks: of the residual MLP; 12 where left out.
+        steps, batch: of its training with Adam; 300 steps of 64 images where left out.
+        runs: repetitions, with seeds from ``seed`` on; 5 where left out.
+        quick: two runs of 6 blocks and 60 steps where left out.
+        seed: of the first run.
+        executor: where to run, a task for each network; the numbers do not depend on it.
+        folder: where to keep finished networks, and to take those from that are kept.
+
+    Raises:
+        UsageError: a number is out of its bounds.
+        SweepError: networks are missing, for instance because a training diverged.
+
+    >>> found = sensitivity(blocks=1, steps=1, runs=1)
+    >>> round(found.example["F(x) = H - x"]["elasticity"], 9)
+    51.0
+    """
+    name = "sensitivity"
+    setting = settled(name, SETTINGS, quick, blocks=blocks, steps=steps, batch=batch, runs=runs)
+    numbers = seeds(name, seed, setting.pop("runs"))
+    cells = grid(seed=numbers, **{key: [value] for key, value in setting.items()})
+    done = sweep(measured, cells, executor, folder, "sensitivity, networks")
+    return Sensitivity(
+        **setting, seeds=numbers, quick=bool(quick), example=magnified(),
+        cells=[{"seed": number, **one} for number, one in zip(numbers, done, strict=True)],
+    )  # fmt: skip
+
+
+def magnified() -> dict[str, dict[str, float]]:
+    """Return the example for layers that produce H and for those that produce F.
+
+    Returns:
+        For each what they produce ``before`` and ``after``, its relative ``change``, the relative
+        change of a ``weight`` that makes it, and the ``elasticity`` d ln / d ln H, by the engine.
+    """
+    layers: dict[str, Callable[[Any], Any]] = {"H(x)": lambda h: h, "F(x) = H - x": lambda h: h - X}
+    found = {}
+    for name, produced in layers.items():
+        before, tangent = (float(v) for v in jvp(produced, (BEFORE,), (BEFORE,)))
+        after = float(produced(AFTER))
+        weight = before / X
+        output, slope = value_and_grad(lambda w: w * X)(weight)
+        found[name] = {
+            "before": before,
+            "after": after,
+            "change": (after - before) / before,
+            "weight": (after - float(output)) / float(slope) / weight,
+            "elasticity": tangent / before,
+        }
+    return found
+
+
+def measured(blocks: int, steps: int, batch: int, seed: int) -> dict[str, list[float]]:
+    """Return d ln ||F|| / d ln ||H|| of each block of a network, ``before`` and ``after`` training."""
+    data = load("digits", seed)
+    network = residual_mlp(blocks, rng=seed)
+    before = _of_blocks(network, data.test_x[:batch])
+    train(network, data, steps, batch=batch, lr=1e-3, seed=seed)
+    return {"before": before, "after": _of_blocks(network, data.test_x[:batch])}
+
+
+def _of_blocks(network: Network, images: np.ndarray) -> list[float]:
+    """Return by how much a change of H along H is larger in F, relative to their norms."""
+    with no_grad():
+        x = network.stem(tensor(images))
+        found = []
+        for block in network.body:
+            out = block(x)
+            found.append(_elasticity(x, out))
+            x = out
+    return found
+
+
+def _elasticity(x: Tensor, out: Tensor) -> float:
+    branch, tangent = jvp(lambda h: h - x.data, (out.data,), (out.data,))
+    return norm(tangent) / norm(branch)
