@@ -20,6 +20,7 @@ from .length_report import EffectivePathLength
 from .lengths import Lengths, at_random, path_lengths
 from .lesion_study import lesions
 from .outcome import Outcome
+from .resnet_lengths import resnet_path_lengths
 from .sensitivity import sensitivity
 from .shattering import shattered_gradients
 from .shortcuts import additions_and_concatenations, residual_module
@@ -31,10 +32,9 @@ from .zoo import zoo
 __all__ = [
     "EXPERIMENTS", "EffectivePathLength", "Experiment", "Lengths", "activations",
     "additions_and_concatenations", "at_random", "chain_rule", "dead_units", "degradation",
-    "effective_path_length", "five_blocks", "forward_sums", "fully_connected", "lesions",
-    "path_lengths", "residual_module", "identity_mapping", "responses", "sensitivity", "shattered_gradients",
-    "shortcut_variants", "vanishing_gradients",
-    "zoo",
+    "effective_path_length", "five_blocks", "forward_sums", "fully_connected", "identity_mapping",
+    "lesions", "path_lengths", "residual_module", "resnet_path_lengths", "responses", "sensitivity",
+    "shattered_gradients", "shortcut_variants", "vanishing_gradients", "zoo",
 ]  # fmt: skip
 
 
@@ -52,6 +52,10 @@ EXPERIMENTS = {
     "shattered-gradients": Experiment(
         shattered_gradients,
         "with depth a plain network's gradients at two inputs have nothing in common",
+    ),
+    "path-lengths": Experiment(
+        resnet_path_lengths,
+        "which path lengths carry a ResNet's gradient: Veit et al.'s estimate, and exactly",
     ),
     "activations": Experiment(
         activations,

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -61,8 +61,8 @@ STARTS: dict[str, tuple[Callable[..., Network], Callable[[Sequential], None] | N
 """The network whose layers are copied and added, and what the added ones start as."""
 
 SETTINGS = {
-    False: {"copied": 3, "added": 12, "steps": 600, "batch": 64, "runs": 5},
-    True: {"copied": 2, "added": 6, "steps": 60, "batch": 64, "runs": 2},
+    False: {"copied": 3, "added": (3, 12, 24), "steps": 300, "batch": 64, "runs": 3},
+    True: {"copied": 2, "added": (2, 8), "steps": 60, "batch": 64, "runs": 2},
 }
 POINTS = 6
 
@@ -72,57 +72,52 @@ class IdentityMapping(Outcome):
     """Networks deepened by layers that are trained alone.
 
     Attributes:
-        copied, added: blocks of two layers that were trained before, and that were added.
+        copied: blocks of two layers that were trained before.
+        added: for each network the number of blocks that were added.
         steps, batch, seeds: of both trainings.
         quick: whether this was the quick setting.
-        cells: for each start and seed what ``deepened`` returns, with ``start`` and ``seed``.
+        cells: for each start and seed what ``deepened`` returns, with ``start``, ``added`` and ``seed``.
     """
 
     copied: int
-    added: int
+    added: tuple[int, ...]
     steps: int
     batch: int
     seeds: tuple[int, ...]
     quick: bool
     cells: list[dict[str, Any]]
 
-    def of(self, start: str) -> list[dict[str, Any]]:
-        """Return the runs of one start."""
-        return [cell for cell in self.cells if cell["start"] == start]
+    def of(self, start: str, added: int) -> list[dict[str, Any]]:
+        """Return the runs of one network."""
+        return [cell for cell in self.cells if (cell["start"], cell["added"]) == (start, added)]
 
     def table(self) -> str:
         """Return losses and errors, and how far the added layers are from the identity."""
-        heads = ["added layers", "shallow loss", "loss at first", "loss at last", "training error %",
-                 "test error %", "from identity: first", "last"]  # fmt: skip
+        heads = ["added layers", "how many", "shallow loss", "loss at first", "loss at last",
+                 "above shallow", "training error %", "test error %", "from identity: first",
+                 "last"]  # fmt: skip
         rows = []
         for start in STARTS:
-            runs = self.of(start)
-            measured = {
-                "shallow": [run["shallow"] for run in runs],
-                "first": [run["loss"][0] for run in runs],
-                "last": [run["loss"][-1] for run in runs],
-                "train": [run["train"] for run in runs],
-                "test": [run["test"] for run in runs],
-                "before": [run["distance"][0] for run in runs],
-                "after": [run["distance"][1] for run in runs],
-            }
-            rows.append([start, *map(spread, measured.values())])
-        lost = {
-            start: sum(run["loss"][-1] > run["shallow"] for run in self.of(start))
-            for start in STARTS
-        }
+            for added in self.added:
+                runs = self.of(start, added)
+                above = sum(run["loss"][-1] > run["shallow"] for run in runs)
+                rows.append([
+                    start, str(2 * added), spread([run["shallow"] for run in runs]),
+                    *(spread([run["loss"][at] for run in runs]) for at in (0, -1)),
+                    f"{above} of {len(runs)}",
+                    *(spread([run[part] for run in runs]) for part in ("train", "test")),
+                    *(spread([run["distance"][at] for run in runs]) for at in (0, 1)),
+                ])  # fmt: skip
         what = (
-            f"digits; {self.copied} trained blocks copied and held fixed, {self.added} blocks of two "
-            f"layers added and\ntrained for {self.steps} steps of {self.batch} images; "
-            f"{counted(self.seeds)}, median (range); losses are of the training part"
+            f"digits; {2 * self.copied} trained layers copied and held fixed, more added behind them "
+            f"and trained\nfor {self.steps} steps of {self.batch} images; {counted(self.seeds)}, "
+            "median (range); losses are of the training part"
         )
         return "\n".join([
             what,
             "", aligned(heads, rows), "",
             "from identity: ||A(h) - h|| / ||h|| of all added layers A, on training images",
-            "ended above the shallow network's loss: " + "; ".join(
-                f"{start}: {n} of {len(self.seeds)}" for start, n in lost.items()
-            ),
+            "above shallow: runs that end with a higher loss than the shallow network's",
             "He et al. 2015, section 1: identities on top of a trained network are a solution by",
             "construction, yet solvers fail to find one as good; with F the difference from the",
             "identity, zero is the solution (section 3.1).  They give no number for this.",
@@ -132,17 +127,20 @@ class IdentityMapping(Outcome):
         """Return the training loss while the added layers are trained."""
         import viz
 
-        curves: dict[str, Any] = {
-            start: [run["loss"] for run in self.of(start)] for start in STARTS
+        panels = {
+            f"{2 * added} layers added": {
+                start: [run["loss"] for run in self.of(start, added)] for start in STARTS
+            }
+            for added in self.added
         }
         return viz.plot_series(
-            curves, x="step", y="loss on the training part", at=self.cells[0]["at"], log=True,
+            panels, x="step", y="loss on the training part", at=self.cells[0]["at"], log=True,
             title="Layers added to a trained network",
         )  # fmt: skip
 
 
 def identity_mapping(
-    copied: int | None = None, added: int | None = None, steps: int | None = None,
+    copied: int | None = None, added: Sequence[int] | None = None, steps: int | None = None,
     batch: int | None = None, runs: int | None = None, quick: bool = False, seed: int = 0,
     executor: Executor | None = None, folder: str | os.PathLike[str] | None = None,
 ) -> IdentityMapping:  # fmt: skip
@@ -152,11 +150,11 @@ def identity_mapping(
 
     Args:
         copied: blocks of the shallow network, of two layers each; 3 where left out.
-        added: blocks put behind them; 12 where left out.
-        steps, batch: of the shallow network's training, and of the added layers'; 600 steps of
+        added: for each network the number of blocks put behind them; 3, 12 and 24 where left out.
+        steps, batch: of the shallow network's training, and of the added layers'; 300 steps of
             64 images where left out.
-        runs: repetitions, with seeds from ``seed`` on; 5 where left out.
-        quick: two runs of 60 steps, 2 blocks and 6 more, where left out.
+        runs: repetitions, with seeds from ``seed`` on; 3 where left out.
+        quick: two runs of 60 steps, 2 blocks, and 2 and 8 more, where left out.
         seed: of the first run.
         executor: where to run, a task for each network; the numbers do not depend on it.
         folder: where to keep finished networks, and to take those from that are kept.
@@ -165,8 +163,8 @@ def identity_mapping(
         UsageError: a number is out of its bounds.
         SweepError: networks are missing, for instance because a training diverged.
 
-    >>> found = identity_mapping(copied=1, added=1, steps=3, runs=1)
-    >>> [run["distance"][0] for run in found.of("residual, F = 0") + found.of("plain, identity")]
+    >>> found = identity_mapping(copied=1, added=(1,), steps=3, runs=1)
+    >>> [found.of(start, 1)[0]["distance"][0] for start in ("plain, identity", "residual, F = 0")]
     [0.0, 0.0]
     """
     name = "identity_mapping"
@@ -175,13 +173,16 @@ def identity_mapping(
     )
     numbers = seeds(name, seed, setting.pop("runs"))
     cells = grid(
-        start=list(STARTS), seed=numbers, **{key: [value] for key, value in setting.items()}
+        start=list(STARTS),
+        added=setting["added"],
+        seed=numbers,
+        **{key: [setting[key]] for key in ("copied", "steps", "batch")},
     )
     done = sweep(deepened, cells, executor, folder, "identity mapping, networks")
     return IdentityMapping(
         **setting, seeds=numbers, quick=bool(quick),
         cells=[
-            {"start": cell["start"], "seed": cell["seed"], **found}
+            {**{key: cell[key] for key in ("start", "added", "seed")}, **found}
             for cell, found in zip(cells, done, strict=True)
         ],
     )  # fmt: skip
