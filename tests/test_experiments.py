@@ -111,7 +111,7 @@ def digits_paths(blocks=3, width=8, seed=0, batch=16):
     rng = np.random.default_rng(seed)
     network = effective_paths.preactivation_mlp(blocks, width, 0.5, rng).to("cpu", "float64")
     return functools.partial(
-        effective_paths._loss_paths, network, digits.test_x[:batch], digits.test_y[:batch]
+        effective_paths.loss_paths, network, digits.test_x[:batch], digits.test_y[:batch]
     )
 
 

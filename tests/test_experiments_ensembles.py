@@ -10,9 +10,23 @@ import pytest
 import tinygrad_res as tg
 from tinygrad_res import data, nets
 from tinygrad_res.errors import UsageError
-from tinygrad_res.experiments import EXPERIMENTS, lesions
+from tinygrad_res.experiments import (
+    EXPERIMENTS,
+    at_random,
+    effective_paths,
+    lesions,
+    resnet_lengths,
+    resnet_path_lengths,
+)
 from tinygrad_res.experiments import lesion_study as surgery
+from tinygrad_res.experiments.lengths import Lengths
 from tinygrad_res.experiments.lesion_report import Lesioned, Lesions
+from tinygrad_res.experiments.resnet_lengths_report import (
+    ResNetPathLengths,
+    falloff,
+    interval,
+    paths_within,
+)
 
 
 def images(n=6):
@@ -251,3 +265,159 @@ def test_argument_out_of_bounds_is_refused_before_any_work(monkeypatch, argument
 
 def test_experiments_are_listed_for_the_command_line():
     assert EXPERIMENTS["lesions"].run is lesions
+    assert EXPERIMENTS["path-lengths"].run is resnet_path_lengths
+
+
+def test_interval_is_the_shortest_that_holds_the_share():
+    for units in (6, 13, 54):
+        mass = {k: math.comb(units, k) * 0.7**k for k in range(units + 1)}
+        for share in (0.5, 0.95, 0.999):
+            low, high = interval(mass, share)
+            held = sum(mass[k] for k in range(low, high + 1)) / sum(mass.values())
+            assert held >= share
+            shorter = (
+                sum(mass[k] for k in range(start, start + high - low))
+                for start in range(units + 1 - high + low)
+            )
+            assert max(shorter) < share * sum(mass.values())
+
+
+def test_interval_of_unordered_or_lonely_lengths():
+    assert interval({3: 1.0, 0: 0.0, 5: 1.0, 1: 0.0}) == (3, 5)
+    assert interval({4: 2.0}) == (4, 4)
+    assert interval({0: 0.5, 1: 0.5}, 0.5) == (0, 0)
+    assert interval({0: 1.0, 2: 1.0}, 1.0) == (0, 2)
+
+
+def test_veits_intervals_hold_the_pinned_shares_of_the_paths():
+    run = at_random(54, 0.3)
+    assert paths_within(run, (5, 17)) == pytest.approx(81_725_384_002_200 / 2**54, rel=1e-12)
+    assert paths_within(run, (19, 35)) == pytest.approx(0.980166, abs=5e-7)
+    assert interval(run.counts) == (20, 34)  # binomial: 95.9 %, and 20 to 33 but 93.8 %
+
+
+def test_falloff_is_the_geometric_mean_of_products_of_equal_branches():
+    assert falloff(at_random(54, 0.3)) == pytest.approx(0.3)
+    uneven = Lengths({0: 1}, {0: 1.0}, {0: 1.0}, {0: 8.0, 1: 0.0, 2: 2.0, 3: 1.0}, 1.0)
+    assert falloff(uneven) == pytest.approx(0.5)
+
+
+def test_unit_of_a_resnet_without_its_branch_is_a_path_of_no_length():
+    digits = data.load("digits")
+    network = nets.resnet(8, channels=1, rng=0).to("cpu", "float64")
+    x, y = digits.test_x[:8], digits.test_y[:8]
+    parts = effective_paths.loss_paths(network, x, y).gradient_by("block")
+    assert {k: effective_paths.loss_paths(network, x, y).count_by("block")[k] for k in parts} == {
+        0: 1, 1: 3, 2: 3, 3: 1,
+    }  # fmt: skip
+
+    def gradient(live):
+        image = tg.tensor(x, requires_grad=True, dtype="float64")
+        h = network.stem(image)
+        for i, block in enumerate(network.body):
+            branch = block.branch(h)
+            inner = branch if i in live else tg.stop_gradient(branch)
+            h = block.after((h if block.shortcut is None else block.shortcut(h)) + inner)
+        tg.cross_entropy(network.head(h), y).backward()
+        return image.grad.numpy()
+
+    free, ones = gradient(()), [gradient((i,)) for i in range(3)]
+    np.testing.assert_allclose(parts[0], free, rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(parts[1], sum(ones) - 3 * free, rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(sum(parts.values()), gradient((0, 1, 2)), rtol=1e-9, atol=1e-15)
+
+
+TINY = {"depth": 8, "steps": 2, "samples": 3, "batch": 8}
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return resnet_path_lengths(**TINY, runs=2, seed=5)
+
+
+def test_path_lengths_are_measured_before_and_after_for_each_seed(tiny):
+    assert tiny.seeds == (5, 6)
+    assert len(tiny.errors) == 2
+    for before, after in zip(tiny.before, tiny.after, strict=True):
+        assert before != after
+        for run in (before, after):
+            assert run.counts == {0: 1, 1: 3, 2: 3, 3: 1}
+            assert sum(run.shares.values()) == pytest.approx(1)
+            for k in (0, 3):  # one path: nothing to cancel
+                assert run.norms[k] == pytest.approx(run.estimate[k], rel=1e-9)
+            for k in (1, 2):  # all three paths are sampled
+                assert run.norms[k] <= run.estimate[k]
+
+
+def test_path_lengths_do_not_depend_on_the_executor_and_are_kept(tmp_path, monkeypatch):
+    here = resnet_path_lengths(**TINY, runs=1, folder=tmp_path)
+    with ThreadPoolExecutor(2) as threads:
+        assert resnet_path_lengths(**TINY, runs=1, executor=threads) == here
+    monkeypatch.setattr(resnet_lengths, "fit", None)
+    assert resnet_path_lengths(**TINY, runs=1, folder=tmp_path) == here
+
+
+def closed(**changes):
+    runs = (at_random(54, 0.3),)
+    fields = {
+        "depth": 110, "steps": 9, "samples": 4, "batch": 8, "seeds": (0,), "quick": False,
+        "errors": (0.05,), "before": (at_random(54, 1.0),), "after": runs,
+    }  # fmt: skip
+    return ResNetPathLengths(**{**fields, **changes})
+
+
+def test_table_sets_closed_forms_beside_veits_numbers():
+    rows = [" ".join(line.split()) for line in closed().table().splitlines()]
+    halves = sum(math.sqrt(math.comb(54, k)) for k in range(55))
+    for row in (  # the estimate of equal branches is binomial, too: with p = gain / (1 + gain)
+        "paths: 95 % from 19 20 20",
+        "to 35 34 34",
+        "gradient along one path, factor a unit below 1 1 0.3",
+        "estimate: 95 % from 5 20 7",
+        "to 17 34 19",  # 96.4 %; 7 to 18 hold 94.9 %
+        "centre 27 12.5",
+        f"estimate over exact total {2**54 / halves:,.0f} 44,429",
+    ):
+        assert row in rows
+
+
+def test_numbers_of_54_units_are_not_held_against_another_depth():
+    table = closed(depth=20).table()
+    assert "0.45" not in table
+    assert "98.0 %" not in table
+
+
+def test_plot_of_path_lengths_has_the_panels_of_figure_6_and_the_exact_norms(tmp_path):
+    result = closed()
+    counts, single, _, after = result.plot().panels
+    (run,) = result.after
+    assert counts.series[0].y == pytest.approx([math.comb(54, k) / 2**54 for k in range(55)])
+    assert single.log
+    assert single.series[1].y == pytest.approx([0.3**k for k in range(55)])
+    for series, mass in zip(after.series, (run.norms, run.estimate), strict=True):
+        assert series.y == pytest.approx([m / sum(mass.values()) for m in mass.values()])
+    assert result.save(tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_saved_path_lengths_read_back(tiny, tmp_path):
+    values = json.loads(tiny.save(tmp_path / "a.json").read_text())
+    for stage in ("before", "after"):
+        for run, saved in zip(getattr(tiny, stage), values[stage], strict=True):
+            assert [int(row["paths"]) for row in saved["by_length"]] == list(run.counts.values())
+            assert [row["gradient_norm"] for row in saved["by_length"]] == list(run.norms.values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"depth": 9}, "depth 9 is not 6n \\+ 2"),
+        ({"samples": 0}, "samples=0"),
+        ({"batch": 1}, "batch=1: there are 449 held-out images: use 2 to 449"),
+        ({"batch": 450}, "batch=450: there are 449 held-out images"),
+        ({"seed": -1}, "seed=-1"),
+    ],
+)
+def test_number_out_of_bounds_is_refused_before_any_work(monkeypatch, arguments, message):
+    monkeypatch.setattr(resnet_lengths, "sweep", None)
+    with pytest.raises(UsageError, match=f"resnet_path_lengths: {message}"):
+        resnet_path_lengths(**arguments)

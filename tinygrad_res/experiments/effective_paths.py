@@ -118,7 +118,7 @@ def _run(
 ) -> dict[str, Any]:  # fmt: skip
     """Measure a network before and after training and a deep random one, all of one seed."""
     data = load("digits", seed)
-    measure = functools.partial(_measure, data=data, batch=batch, samples=samples, seed=seed)
+    measure = functools.partial(measured, data=data, batch=batch, samples=samples, seed=seed)
     network = preactivation_mlp(blocks, width, gain, np.random.default_rng(seed))
     before = measure(network)
     training = train(network, data, steps, batch=batch, lr=lr, seed=seed)
@@ -147,10 +147,10 @@ def preactivation_mlp(blocks: int, width: int, gain: float, rng: np.random.Gener
     return Network("preactivation-mlp", stem, Sequential(*body), head)
 
 
-def _measure(network: Network, data: Images, batch: int, samples: int, seed: int) -> Lengths:
+def measured(network: Network, data: Images, batch: int, samples: int, seed: int) -> Lengths:
     """Weigh the paths of one network on held-out images, on a copy in float64."""
     make = functools.partial(
-        _loss_paths, copy.deepcopy(network).to("cpu", "float64"),
+        loss_paths, copy.deepcopy(network).to("cpu", "float64"),
         data.test_x[:batch], data.test_y[:batch],
     )  # fmt: skip
     return path_lengths(
@@ -158,6 +158,7 @@ def _measure(network: Network, data: Images, batch: int, samples: int, seed: int
     )
 
 
-def _loss_paths(network: Network, images: np.ndarray, labels: np.ndarray) -> Paths:
+def loss_paths(network: Network, images: np.ndarray, labels: np.ndarray) -> Paths:
+    """Return the paths of the mean cross-entropy of labelled images by the images, in float64."""
     x = tensor(images, requires_grad=True, name="x", dtype="float64")
     return paths(primitives.cross_entropy(network(x), labels), x)

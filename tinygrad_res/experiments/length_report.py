@@ -124,7 +124,7 @@ class EffectivePathLength(Outcome):
         """Return everything as values that JSON holds; counts are strings, being unbounded."""
         values = asdict(self)
         for stage, (_, runs, _) in self.stages.items():
-            values[stage] = [_listed(run) for run in runs]
+            values[stage] = [listed(run) for run in runs]
         return values
 
     def _heading(self) -> str:
@@ -166,7 +166,8 @@ class EffectivePathLength(Outcome):
         return lines
 
 
-def _listed(run: Lengths) -> dict[str, Any]:
+def listed(run: Lengths) -> dict[str, Any]:
+    """Return a run as values that JSON holds, with a row for each length."""
     estimate = run.estimate
     return {
         **{name: getattr(run, name) for name in QUANTITIES.values()},

@@ -1,0 +1,98 @@
+"""Path lengths in CIFAR's ResNets, after Veit et al. 2016, section 5 and figure 6.
+
+Their argument has three steps.  Path lengths of n residual units are binomial.  The gradient
+along a single path falls off exponentially with its length.  So the product of both, taken
+for what all paths of a length contribute, lives on short paths: of 54 units on 5 to 17, which are
+0.45 % of all paths.  The product is an estimate (see ``lengths``): it adds the norms of gradients
+that cancel.  Here it stands beside what the paths of each length contribute exactly, in
+the network that they used, before and after a training on the digits.
+
+Normalisation uses the batch's statistics, as in training, so that the gradient is the one a
+step is made of.  Its derivative is part of every branch that it stands in.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Executor
+from typing import Any
+
+import numpy as np
+
+from ..data import load
+from ..errors import UsageError
+from ..optim import multi_step_lr
+from ..training import fit
+from .digits import check_depths, make, optimizer_of
+from .effective_paths import measured
+from .lengths import Lengths
+from .resnet_lengths_report import ResNetPathLengths
+from .settings import seeds, settled
+from .sweep import sweep
+
+SETTINGS = {
+    False: {"depth": 110, "steps": 210, "samples": 10, "batch": 32, "runs": 3},
+    True: {"depth": 14, "steps": 21, "samples": 3, "batch": 16, "runs": 2},
+}
+"""What is meant where left out, and where it is left out of a quick run."""
+
+
+def resnet_path_lengths(
+    depth: int | None = None, steps: int | None = None, samples: int | None = None,
+    batch: int | None = None, runs: int | None = None, quick: bool = False, seed: int = 0,
+    executor: Executor | None = None, folder: str | os.PathLike[str] | None = None,
+) -> ResNetPathLengths:  # fmt: skip
+    """Weigh the paths of a ResNet by the residual units they cross, before and after training.
+
+    Args:
+        depth: weight layers, 6n + 2; 110 where left out, which has 54 units.
+        steps: of training on digits in batches of 64, as ``digits`` says.
+        samples: single paths to sample for each length.
+        batch: held-out images that the gradient is taken on.
+        runs: repetitions, with seeds from ``seed`` on.
+        quick: a small network, and less of all, where left out.
+        seed: of the first run.
+        executor: where to run, a task for each seed; no number depends on it.
+        folder: where to keep finished runs, and to take those from that are kept.
+
+    Raises:
+        UsageError: an argument is out of its bounds.
+        SweepError: runs are missing, for instance because training diverged.
+
+    >>> found = resnet_path_lengths(depth=8, steps=1, samples=1, batch=8, runs=1)
+    >>> found.after[0].counts
+    {0: 1, 1: 3, 2: 3, 3: 1}
+    """
+    name = "resnet_path_lengths"
+    chosen = settled(
+        name, SETTINGS, quick, depth=depth, steps=steps, samples=samples, batch=batch, runs=runs
+    )
+    check_depths(name, (chosen["depth"],))
+    numbers = seeds(name, seed, chosen.pop("runs"))
+    available = len(load("digits", seed).test_y)
+    if not 2 <= chosen["batch"] <= available:
+        raise UsageError(
+            f"{name}: batch={chosen['batch']}: there are {available} held-out images: use 2 to "
+            f"{available}"
+        )
+    cells = [{**chosen, "seed": number} for number in numbers]
+    done = sweep(_run, cells, executor, folder, "path lengths, runs")
+    before, after = (
+        tuple(Lengths.from_plain(one[stage]) for one in done) for stage in ("before", "after")
+    )
+    errors = tuple(one["error"] for one in done)
+    return ResNetPathLengths(**chosen, seeds=numbers, quick=bool(quick), errors=errors,
+                             before=before, after=after)  # fmt: skip
+
+
+def _run(depth: int, steps: int, samples: int, batch: int, seed: int) -> dict[str, Any]:
+    """Measure one network before and after training."""
+    data = load("digits", seed)
+    network = make("convolutional", depth, "identity", "original", np.random.default_rng(seed))
+    before = measured(network, data, batch, samples, seed)
+    went = fit(
+        network, data, optimizer_of("convolutional", network), steps=steps, seed=seed,
+        schedule=multi_step_lr([steps // 2, 3 * steps // 4]), progress=False,
+    )  # fmt: skip
+    after = measured(network, data, batch, samples, seed)
+    return {"error": 1 - went.score, "before": before.plain(), "after": after.plain()}
