@@ -13,7 +13,6 @@ const copyTile = (items, chain, [tile, words], name) => {
     if (lane >= 0) item.dataset.lane = lane;
     if (word >= 0) {
       const label = item.querySelector("text"), [place, formula] = words[word];
-      item.querySelector("title")?.remove();
       rewrite(label, runsOf(name(place)));
       if (formula >= 0) typeset(label, formula);
     }

@@ -55,7 +55,7 @@ const showRows = () => {
     const cells = [
       element("span", {}, unseen("path "), ending(r)),
       element("span", {}, ...(blocks.length ? [wireOf(blocks.map(({ at }) => weightsIn(at, path)))] : chain ? [] : written(routeOf(path)))),
-      element("span", { class: k ? "" : "free", title: productText(factors).slice(0, 400) }, ...written(productRuns(factors.slice(0, MOST_SHOWN)))),
+      element("span", { class: k ? "" : "free", title: productText(factors).slice(0, 400) }, ...written(productRuns(factors, MOST_SHOWN))),
       element("span", { class: k ? "" : "free" }, String(k), unseen(k === 1 ? " weight layer" : " weight layers")),
       element("span", {}, ...(own ? [unseen("norm "), shown(own.norm)] : [])),
       element("span", {}, ...(own ? [unseen("share "), shown(own.share)] : [])),

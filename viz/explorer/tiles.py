@@ -70,7 +70,7 @@ def draw_tiles(chain: Chain, names: Names, formulas: Formulas) -> tuple[Layout, 
         alike.setdefault(key, []).append(part)
     tiles = [_tile(parts) for parts in alike.values()]
     place = {key: i for i, key in enumerate(alike)}
-    items = [drawn.item for tile in tiles for drawn in tile.drawn]
+    items = [replace(drawn.item, title="") for tile in tiles for drawn in tile.drawn]
     axis = round(max((tile.reach for tile in tiles), default=0.0), 1)
     layout = Layout(
         max((tile.width for tile in tiles), default=0.0), 2 * axis,

@@ -64,9 +64,13 @@ const gathered = (factors) => factors.reduce((found, factor) => {
   return found;
 }, []);
 
-const productRuns = (factors) => gathered(factors).flatMap(([factor, n], i) => [
-  ...(i ? [[" · "]] : []), ...runsOf(factor), ...(n > 1 ? [[String(n), "sup"]] : []),
-]);
+// The first of many factors end in dots.
+const productRuns = (factors, most = Infinity) => {
+  const all = gathered(factors), found = all.slice(0, most).flatMap(([factor, n], i) => [
+    ...(i ? [[" · "]] : []), ...runsOf(factor), ...(n > 1 ? [[String(n), "sup"]] : []),
+  ]);
+  return all.length > most ? [...found, [" · …"]] : found;
+};
 
 // A sentence as runs, a tag of templates: what is given as runs stays as it is.
 const worded = (parts, ...given) => parts.flatMap((part, i) => [
