@@ -24,6 +24,7 @@ from .resnet_lengths import resnet_path_lengths
 from .sensitivity import sensitivity
 from .shattering import shattered_gradients
 from .shortcuts import additions_and_concatenations, residual_module
+from .skip_regression import pruned_regression
 from .slopes import activations
 from .vanishing import vanishing_gradients
 from .variants import shortcut_variants
@@ -33,8 +34,9 @@ __all__ = [
     "EXPERIMENTS", "EffectivePathLength", "Experiment", "Lengths", "activations",
     "additions_and_concatenations", "at_random", "chain_rule", "dead_units", "degradation",
     "effective_path_length", "five_blocks", "forward_sums", "fully_connected", "identity_mapping",
-    "lesions", "path_lengths", "residual_module", "resnet_path_lengths", "responses", "sensitivity",
-    "shattered_gradients", "shortcut_variants", "vanishing_gradients", "zoo",
+    "lesions", "path_lengths", "pruned_regression", "residual_module", "resnet_path_lengths",
+    "responses", "sensitivity", "shattered_gradients", "shortcut_variants", "vanishing_gradients",
+    "zoo",
 ]  # fmt: skip
 
 
@@ -89,6 +91,9 @@ EXPERIMENTS = {
         additions_and_concatenations, "two kinds of shortcut have the same paths, and other ends"
     ),
     "zoo": Experiment(zoo, "parameters and paths of every network, beside the published ones"),
+    "skip-regression": Experiment(
+        pruned_regression, "an L1 penalty prunes a skip-layer network to the linear model, if it is"
+    ),
     "degradation": Experiment(
         degradation,
         "deeper plain networks train worse than shallower ones, residual ones do not",

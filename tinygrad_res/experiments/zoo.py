@@ -58,12 +58,13 @@ TORCHVISION = {
 """Parameters of the ImageNet networks, as PyTorch's own copies of them have."""
 
 PANELS = {
-    "fully connected": r"(residual|plain)-mlp",
-    "CIFAR, without and with shortcuts": r"plain20|resnet(20|32|44|56|110)",
-    "the deepest": r"resnet1202",
-    "ImageNet": r"imagenet-resnet\d+|densenet121|vgg16",
+    "CIFAR ResNets, by depth": r"resnet(20|56|110)",
+    "ImageNet networks, by depth": r"imagenet-resnet(18|152)|densenet121",
 }
-"""Which networks a plot shows together; what is not drawn has the paths of one that is."""
+"""Which networks a plot shows together, if they were measured."""
+
+_SEEN, _MOST = 1e-3, 8
+"""A share of the paths that a plot still shows, and how many networks one pair of axes."""
 
 _ONE_AT_A_TIME = threading.Lock()
 """Memory is measured for the whole process, so that threads take turns."""
@@ -152,10 +153,11 @@ class Zoo(Outcome):
         import viz
 
         panels = {title: self._lengths(pattern) for title, pattern in PANELS.items()}
+        shown = {title: series for title, series in panels.items() if series}
         return viz.plot_series(
-            {title: series for title, series in panels.items() if series},
-            x="weight layers crossed", y="share of the paths",
-            title="Most paths of a deep network are about half as long as it is deep",
+            shown or self._lengths(".*"), x="weight layers crossed", y="share of the paths",
+            title="Most paths cross about half of the layers",
+            note=f"shares below {_SEEN:g} not shown",
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
@@ -175,8 +177,10 @@ class Zoo(Outcome):
         for one in self.networks:
             if re.fullmatch(pattern, one.name):
                 total = sum(one.counts.values())
-                found[one.name] = {k: n / total for k, n in one.counts.items()}
-        return found
+                shares = {k: n / total for k, n in one.counts.items()}
+                name = one.name.removeprefix("imagenet-")
+                found[name] = {k: share for k, share in shares.items() if share >= _SEEN}
+        return dict(list(found.items())[:_MOST])
 
 
 def zoo(

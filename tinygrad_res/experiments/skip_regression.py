@@ -1,0 +1,257 @@
+"""Skip layers in regression: a linear model, with a perturbation that training may switch off.
+
+Input reaches output directly, x A + b, and through hidden units, W'' tanh(W' x + b').  Without
+hidden units this is the linear model of statistics, and gradient descent must end at its least
+squares.  With them, an L1 penalty on what the hidden units are made of is minimised by proximal
+steps, which leave exact zeros: a unit whose weight on the output is 0 is no longer there.  On
+linear data all should go, and the linear model come back; on data that bend, some must stay.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..data import linear_regression
+from ..errors import UsageError
+from ..nets import skip_regression
+from ..optim import SGD
+from ..training import fit
+from ..whole_numbers import at_least
+from .outcome import Outcome, aligned, number
+from .sweep import grid, sweep
+
+if TYPE_CHECKING:
+    from viz import Plot
+
+SETTINGS = {
+    False: {"penalties": (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3), "steps": 4000, "runs": 5},
+    True: {"penalties": (0.0, 0.03, 0.3), "steps": 1000, "runs": 2},
+}
+"""What is meant where left out, and where it is left out of a quick run."""
+
+EXACT = 1e-8
+"""How near to least squares the linear model is to come, in every coefficient."""
+
+KINDS = {"linear": 0.0, "linear + perturbation": 1.0}
+"""The height of the wave that is added to linear data."""
+
+
+FOOTING = (
+    "from least squares: the skip layer's largest difference from numpy.linalg.lstsq; units",
+    "left: with a weight on the output that is not exactly 0; errors are mean squares on a",
+)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One fit.
+
+    Attributes:
+        kind: of the data, a word of ``KINDS``.
+        penalty: the factor on the sum of absolute hidden weights; in the loss, a mean square.
+        seed: of data and weights.
+        hidden: units at the start.
+        left: units whose weight on the output is not 0 at the end.
+        distance: the largest difference of a coefficient or the intercept from least squares.
+        error: the mean square on the test part.
+        linear: that of least squares.
+        noise: the square of the noise's deviation, which no model can be expected to beat.
+    """
+
+    kind: str
+    penalty: float
+    seed: int
+    hidden: int
+    left: int
+    distance: float
+    error: float
+    linear: float
+    noise: float
+
+
+@dataclass(frozen=True)
+class SkipRegression(Outcome):
+    """What ``pruned_regression`` found.
+
+    Attributes:
+        features, hidden, examples, steps: of data, networks and training.
+        seeds: of the runs.
+        alone: fits without hidden units.
+        pruned: fits with hidden units, by kind of data, penalty and seed.
+    """
+
+    features: int
+    hidden: int
+    examples: int
+    steps: int
+    seeds: tuple[int, ...]
+    alone: tuple[Fitted, ...]
+    pruned: tuple[Fitted, ...]
+
+    @property
+    def exact(self) -> bool:
+        """Whether every model without hidden units is at least squares."""
+        return all(one.distance <= EXACT for one in self.alone)
+
+    def rows(self) -> dict[tuple[str, float], list[Fitted]]:
+        """Return the runs for each kind of data and penalty."""
+        found: dict[tuple[str, float], list[Fitted]] = {}
+        for one in self.pruned:
+            found.setdefault((one.kind, one.penalty), []).append(one)
+        return found
+
+    def table(self) -> str:
+        """Return a line for each kind of data and penalty, each the median over seeds."""
+        heads = (
+            "data", "penalty", "units left", "range", "from least squares", "range", "test error",
+            "linear model's", "noise",
+        )  # fmt: skip
+        groups = [
+            (kind, "no units", [one for one in self.alone if one.kind == kind]) for kind in KINDS
+        ]
+        groups += [(kind, f"{penalty:g}", runs) for (kind, penalty), runs in self.rows().items()]
+        lines = [
+            (
+                kind, words, *_spread([one.left for one in runs]),
+                *_spread([one.distance for one in runs]), median(one.error for one in runs),
+                median(one.linear for one in runs), runs[0].noise,
+            )
+            for kind, words, runs in groups
+        ]  # fmt: skip
+        first, last = self.seeds[0], self.seeds[-1]
+        seeds = f"seed {first}" if first == last else f"seeds {first} to {last}"
+        heading = (
+            f"skip-layer regression: {self.features} features, {self.hidden} hidden units, "
+            f"{self.examples} examples; {seeds}"
+        )
+        verdict = (
+            f"no hidden units: {'all' if self.exact else 'not all'} coefficients are those of "
+            f"least squares to {EXACT:g}"
+        )
+        return "\n".join(
+            [heading, "", aligned(heads, lines, words=2), "", verdict, *FOOTING,
+             f"test part; {self.steps} proximal steps on all training examples at once"]
+        )  # fmt: skip
+
+    def plot(self) -> Plot:
+        """Return how many hidden units are left, and the error, against the penalty."""
+        import viz
+
+        rows = self.rows()
+        penalties = sorted({penalty for _, penalty in rows})
+        panels: dict[str, dict[str, list[list[float]]]] = {}
+        for kind in KINDS:
+            columns = [rows[kind, penalty] for penalty in penalties]
+            runs = list(zip(*columns, strict=True))  # by seed
+            for title, values in (
+                ("hidden units left", [[float(one.left) for one in run] for run in runs]),
+                ("test error over that of the linear model",
+                 [[one.error / one.linear for one in run] for run in runs]),
+            ):  # fmt: skip
+                panels.setdefault(title, {})[kind] = values
+        least = min((p for p in penalties if p), default=1.0)
+        return viz.plot_series(
+            panels, at=[math.log10(penalty or least / 10) for penalty in penalties],
+            x="penalty on the hidden weights, log10", title="On linear data all hidden units go",
+            note="leftmost: no penalty; median and range over seeds" if 0 in penalties else "",
+        )  # fmt: skip
+
+
+def pruned_regression(
+    features: int = 5, hidden: int = 8, examples: int = 400, noise: float = 0.1,
+    penalties: Sequence[float] | None = None, steps: int | None = None, runs: int | None = None,
+    quick: bool = False, seed: int = 0, executor: Executor | None = None,
+    folder: str | os.PathLike[str] | None = None,
+) -> SkipRegression:  # fmt: skip
+    """Fit skip-layer networks to linear data, and to linear data with a wave added.
+
+    Args:
+        features, examples, noise: of ``data.linear_regression``; a quarter is for testing.
+        hidden: units of the networks at the start.
+        penalties: factors on the L1 norm of the hidden units' weights.
+        steps: proximal gradient steps with momentum.
+        runs: data sets and networks, with seeds from ``seed`` on; 5 where left out.
+        quick: make ``penalties``, ``steps`` and ``runs`` few where left out.
+        seed: of the first.
+        executor, folder: as for ``sweep``.
+
+    Raises:
+        UsageError: a number is out of its bounds.
+        SweepError: a training diverged.
+
+    >>> found = pruned_regression(penalties=[0.3], steps=500, runs=1)
+    >>> found.exact, [one.left for one in found.pruned]
+    (True, [0, 0])
+    """
+    default = SETTINGS[bool(quick)]
+    penalties, steps, runs = (
+        default[name] if value is None else value
+        for name, value in (("penalties", penalties), ("steps", steps), ("runs", runs))
+    )  # type: ignore[assignment]
+    for name, value, least in (
+        ("features", features, 1), ("hidden", hidden, 1), ("examples", examples, 8),
+        ("steps", steps, 1), ("runs", runs, 1), ("seed", seed, 0),
+    ):  # fmt: skip
+        at_least(least, "pruned_regression", name, value)
+    bad = [p for p in penalties if not 0 <= p < math.inf]
+    if bad or not len(penalties):
+        raise UsageError(
+            f"pruned_regression: penalties={list(penalties)}: must be numbers from 0 on"
+        )
+    setting = {"features": features, "examples": examples, "noise": float(noise), "steps": steps}
+    seeds = range(seed, seed + runs)
+    alone = grid(kind=list(KINDS), penalty=[0.0], seed=seeds, hidden=[0])
+    pruned = grid(
+        kind=list(KINDS), penalty=[float(p) for p in penalties], seed=seeds, hidden=[hidden]
+    )
+    done = sweep(
+        _fitted, [{**setting, **cell} for cell in (*alone, *pruned)], executor, folder, "fits"
+    )
+    found = tuple(Fitted(**one) for one in done)
+    return SkipRegression(
+        features, hidden, examples, steps, tuple(seeds), found[: len(alone)], found[len(alone) :]
+    )
+
+
+def _fitted(
+    features: int, examples: int, noise: float, steps: int, kind: str, penalty: float, seed: int,
+    hidden: int,
+) -> dict[str, Any]:  # fmt: skip
+    """Fit one network, on one data set."""
+    data = linear_regression(examples, features, noise, KINDS[kind], seed)
+    network = skip_regression(features, hidden=hidden, rng=seed).to("cpu", "float64")
+    block = network.body[0]
+    skip = block.shortcut if hidden else block
+    groups: list[dict[str, Any]] = [{"params": list(skip.parameters())}]
+    if hidden:
+        groups.append({"params": list(block.branch.parameters()), "l1": penalty})
+    outcome = fit(
+        network, data, SGD(groups, lr=0.1, momentum=0.9), steps=steps,
+        batch=len(data.train_y), seed=seed, progress=False,
+    )  # fmt: skip
+    coefficients, intercept = data.least_squares()
+    difference = np.append(skip.weight.data[0] - coefficients, skip.bias.data - intercept)
+    outputs = block.branch[2].weight.data if hidden else np.zeros((1, 0))
+    predicted = data.test_x @ coefficients + intercept
+    return {
+        "kind": kind, "penalty": penalty, "seed": seed, "hidden": hidden,
+        "left": int(np.count_nonzero(outputs)), "distance": float(np.abs(difference).max()),
+        "error": outcome.score, "linear": float(np.mean((predicted - data.test_y[:, 0]) ** 2)),
+        "noise": data.noise**2,
+    }  # fmt: skip
+
+
+def _spread(values: Sequence[float]) -> tuple[str, str]:
+    """Return the median and, where values differ, the range."""
+    middle = median(values)
+    if min(values) == max(values):
+        return number(middle), ""
+    return number(middle), f"{number(min(values))} to {number(max(values))}"
