@@ -1,0 +1,443 @@
+"""Experiments on depth: degradation, responses, vanishing gradients, added layers, variants."""
+
+import json
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import tinygrad_res as tg
+from tinygrad_res import data, nets
+from tinygrad_res.errors import SweepError, UsageError
+from tinygrad_res.experiments import (
+    EXPERIMENTS,
+    activations,
+    added_layers,
+    degradation,
+    depth,
+    digits,
+    identity_mapping,
+    responses,
+    sensitivity,
+    shortcut_variants,
+    slopes,
+    vanishing,
+    vanishing_gradients,
+    variants,
+)
+from tinygrad_res.experiments.depth import KINDS, Degradation, Responses
+from tinygrad_res.experiments.settings import settled
+from tinygrad_res.nn import BatchNorm2d, Linear
+
+NAMES = ["activations", "degradation", "identity-mapping", "responses", "sensitivity",
+         "shortcut-variants", "vanishing-gradients"]  # fmt: skip
+
+
+def cells_of(line):
+    """Return the cells of a table's line."""
+    return [cell for cell in line.split("  ") if cell.strip()]
+
+
+# What is shared
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rarely_measured():
+    """Errors are measured in the end alone, since that takes longer than such short trainings."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(depth, "POINTS", 1)
+        patch.setattr(variants, "POINTS", {False: 1, True: 1})
+        yield
+
+
+def test_experiments_on_depth_are_listed():
+    assert set(NAMES) <= set(EXPERIMENTS)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "arguments", "message"),
+    [
+        (degradation, {"depths": (20, 21)}, "degradation: depth 21 is not 6n \\+ 2"),
+        (degradation, {"depths": 20}, "degradation: depths=20: pass several ints"),
+        (degradation, {"depths": (8, 8)}, "degradation: .*each number once"),
+        (degradation, {"steps": 1}, "degradation: steps=1: train for at least 2 steps"),
+        (responses, {"batch": 0}, "responses: batch=0: pass an int of at least 1"),
+        (shortcut_variants, {"depth": 9}, "shortcut_variants: depth 9 is not 6n \\+ 2"),
+        (shortcut_variants, {"seed": -1}, "shortcut_variants: seed=-1: pass an int of at least 0"),
+        (vanishing_gradients, {"width": 2.5}, "vanishing_gradients: width=2.5: pass an int"),
+        (identity_mapping, {"added": ()}, "identity_mapping: added=\\(\\): pass several ints"),
+        (sensitivity, {"runs": 0}, "sensitivity: runs=0: pass an int of at least 1"),
+        (activations, {"names": ("cube",)}, "activations: 'cube' is no function"),
+    ],
+)
+def test_settings_out_of_bounds_are_refused_before_any_work(
+    monkeypatch, experiment, arguments, message
+):
+    for module in (depth, vanishing, variants, added_layers, slopes):
+        monkeypatch.setattr(module, "sweep", None)
+    with pytest.raises(UsageError, match=message):
+        experiment(**arguments)
+
+
+def test_settings_left_out_are_those_of_the_quick_or_the_full_run():
+    defaults = {False: {"runs": 5, "depths": (8, 20)}, True: {"runs": 1, "depths": (8,)}}
+    assert settled("x", defaults, False, runs=None, depths=[14]) == {"runs": 5, "depths": (14,)}
+    assert settled("x", defaults, True, runs=7, depths=None) == {"runs": 7, "depths": (8,)}
+
+
+# Training by depth
+
+
+SMALL = {"depths": (8,), "steps": 4, "batch": 16, "runs": 2}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture(scope="module")
+def small(folder, rarely_measured):
+    return degradation(**SMALL, folder=folder)
+
+
+def test_each_kind_is_trained_at_each_depth_with_each_seed(small):
+    found = [(c["family"], c["shortcut"], c["depth"], c["seed"]) for c in small.cells]
+    assert found == [
+        (family, shortcut, 8, seed)
+        for family in digits.FAMILIES
+        for shortcut in KINDS
+        for seed in (0, 1)
+    ]
+    losses = [cell["loss"][-1] for cell in small.cells]
+    assert len(set(losses)) == len(losses)
+
+
+def test_errors_are_those_of_a_training_written_out(small):
+    images = data.load("digits", 1)
+    network = nets.resnet(8, 1, 10, np.random.default_rng(1))
+    optimizer = tg.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
+    batches = images.batches(16, 1)
+    for factor in (1, 1, 0.1, 0.01):
+        x, y = next(batches)
+        optimizer.zero_grad()
+        tg.cross_entropy(network(tg.tensor(x)), y).backward()
+        optimizer.step(factor)
+    network.eval()
+    run = small.of("convolutional", "identity", 8)[1]
+    for part in ("train", "test"):
+        x, y = getattr(images, f"{part}_x"), getattr(images, f"{part}_y")
+        with tg.no_grad():
+            wrong = (network(tg.tensor(x)).numpy().argmax(axis=1) != y).mean()
+        assert run[part][-1] == pytest.approx(100 * wrong)
+    assert run["at"] == [4]
+
+
+def test_degradation_and_responses_take_the_same_trained_networks(small, folder, monkeypatch):
+    monkeypatch.setattr(digits, "fit", None)
+    again = responses(**SMALL, folder=folder)
+    assert again.cells == small.cells
+
+
+def test_numbers_of_depth_do_not_depend_on_the_executor(small):
+    with ThreadPoolExecutor(2) as threads:
+        assert degradation(**SMALL, executor=threads) == small
+
+
+def test_a_training_that_diverges_is_missing_and_named(monkeypatch):
+    monkeypatch.setattr(
+        digits, "optimizer_of", lambda _, network: tg.optim.SGD(network.parameters(), lr=1e30)
+    )
+    with pytest.raises(SweepError, match=r"shortcut='none', depth=8.*diverged"):
+        degradation(depths=(8,), steps=4, batch=16, runs=1)
+
+
+def by_depth(kind, errors):
+    """Return an outcome whose errors are given by kind and depth, for two seeds."""
+    cells = [
+        {
+            "family": family, "shortcut": shortcut, "depth": layers, "seed": seed, "at": [10],
+            "train": [errors[shortcut, layers] + seed], "test": [9.0], "loss": [0.1],
+            "responses": [layers / 10, seed + 2.0] * (layers // 2 - 1),
+        }
+        for family in digits.FAMILIES for shortcut in KINDS for layers in (20, 56) for seed in (0, 1)
+    ]  # fmt: skip
+    return kind((20, 56), 10, 64, (0, 1), False, cells)
+
+
+ERRORS = {("none", 20): 1.0, ("none", 56): 7.5, ("identity", 20): 2.0, ("identity", 56): 1.25}
+
+
+def test_table_of_degradation_sets_errors_beside_the_source_and_says_what_rises():
+    table = by_depth(Degradation, ERRORS).table()
+    lines = table.splitlines()
+    said = [line for line in lines if line.startswith("convolutional, ")]
+    changes = "from 20 to 56 layers the training error changes by"
+    assert said == [
+        f"convolutional, plain: {changes} +6.50 points, rising in 2 of 2; test +0.00",
+        f"convolutional, residual: {changes} -0.75 points, rising in 0 of 2; test +0.00",
+    ]
+    row = next(cells_of(x) for x in lines if x.startswith("convolutional    residual      56"))
+    assert [cell.strip() for cell in row] == [
+        "convolutional", "residual", "56", "1.75 (1.25 to 2.25)", "9", "0.1", "6.97"
+    ]  # fmt: skip
+    assert not any("6.97" in line for line in lines if "plain" in line or "fully" in line)
+
+
+def test_plot_of_degradation_has_a_band_of_runs_for_each_depth():
+    panels = by_depth(Degradation, ERRORS).plot().panels
+    assert [panel.title for panel in panels] == [
+        f"{kind}, {family}" for family in digits.FAMILIES for kind in ("plain", "residual")
+    ]
+    (shallow, deep) = panels[0].series
+    assert (shallow.name, deep.name) == ("20 layers", "56 layers")
+    assert (deep.y, deep.low, deep.high) == ((8.0,), (7.5,), (8.5,))
+
+
+def test_responses_by_block_are_those_of_its_last_layer():
+    found = by_depth(Responses, ERRORS)
+    row = next(x for x in found.table().splitlines() if x.startswith("convolutional    plain"))
+    assert [cell.strip() for cell in cells_of(row)[3:]] == ["2.25 (2 to 2.5)", "2.5 (2 to 3)"]
+    assert found.plot().panels[0].series[1].y == (2.5,) * 27
+
+
+@pytest.mark.parametrize(("family", "kind"), [("convolutional", BatchNorm2d), ("fully connected", Linear)])  # fmt: skip
+def test_responses_are_standard_deviations_behind_each_layer(family, kind):
+    images = data.load("digits")
+    network = digits.make(family, 8, "identity", "original", np.random.default_rng(0)).eval()
+    x = network.stem(tg.tensor(images.train_x[: digits.MEASURED_ON]))
+    expected = []
+    for block in network.body:
+        h = x
+        for part in block.branch:
+            h = part(h)
+            if isinstance(part, kind):
+                expected.append(h.numpy().std())
+        x = block(x)
+    assert len(expected) == 6
+    assert digits.responses(network, images) == pytest.approx(expected, rel=1e-6)
+
+
+# Vanishing gradients
+
+
+@pytest.fixture(scope="module")
+def untrained():
+    return vanishing_gradients(depths=(8, 20), width=48, runs=2)
+
+
+def test_paths_to_a_layer_cross_the_layers_above_it(untrained):
+    for net in ("sigmoid", "tanh", "relu", "relu, He"):
+        degrees = untrained.of(net, 20)[0]["degrees"]
+        assert degrees == [{str(19 - k): "1"} for k in range(20)]
+    first, *_, last = untrained.of("residual", 20)[0]["degrees"]
+    assert first == {str(1 + 2 * k): str(math.comb(9, k)) for k in range(10)}
+    assert last == {"0": "1"}
+
+
+def test_default_weights_and_relus_shrink_every_layer_by_the_closed_form(untrained):
+    """12 layers more multiply each norm by 6^-6, up to the spread of finite widths."""
+    for at in (0, -1):
+        shallow, deep = (
+            np.mean([run["norms"][at] for run in untrained.of("relu", layers)])
+            for layers in (8, 20)
+        )
+        assert 0.25 < deep / shallow * 6**6 < 4
+
+
+def test_sigmoids_lose_at_least_a_quarter_per_layer_and_shortcuts_nothing(untrained):
+    for run in untrained.of("sigmoid", 20):
+        assert run["norms"][0] < 0.25**15 * run["norms"][-1]
+    for run in untrained.of("residual", 20):
+        assert min(run["norms"]) > 0.01
+
+
+def test_residual_and_plain_networks_differ_by_the_shortcuts_alone():
+    residual, plain = (
+        [p.data for p in vanishing.NETS[net](3, 16, np.random.default_rng(5)).parameters()]
+        for net in ("residual", "relu")
+    )
+    assert all((a == b).all() for a, b in zip(residual, plain, strict=True))
+
+
+def test_parts_by_weight_layers_crossed_are_those_of_branches_written_out():
+    """The part that crosses no branch, with every branch's derivative left away."""
+    found = vanishing.measured("residual", 8, 16, 3)
+    images = data.load("digits", 3)
+    network = vanishing.NETS["residual"](3, 16, np.random.default_rng(3)).to(dtype="float64")
+    for layer in network.weight_layers():
+        layer.bias.data = np.zeros(layer.bias.shape)
+    h = network.stem(tg.tensor(images.train_x[: vanishing.BATCH], dtype="float64"))
+    for block in network.body:
+        h = h + tg.stop_gradient(block.branch(h))
+    tg.cross_entropy(network.head(h), images.train_y[: vanishing.BATCH]).backward()
+    gradient = network.weight_layers()[0].weight.grad.data
+    assert found["parts"]["1"]["norm"] == pytest.approx(np.linalg.norm(gradient), rel=1e-10)
+    assert sum(part["share"] for part in found["parts"].values()) == pytest.approx(1, rel=1e-10)
+
+
+def test_first_layer_gradient_is_pytorchs():
+    torch = pytest.importorskip("torch")
+    images = data.load("digits", 0)
+    network = vanishing.NETS["tanh"](3, 16, np.random.default_rng(0)).to(dtype="float64")
+    weights = [torch.tensor(x.weight.data, requires_grad=True) for x in network.weight_layers()]
+    h = torch.tensor(images.train_x[: vanishing.BATCH], dtype=torch.float64).flatten(1)
+    for weight in weights[:-1]:
+        h = torch.tanh(h @ weight.T)
+    labels = torch.tensor(images.train_y[: vanishing.BATCH])
+    torch.nn.functional.cross_entropy(h @ weights[-1].T, labels).backward()
+    found = vanishing.measured("tanh", 8, 16, 0)["norms"]
+    assert found == pytest.approx([float(w.grad.norm()) for w in weights], rel=1e-10)
+
+
+def test_table_of_vanishing_gradients_tells_paths_and_what_they_cross(untrained):
+    lines = untrained.table().splitlines()
+    row = next(line for line in lines if line.startswith("residual      20"))
+    assert row.split()[-4:] == ["2^9", "1", "to", "19"]
+    assert next(line for line in lines if line.startswith("relu          20")).split()[-2:] == [
+        "1", "19"
+    ]  # fmt: skip
+    assert "(3 rows between are left out)" in lines
+
+
+def test_derivatives_of_activations_are_the_textbooks():
+    sigmoid, tanh, relu = activations().cells
+    assert (sigmoid["largest"], tanh["largest"], relu["largest"]) == (0.25, 1.0, 1.0)
+    assert (sigmoid["at_zero"], tanh["at_zero"], relu["at_zero"]) == (0.25, 1.0, 0.0)
+    assert relu["mean_square"] == 0.5
+    x = np.linspace(-12, 12, 400_001)
+    density = np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+    for found, slope in (
+        (sigmoid, np.exp(-x) / (1 + np.exp(-x)) ** 2), (tanh, 1 / np.cosh(x) ** 2),
+    ):  # fmt: skip
+        expected = (slope * slope * density).sum() * (x[1] - x[0])
+        assert found["mean_square"] == pytest.approx(expected, rel=1e-9)
+
+
+# Added layers
+
+
+@pytest.fixture(scope="module")
+def added():
+    return identity_mapping(copied=1, added=(1, 3), steps=12, runs=2)
+
+
+def test_identities_and_zero_branches_start_where_the_shallow_network_ended(added):
+    for start in ("plain, identity", "residual, F = 0"):
+        for run in added.of(start, 3):
+            assert run["loss"][0] == run["shallow"]
+            assert run["distance"][0] == 0 < run["distance"][1]
+    for start in ("plain, random", "residual, random"):
+        assert all(run["loss"][0] > run["shallow"] for run in added.of(start, 3))
+
+
+def test_copied_layers_stay_as_they_were(monkeypatch):
+    seen = []
+    whole = added_layers.fit
+
+    def spied(network, *arguments, **named):
+        seen.append((network, [p.data for p in network.parameters()]))
+        return whole(network, *arguments, **named)
+
+    monkeypatch.setattr(added_layers, "fit", spied)
+    added_layers.deepened("plain, random", 1, 2, 3, 16, 0)
+    (_, _), (deep, before) = seen
+    after = [p.data for p in deep.parameters()]
+    moved = [not (a == b).all() for a, b in zip(before, after, strict=True)]
+    assert moved == [False] * 6 + [True] * 8 + [False] * 2  # stem, copied; added; head
+
+
+def test_table_of_added_layers_counts_runs_that_end_worse(added):
+    for start in added_layers.STARTS:
+        worse = sum(run["loss"][-1] > run["shallow"] for run in added.of(start, 3))
+        row = next(
+            x for x in added.table().splitlines() if x.startswith(f"{start}  ") and " 6  " in x
+        )
+        assert f"{worse} of 2" in row
+
+
+# Sensitivity
+
+
+def test_example_is_51_times_as_sensitive():
+    found = sensitivity(blocks=1, steps=1, runs=1).example
+    plain, residual = found["H(x)"], found["F(x) = H - x"]
+    assert plain["elasticity"] == pytest.approx(1)
+    assert residual["elasticity"] == pytest.approx(5.1 / 0.1)
+    assert (plain["change"], plain["weight"]) == pytest.approx((0.1 / 5.1, 0.1 / 5.1))
+    assert (residual["change"], residual["weight"]) == pytest.approx((1.0, 1.0))
+
+
+def test_sensitivity_of_a_block_is_the_ratio_of_norms():
+    found = sensitivity(blocks=2, steps=1, batch=16, runs=1, seed=4)
+    network = nets.residual_mlp(2, rng=4)
+    x = network.stem(tg.tensor(data.load("digits", 4).test_x[:16]))
+    for block, measured in zip(network.body, found.cells[0]["before"], strict=True):
+        branch, out = block.branch(x).numpy(), block(x).numpy()
+        assert measured == pytest.approx(np.linalg.norm(out) / np.linalg.norm(branch), rel=1e-4)
+        x = block(x)
+
+
+# Shortcut variants
+
+
+@pytest.mark.parametrize("layers", [8, 20])
+def test_scaled_shortcuts_carry_lambda_to_the_power_of_units_exactly(layers):
+    found = variants.carried("scaled", "original", layers, 0)
+    assert found == {"gain": 0.5 ** ((layers - 2) // 2), "reached": 1.0}
+
+
+def test_gated_shortcuts_carry_the_product_of_what_the_gates_leave():
+    for shortcut in ("gated", "gated-shortcut"):
+        found = variants.carried(shortcut, "original", 8, 0)
+        assert found["gain"] == pytest.approx((1 - 1 / (1 + math.exp(6))) ** 3, abs=2e-3)
+        assert found["gain"] < 1
+
+
+def test_identity_shortcuts_carry_one_where_nothing_follows_the_addition():
+    for arrangement in ("full-preactivation", "relu-before-addition", "relu-only-preactivation"):
+        assert variants.carried("identity", arrangement, 8, 0) == {"gain": 1.0, "reached": 1.0}
+    behind = variants.carried("identity", "original", 8, 0)
+    assert 0 < behind["gain"] < 1 and 0 < behind["reached"] < 1
+
+
+def test_convolutions_leave_no_path_and_dropout_leaves_few():
+    assert variants.carried("convolution", "original", 8, 0) == {"gain": 0.0, "reached": 0.0}
+    found = [variants.carried("dropout", "original", 8, seed) for seed in range(4)]
+    assert np.mean([one["reached"] for one in found]) == pytest.approx(1 / 8, abs=0.01)
+    assert np.mean([one["gain"] for one in found]) == pytest.approx(1, abs=0.1)
+
+
+def test_variants_are_trained_and_set_beside_the_source(monkeypatch):
+    chosen = [("scaled", "original"), ("identity", "full-preactivation"), ("dropout", "original")]
+    monkeypatch.setattr(variants, "HE_2016", {key: variants.HE_2016[key] for key in chosen})
+    found = shortcut_variants(depth=8, steps=2, batch=8, runs=1)
+    lines = found.table().splitlines()
+    rows = {tuple(line.split()[:2]): line.split() for line in lines[3:6]}
+    assert set(rows) == set(variants.HE_2016)
+    assert rows["scaled", "original"][4:] == ["12.35", "0.125", "0.5^n", "1"]
+    assert rows["identity", "full-preactivation"][4:] == ["6.37", "1", "1", "1"]
+    assert rows["dropout", "original"][4] == "fail"
+    assert found.carries("scaled") == 0.125
+    panels = found.plot().panels
+    assert [len(panel.series) for panel in panels] == [2, 1]
+
+
+# Files
+
+
+@pytest.mark.parametrize(
+    ("experiment", "arguments"),
+    [
+        (activations, {}),
+        (vanishing_gradients, {"depths": (8,), "width": 4, "runs": 2}),
+        (sensitivity, {"blocks": 2, "steps": 1, "runs": 2}),
+        (identity_mapping, {"copied": 1, "added": (1,), "steps": 2, "runs": 2}),
+    ],
+)
+def test_outcomes_are_saved_as_numbers_and_as_pictures(tmp_path, experiment, arguments):
+    found = experiment(**arguments)
+    values = json.loads(found.save(tmp_path / "a.json").read_text())
+    assert values == json.loads(json.dumps(found.as_dict()))
+    assert found.save(tmp_path / "a.svg").read_text().startswith("<svg")
