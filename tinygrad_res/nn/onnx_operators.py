@@ -214,10 +214,7 @@ def _instance_norm(x: Any, scale: Any, b: Any, epsilon: float) -> Any:
     return ops.group_norm(x, shape_of(x)[1], scale, b, epsilon)
 
 
-def _group_norm(x: Any, scale: Any, bias: Any, num_groups: int, epsilon: float, opset: int) -> Any:
-    if opset < 21:  # one number for each group
-        each = shape_of(x)[1] // num_groups
-        scale, bias = (ops.repeat(given, each, axis=0) for given in (scale, bias))
+def _group_norm(x: Any, scale: Any, bias: Any, num_groups: int, epsilon: float) -> Any:
     return ops.group_norm(x, num_groups, scale, bias, epsilon)
 
 

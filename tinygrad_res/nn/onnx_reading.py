@@ -88,13 +88,15 @@ def read(path: str | os.PathLike[str]) -> Plan:
     try:
         if model.functions:
             model = onnx.inliner.inline_local_functions(model)
-        _refuse_unsupported(where, _Node.all(onnx, model, opset), model)
-        onnx.checker.check_model(model)
+        nodes = _Node.all(onnx, model, opset)
+        _refuse_unsupported(where, nodes, model)
+        inputs = _inputs(onnx, where, model.graph)
+        _check(onnx, model)
     except (onnx.checker.ValidationError, RuntimeError, ValueError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{where}: the model is not valid: {error}") from error
-    return _plan(onnx, where, model, _Node.all(onnx, model, opset))
+    return _plan(onnx, where, model.graph, nodes, inputs)
 
 
 def _package() -> ModuleType:
@@ -223,6 +225,15 @@ def _scope(node: Any) -> str:
     return "/".join(part for part in parts if part)
 
 
+def _check(onnx: Any, model: Any) -> None:
+    """Let ``onnx`` check the model, once it holds the shapes that the checker insists on."""
+    for value in (*model.graph.input, *model.graph.output):
+        declared = value.type.tensor_type
+        declared.elem_type = declared.elem_type or onnx.TensorProto.FLOAT
+        declared.shape.SetInParent()
+    onnx.checker.check_model(model)
+
+
 # What is not supported
 
 
@@ -277,8 +288,7 @@ def _unsupported(node: _Node, used: set[str]) -> list[str]:
 # The plan
 
 
-def _plan(onnx: Any, where: str, model: Any, nodes: list[_Node]) -> Plan:
-    graph = model.graph
+def _plan(onnx: Any, where: str, graph: Any, nodes: list[_Node], inputs: tuple[Input, ...]) -> Plan:
     arrays = {i.name: _array(onnx, i) for i in graph.initializer}
     stated = {n.outputs[0]: _stated(n) for n in nodes if n.op == "Constant"}
     bad = [name for name, array in arrays.items() if array is None]
@@ -300,7 +310,6 @@ def _plan(onnx: Any, where: str, model: Any, nodes: list[_Node]) -> Plan:
         for name, array in group.items():
             if name in roles:
                 sorts[_sort(name, array, roles[name], made)][name] = array
-    inputs = tuple(_declared(onnx, where, i) for i in graph.input if i.name not in arrays)
     steps = _steps(nodes, set(outputs))
     return Plan(inputs, outputs, steps, sorts["weight"], sorts["buffer"], sorts["constant"])
 
@@ -337,6 +346,12 @@ def _steps(nodes: list[_Node], kept: set[str]) -> tuple[Step, ...]:
             Step(node.name, node.op, node.scope, node.inputs, arguments, node.outputs, host, last)
         )
     return tuple(reversed(steps))
+
+
+def _inputs(onnx: Any, where: str, graph: Any) -> tuple[Input, ...]:
+    """Return what the model says of its inputs, initialisers left out."""
+    given = {i.name for i in graph.initializer}
+    return tuple(_declared(onnx, where, value) for value in graph.input if value.name not in given)
 
 
 def _declared(onnx: Any, where: str, value: Any) -> Input:

@@ -1,0 +1,612 @@
+"""Whole networks from ONNX files: their values, names, scopes, gradients and paths."""
+
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+import tinygrad_res as tg
+from tinygrad_res import nets, nn
+from tinygrad_res.errors import DataError, DeviceError, DtypeError, ShapeError, UsageError
+
+onnx = pytest.importorskip("onnx")
+reference = pytest.importorskip("onnx.reference")
+
+RNG = np.random.default_rng(5)
+TYPES = {"f": onnx.TensorProto.DOUBLE, "i": onnx.TensorProto.INT64}
+
+
+class Writer:
+    """Collects the nodes of a model."""
+
+    def __init__(self, opset=17):
+        self.nodes, self.arrays, self.opset = [], {}, opset
+
+    def add(self, op, *inputs, name="", out="", outputs=1, **attributes):
+        """Add a node; arrays among its inputs become constants.  Return its output's name."""
+        names = []
+        for x in inputs:
+            if not isinstance(x, str):
+                key = f"fixed{len(self.arrays)}"
+                self.arrays[key], x = np.asarray(x), key
+            names.append(x)
+        made = [out or f"v{len(self.nodes)}_{k}" for k in range(outputs)]
+        self.nodes.append(onnx.helper.make_node(op, names, made, name=name, **attributes))
+        return made[0] if outputs == 1 else made
+
+    def weight(self, name, array):
+        self.arrays[name] = np.asarray(array)
+        return name
+
+    def model(self, inputs, outputs):
+        """Return the model; inputs are (kind, shape) by name."""
+        h = onnx.helper
+        graph = h.make_graph(
+            self.nodes, "model",
+            [h.make_tensor_value_info(k, TYPES[kind], shape) for k, (kind, shape) in inputs.items()],
+            [h.make_tensor_value_info(k, TYPES["f"], None) for k in outputs],
+            [onnx.numpy_helper.from_array(v, k) for k, v in self.arrays.items()],
+        )  # fmt: skip
+        return h.make_model(graph, opset_imports=[h.make_opsetid("", self.opset)], ir_version=8)
+
+
+def load(folder, model):
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    return nn.from_onnx(path)
+
+
+def normal(*shape):
+    return RNG.standard_normal(shape)
+
+
+def mlp():
+    """Two linear layers with a shortcut around the second."""
+    w = Writer()
+    h = w.add(
+        "Gemm",
+        "x",
+        w.weight("fc1.weight", normal(4, 3)),
+        w.weight("fc1.bias", normal(4)),
+        name="/fc1/Gemm",
+        transB=1,
+    )
+    h = w.add("Relu", h, name="/act/Relu")
+    z = w.add("MatMul", h, w.weight("body.0.weight", normal(4, 4)), name="/body/body.0/MatMul")
+    w.add("Add", h, z, name="/Add", out="y")
+    return w.model({"x": ("f", ["batch", 3])}, ["y"])  # fmt: skip
+
+
+def transformer(heads=2, width=4):
+    """A pre-norm block over a dynamic batch: shapes are computed in the graph."""
+    w = Writer()
+
+    def linear(x, name, n, m):
+        out = w.add("MatMul", x, w.weight(f"{name}.weight", normal(n, m)), name=f"/{name}/MatMul")
+        return w.add("Add", w.weight(f"{name}.bias", normal(m)), out, name=f"/{name}/Add")
+
+    def norm(x, name):
+        scale, bias = (
+            w.weight(f"{name}.weight", normal(width)),
+            w.weight(f"{name}.bias", normal(width)),
+        )
+        return w.add("LayerNormalization", x, scale, bias, name=f"/{name}/LayerNormalization")
+
+    shape = w.add("Shape", "x")
+    batch, length = (w.add("Gather", shape, np.int64(k), axis=0) for k in (0, 1))
+    size = [w.add("Unsqueeze", n, np.array([0])) for n in (batch, length)]
+    split = w.add("Concat", *size, np.array([heads]), np.array([-1]), axis=0)
+    back = w.add("Concat", *size, np.array([width]), axis=0)
+    per_head = w.add("Div", np.int64(width), np.int64(heads))
+    scale = w.add("Sqrt", w.add("Cast", per_head, to=onnx.TensorProto.DOUBLE))
+
+    h = norm("x", "norm1")
+    parts = []
+    for part in "qkv":
+        z = w.add("Reshape", linear(h, f"attn.{part}", width, width), split)
+        parts.append(w.add("Transpose", z, perm=[0, 2, 3, 1] if part == "k" else [0, 2, 1, 3]))
+    scores = w.add("Div", w.add("MatMul", parts[0], parts[1]), scale)
+    mixed = w.add("MatMul", w.add("Softmax", scores, axis=-1), parts[2])
+    joined = w.add("Reshape", w.add("Transpose", mixed, perm=[0, 2, 1, 3]), back)
+    x = w.add("Add", "x", linear(joined, "attn.out", width, width), name="/Add")
+    z = linear(norm(x, "norm2"), "mlp.0", width, 6)
+    half = w.add("Add", w.add("Erf", w.add("Div", z, np.sqrt(2.0))), np.float64(1))
+    z = w.add("Mul", w.add("Mul", z, half), np.float64(0.5))
+    w.add("Add", x, linear(z, "mlp.2", 6, width), name="/Add_1", out="y")
+    return w.model({"x": ("f", ["batch", "length", width])}, ["y"])
+
+
+def of_network(network):
+    """Return the model of one of our networks, written layer by layer."""
+    w = Writer()
+
+    def weights(prefix, module, names):
+        return [w.weight(f"{prefix}.{n}", getattr(module, n).numpy().astype(float)) for n in names]
+
+    def walk(module, at, x):
+        kind, name = type(module).__name__, f"/{at.replace('.', '/')}/{type(module).__name__}"
+        if kind == "Residual":
+            inner = walk(module.branch, f"{at}.branch", x)
+            outer = x if module.shortcut is None else walk(module.shortcut, f"{at}.shortcut", x)
+            return walk(module.after, f"{at}.after", w.add("Add", outer, inner, name=f"{name}_Add"))
+        if kind == "Conv2d":
+            stride, padding = (module.geometry[k] for k in ("stride", "padding"))
+            sizes = {"strides": [stride] * 2, "pads": [padding] * 4}
+            return w.add("Conv", x, *weights(at, module, ["weight"]), name=name, **sizes)
+        if kind == "BatchNorm2d":
+            state = weights(at, module, ["weight", "bias", "running_mean", "running_var"])
+            return w.add("BatchNormalization", x, *state, name=name)
+        if kind == "PadShortcut":
+            s = module.stride
+            x = w.add("Slice", x, [0, 0], [2**31, 2**31], [2, 3], [s, s], name=name)
+            before = module.extra // 2
+            widths = [0, before, 0, 0, 0, module.extra - before, 0, 0]
+            return w.add("Pad", x, np.array(widths), name=name)
+        if kind == "GlobalAvgPool":
+            return w.add("ReduceMean", x, axes=[2, 3], keepdims=0, name=name)
+        if kind == "Linear":
+            return w.add("Gemm", x, *weights(at, module, ["weight", "bias"]), transB=1, name=name)
+        if kind == "ReLU":
+            return w.add("Relu", x, name=name)
+        for part, child in module.children():
+            x = walk(child, f"{at}.{part}" if at else part, x)
+        return x
+
+    return w.model({"x": ("f", ["n", "c", "h", "w"])}, [walk(network, "", "x")])
+
+
+def difference(f, array, step=1e-6):
+    """Return the derivative of a number by every element, from central differences."""
+    found = np.zeros(array.shape)
+    for k in np.ndindex(*array.shape):
+        ends = []
+        for sign in (1, -1):
+            moved = array.copy()
+            moved[k] += sign * step
+            ends.append(f(moved))
+        found[k] = (ends[0] - ends[1]) / (2 * step)
+    return found
+
+
+# Values, names, scopes
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("build", [mlp, transformer])
+def test_a_network_gives_what_the_reference_gives_for_any_batch(tmp_path, build, batch):
+    model = build()
+    shape = (batch, 3) if build is mlp else (batch, 5, 4)
+    x = normal(*shape)
+
+    out = load(tmp_path, model)(x)
+
+    (want,) = reference.ReferenceEvaluator(model).run(None, {"x": x})
+    assert out.dtype == want.dtype
+    np.testing.assert_allclose(out.numpy(), want, rtol=1e-6, atol=1e-8)  # their erf is float32
+
+
+def test_parameters_have_the_names_and_values_of_the_file(tmp_path):
+    model = mlp()
+
+    network = load(tmp_path, model)
+
+    arrays = {i.name: onnx.numpy_helper.to_array(i) for i in model.graph.initializer}
+    assert {n: p.name for n, p in network.named_parameters()} == {n: n for n in arrays}
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(network.state_dict()[name], array)
+
+
+def test_operations_are_filed_under_the_scopes_that_their_nodes_names_say(tmp_path):
+    network = load(tmp_path, mlp())
+    graph = tg.graph(network(tg.tensor(normal(2, 3), requires_grad=True)))
+
+    scopes = {node.op: node.scope for node in graph.nodes}
+
+    assert (scopes["relu"], scopes["matmul"]) == ("act", "body/body.0")
+
+
+def test_scopes_beside_a_node_are_taken_as_the_exporter_writes_them(tmp_path):
+    model = mlp()
+    model.graph.node[2].name = "node_linear"
+    model.graph.node[2].metadata_props.add(
+        key="pkg.torch.onnx.name_scopes", value="['', 'body', 'body.0', 'body.0.fc', 'linear']"
+    )
+    graph = tg.graph(load(tmp_path, model)(tg.tensor(normal(2, 3), requires_grad=True)))
+
+    assert {node.op: node.scope for node in graph.nodes}["matmul"] == "body/0/fc"
+
+
+def test_shapes_and_constants_of_the_host_leave_no_operation_in_the_record(tmp_path):
+    x = tg.tensor(normal(2, 5, 4), requires_grad=True)
+
+    graph = tg.graph(load(tmp_path, transformer())(x))
+
+    operations = [node.op for node in graph.nodes]
+    assert operations.count("sqrt") == operations.count("take") == operations.count("concat") == 0
+    assert operations.count("softmax") == 1
+
+
+def test_inputs_go_in_by_name_too_and_outputs_come_in_order(tmp_path):
+    w = Writer()
+    w.add("Sub", "a", "b", out="d")
+    w.add("Add", "a", "b", out="s")
+    network = load(tmp_path, w.model({"a": ("f", [2]), "b": ("f", [2])}, ["s", "d"]))
+
+    total, rest = network(np.array([5.0, 6.0]), b=np.array([1.0, 2.0]))
+
+    assert (total.numpy().tolist(), rest.numpy().tolist()) == ([6, 8], [4, 4])
+
+
+def test_what_the_file_holds_becomes_parameters_buffers_or_constants(tmp_path):
+    w = Writer()
+    stats = [w.weight(f"bn.{n}", np.full(3, v)) for n, v in zip("gbmv", (2.0, 1.0, 0.5, 4.0))]
+    h = w.add("BatchNormalization", "x", *stats, epsilon=0.0)
+    h = w.add("Add", h, w.weight("mask", np.array([0.0, -np.inf, 0.0])))
+    h = w.add("Mul", h, w.weight("half", np.float64(0.5)))
+    h = w.add("Mul", h, w.weight("alpha", np.array([3.0])))
+    h = w.add("Mul", h, w.weight("val_7", np.array([2.0])))
+    w.add("Gather", h, w.weight("places", np.array([0, 2])), axis=1, out="y")
+    network = load(tmp_path, w.model({"x": ("f", [1, 3])}, ["y"]))
+
+    assert [name for name, _ in network.named_parameters()] == ["bn.g", "bn.b", "alpha"]
+    assert [name for name, _ in network.named_buffers()] == ["bn.m", "bn.v", "mask"]
+    # ((4.5 - 0.5) / 2 * 2 + 1) / 2 * 3 * 2
+    np.testing.assert_allclose(network(np.full((1, 3), 4.5)).numpy(), [[15, 15]])
+
+
+def test_a_constant_node_that_a_product_takes_as_weight_is_one(tmp_path):
+    w = Writer()
+    for name, array in (("W", normal(3, 2)), ("b", normal(2))):
+        w.add("Constant", out=name, value=onnx.numpy_helper.from_array(array))
+    w.add("Add", w.add("MatMul", "x", "W"), "b", out="y")
+    network = load(tmp_path, w.model({"x": ("f", [1, 3])}, ["y"]))
+    x = tg.tensor(normal(1, 3), requires_grad=True)
+
+    assert [name for name, _ in network.named_parameters()] == ["W"]
+    assert tg.paths(network(x), x).count_by("weight") == {1: 1}
+
+
+def test_an_initialiser_called_like_a_method_is_kept_under_another_name(tmp_path):
+    w = Writer()
+    w.add("MatMul", "x", w.weight("size", normal(3, 2)), out="y")
+    network = load(tmp_path, w.model({"x": ("f", [1, 3])}, ["y"]))
+
+    assert list(network.state_dict()) == ["size_"]
+    assert network.parameters()[0].name == "size"
+    assert network.size() == 6
+
+
+def test_functions_of_the_file_are_taken_apart(tmp_path):
+    w = Writer()
+    w.add("Twice", "x", out="y", domain="own")
+    model = w.model({"x": ("f", [2])}, ["y"])
+    inside = onnx.helper.make_node("Add", ["a", "a"], ["b"])
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    model.functions.append(
+        onnx.helper.make_function("own", "Twice", ["a"], ["b"], [inside], opsets)
+    )
+    model.opset_import.append(onnx.helper.make_opsetid("own", 1))
+
+    assert load(tmp_path, model)(np.array([1.0, 2.0])).numpy().tolist() == [2, 4]
+
+
+def test_a_network_can_be_saved_loaded_and_trained(tmp_path):
+    network, other = load(tmp_path, mlp()), load(tmp_path, mlp())  # of different numbers
+    x = normal(8, 3)
+    other.load(network.save(tmp_path / "w.safetensors"))
+    np.testing.assert_array_equal(other(x).numpy(), network(x).numpy())
+
+    optimiser = tg.optim.SGD(network.parameters(), lr=0.01)
+    losses = []
+    for _ in range(20):
+        loss = (network(x) ** 2).mean()
+        network.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+
+    assert losses[-1] < 0.5 * losses[0]
+
+
+# Gradients and paths
+
+
+@pytest.mark.parametrize("build", [mlp, transformer])
+def test_gradients_are_those_of_finite_differences(tmp_path, build):
+    network = load(tmp_path, build())
+    x = normal(*((2, 3) if build is mlp else (1, 3, 4)))
+    weight = network.parameters()[0]
+    leaf = tg.tensor(x, requires_grad=True)
+    cotangent = normal(*network(x).shape)
+    (network(leaf) * cotangent).sum().backward()
+
+    def by_weight(array):
+        before, weight.data = weight.data, array
+        loss = float((network(x).numpy() * cotangent).sum())
+        weight.data = before
+        return loss
+
+    at_x = difference(lambda array: float((network(array).numpy() * cotangent).sum()), x)
+    np.testing.assert_allclose(leaf.grad.numpy(), at_x, rtol=1e-6, atol=1e-7)
+    at_weight = difference(by_weight, weight.numpy())
+    np.testing.assert_allclose(weight.grad.numpy(), at_weight, rtol=1e-6, atol=1e-7)
+
+
+def test_a_residual_network_has_the_values_and_paths_of_the_one_it_was_written_from(tmp_path):
+    own = nets.resnet(20, rng=0).to(dtype=np.float64).eval()
+    x = tg.tensor(normal(1, 3, 8, 8), requires_grad=True)
+
+    imported = load(tmp_path, of_network(own))
+
+    np.testing.assert_allclose(imported(x).numpy(), own(x).numpy(), rtol=1e-10)
+    counts = tg.paths(imported(x), x).count_by("weight")
+    # z^2 (1 + z^2)^9, He et al. 2015, option A
+    assert counts == {2 + 2 * k: n for k, n in enumerate((1, 9, 36, 84, 126, 126, 84, 36, 9, 1))}
+    assert counts == tg.paths(own(x), x).count_by("weight")
+    assert imported.size() == own.size() == 269_722
+
+
+def test_projections_count_as_in_the_network_they_were_written_from(tmp_path):
+    own = nets.resnet(8, shortcut="projection", rng=0).to(dtype=np.float64).eval()
+    x = tg.tensor(normal(1, 3, 8, 8), requires_grad=True)
+
+    y = load(tmp_path, of_network(own))(x)
+
+    counts = tg.paths(y, x).count_by("weight")
+    assert counts == {4: 1, 5: 2, 6: 2, 7: 2, 8: 1}  # z^2 (1 + z^2) (z + z^2)^2
+    assert counts == tg.paths(own(x), x).count_by("weight")
+    assert "body/1/shortcut/0" in {node.scope for node in tg.graph(y).nodes}
+
+
+def test_graded_parts_of_an_imported_block_sum_to_its_gradient(tmp_path):
+    network = load(tmp_path, transformer())
+    x = tg.tensor(normal(1, 3, 4), requires_grad=True)
+    loss = (network(x) ** 2).sum()
+
+    parts = tg.paths(loss, x).gradient_by("weight")
+
+    loss.backward()
+    assert set(parts) == {0, 2, 4}
+    np.testing.assert_allclose(sum(parts.values()), x.grad.numpy(), rtol=1e-12, atol=1e-12)
+
+
+# Exported from PyTorch
+
+
+def exported(path, module, x, **options):
+    torch = pytest.importorskip("torch")
+    if options.get("dynamo"):
+        pytest.importorskip("onnxscript")
+        options |= {"verbose": False, "external_data": False}
+        options["dynamic_shapes"] = ({0: torch.export.Dim("batch", min=1, max=99)},)
+    else:
+        options["dynamic_axes"] = {"x": {0: "batch"}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(module, (x,), str(path), input_names=["x"], **options)
+
+
+def torch_block(torch):
+    layer = torch.nn.TransformerEncoderLayer(
+        8, 2, 16, dropout=0.0, batch_first=True, norm_first=True, activation="gelu"
+    )
+    return torch.nn.Sequential(torch.nn.Embedding(11, 8), layer, torch.nn.Linear(8, 5))
+
+
+def torch_images(torch):
+    n = torch.nn
+    return n.Sequential(
+        n.Conv2d(3, 4, 3, stride=2, padding=1, bias=False), n.BatchNorm2d(4), n.SiLU(),
+        n.Conv2d(4, 8, 3, groups=2), n.GroupNorm(2, 8), n.ReLU6(), n.MaxPool2d(2, ceil_mode=True),
+        n.Upsample(scale_factor=2, mode="bilinear"), n.AdaptiveAvgPool2d(1), n.Flatten(),
+        n.Linear(8, 2), n.Hardswish(), n.LogSoftmax(-1),
+    ).eval()  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("build", "options"),
+    [
+        (torch_images, {"dynamo": False, "opset_version": 11}),
+        (torch_images, {"dynamo": False, "opset_version": 18}),
+        (torch_block, {"dynamo": False, "opset_version": 17}),
+        (torch_block, {"dynamo": True}),
+    ],
+    ids=["images of opset 11", "images of opset 18", "a block", "a block by dynamo"],
+)
+def test_what_pytorch_exports_gives_what_pytorch_gives(tmp_path, build, options):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    module = build(torch)
+    draw = torch.randint if build is torch_block else torch.rand
+    args = (0, 11) if build is torch_block else ()
+    shape = (5,) if build is torch_block else (3, 12, 12)
+    exported(tmp_path / "m.onnx", module, draw(*args, (2, *shape)), **options)
+
+    network = nn.from_onnx(tmp_path / "m.onnx")
+
+    for batch in (2, 3):
+        x = draw(*args, (batch, *shape))
+        want = module(x).detach().numpy()
+        np.testing.assert_allclose(network(x.numpy()).numpy(), want, rtol=1e-4, atol=1e-5)
+    held = network.state_dict()
+    same = [k for k, v in module.state_dict().items() if k in held and v.shape == held[k].shape]
+    assert same
+
+
+# Devices
+
+
+def test_a_network_runs_on_a_device_and_brings_nothing_to_the_host(tmp_path, xp):
+    network = load(tmp_path, transformer()).to("cuda")
+    host = load(tmp_path, transformer())
+    host.load_state_dict({k: v.get() for k, v in network.state_dict().items()})
+    x = normal(2, 5, 4)
+    leaf = tg.tensor(xp.asarray(x), requires_grad=True)
+
+    out = network(leaf)
+    out.sum().backward()
+
+    np.testing.assert_allclose(out.numpy(), host(x).numpy(), rtol=1e-12)
+
+
+def test_a_shape_that_depends_on_values_of_a_device_is_refused(tmp_path, xp):
+    w = Writer()
+    w.add("Expand", np.array([1.0]), "n", out="y")
+    network = load(tmp_path, w.model({"n": ("i", [1])}, ["y"]))
+
+    assert network(np.array([3])).shape == (3,)
+    with pytest.raises(DeviceError, match="values on a device"):
+        network(xp.asarray(np.array([3])))
+
+
+# What cannot be used
+
+
+def test_everything_unsupported_is_listed_at_once_with_the_names_of_its_nodes(tmp_path):
+    w = Writer()
+    w.add("Loop", "", "", "x", name="loop", body=onnx.helper.make_graph([], "body", [], []))
+    w.add("Det", "x", name="det")
+    w.add("FusedMatMul", "x", "x", name="fused", domain="com.microsoft")
+    w.add("MaxPool", "x", name="pool3", kernel_shape=[2, 2, 2])
+    w.add("Resize", "x", "", np.ones(2, np.float32), name="re", antialias=1)
+    _, places = w.add("MaxPool", "x", name="places", kernel_shape=[2], outputs=2)
+    w.add("Cast", places, name="cast", to=onnx.TensorProto.STRING, out="y")
+
+    with pytest.raises(DataError) as error:
+        load(tmp_path, w.model({"x": ("f", [2, 2])}, ["y"]))
+
+    lines = str(error.value).splitlines()
+    assert lines[0].endswith("it uses what is not supported:")
+    assert lines[1:] == [
+        "  Loop: 'loop'", "  Det: 'det'", "  com.microsoft.FusedMatMul: 'fused'",
+        "  MaxPool over 3 axes: 'pool3'", "  Resize with antialias=1: 're'",
+        "  MaxPool with output 2 used: 'places'", "  Cast with to=8: 'cast'",
+    ]  # fmt: skip
+
+
+def test_many_nodes_of_one_unsupported_operator_are_counted(tmp_path):
+    w = Writer()
+    for k in range(11):
+        w.add("Det", "x", name=f"n{k}", out=f"y{k}")
+
+    with pytest.raises(DataError, match=r"Det: 'n0', .* 'n7' and 3 more"):
+        load(tmp_path, w.model({"x": ("f", [2, 2])}, ["y0"]))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "holds no graph"),
+        (b"PK\x03\x04 no model", "no ONNX file"),
+        (b"hello, world", "no ONNX file"),
+    ],
+    ids=["empty", "zip", "text"],
+)
+def test_a_file_of_another_kind_is_refused(tmp_path, content, message):
+    (tmp_path / "m.onnx").write_bytes(content)
+
+    with pytest.raises(DataError, match=message):
+        nn.from_onnx(tmp_path / "m.onnx")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"nothing\.onnx': cannot read it"):
+        nn.from_onnx(tmp_path / "nothing.onnx")
+
+
+def test_a_file_cut_short_anywhere_is_refused(tmp_path):
+    content = mlp().SerializeToString()
+    path = tmp_path / "m.onnx"
+    for end in range(0, len(content), 7):
+        path.write_bytes(content[:end])
+        with pytest.raises(DataError, match="from_onnx"):
+            nn.from_onnx(path)
+
+
+@pytest.mark.parametrize("harm", ["missing", "short"])
+def test_missing_external_data_are_named(tmp_path, harm):
+    path, model = tmp_path / "m.onnx", mlp()
+    onnx.save(model, path, save_as_external_data=True, location="m.data", size_threshold=0)
+    assert nn.from_onnx(path).size() == 32  # as long as they are there
+    if harm == "missing":
+        (tmp_path / "m.data").unlink()
+    else:
+        (tmp_path / "m.data").write_bytes((tmp_path / "m.data").read_bytes()[:40])
+
+    with pytest.raises(DataError, match=r"external data|m\.data"):
+        nn.from_onnx(path)
+
+
+@pytest.mark.parametrize("opset", [6, 99])
+def test_an_unsupported_opset_says_which_are_supported(tmp_path, opset):
+    model = mlp()
+    model.opset_import[0].version = opset
+
+    with pytest.raises(DataError, match=rf"opset {opset}, and 7 to \d\d are supported"):
+        load(tmp_path, model)
+
+
+def test_an_invalid_model_is_refused_before_anything_runs(tmp_path):
+    model = mlp()
+    model.graph.node[1].input[0] = "nobody"
+
+    with pytest.raises(DataError, match="not valid"):
+        load(tmp_path, model)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "error", "message"),
+    [
+        ((), UsageError, r"takes each of x \(batch, 3\) of floats once"),
+        ((np.ones((1, 3)), np.ones(1)), UsageError, "2 inputs in order"),
+        ((np.ones((1, 4)),), ShapeError, r"shape \(1, 4\): the model declares x \(batch, 3\)"),
+        ((np.ones(3),), ShapeError, r"shape \(3,\)"),
+        ((np.ones((1, 3), int),), DtypeError, "dtype int64: the model declares x"),
+    ],
+)
+def test_an_input_that_does_not_fit_is_refused_by_what_the_model_declares(
+    tmp_path, inputs, error, message
+):
+    with pytest.raises(error, match=message):
+        load(tmp_path, mlp())(*inputs)
+
+
+def test_lengths_of_one_name_must_agree_over_the_inputs(tmp_path):
+    w = Writer()
+    w.add("Add", "a", "b", out="y")
+    network = load(tmp_path, w.model({"a": ("f", ["n"]), "b": ("f", ["n"])}, ["y"]))
+
+    with pytest.raises(ShapeError, match=r"b \(n\) of floats with n = 2"):
+        network(np.ones(2), np.ones(1))
+
+
+def test_a_step_that_does_not_fit_names_its_node(tmp_path):
+    w = Writer()
+    w.add("Reshape", "x", np.array([5, -1]), name="/head/Reshape", out="y")
+    network = load(tmp_path, w.model({"x": ("f", ["n"])}, ["y"]))
+
+    with pytest.raises(ShapeError, match=r"node '/head/Reshape' \(Reshape\): reshape"):
+        network(np.ones(3))
+
+
+def test_dropout_that_is_to_happen_is_refused(tmp_path):
+    w = Writer()
+    w.add("Dropout", "x", np.float64(0.5), np.bool_(True), name="drop", out="y")
+
+    with pytest.raises(UsageError, match=r"node 'drop' \(Dropout\): dropout in training mode"):
+        load(tmp_path, w.model({"x": ("f", [2])}, ["y"]))(np.ones(2))
+
+
+def test_without_the_package_the_error_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+
+    with pytest.raises(UsageError, match=r"pip install 'tinygrad-res\[onnx\]'"):
+        nn.from_onnx(tmp_path / "m.onnx")
+
+
+def test_importing_the_package_does_not_import_onnx():
+    script = "import sys, tinygrad_res; sys.exit('onnx' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
