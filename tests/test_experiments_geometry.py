@@ -2,12 +2,15 @@
 
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import tinygrad_res as tg
-from tinygrad_res.errors import UsageError
+from tinygrad_res.errors import GradientError, UsageError
+from tinygrad_res.experiments.curvature import extreme_eigenvalues, hessian, hessian_product
+from tinygrad_res.experiments.degeneracy import POINTS, degenerate
 from tinygrad_res.experiments.gradient_noise import (
     NETS,
     Block,
@@ -26,6 +29,13 @@ from tinygrad_res.experiments.shattering import (
     body,
     gradients,
     shattered_gradients,
+)
+from tinygrad_res.experiments.singularities import (
+    effective_rank,
+    jacobian_spectrum,
+    linear_singular_values,
+    pooled_digits,
+    singularities,
 )
 
 # Shattered gradients
@@ -148,3 +158,138 @@ def test_shattered_gradients_are_told_drawn_and_kept(shattered, tmp_path):
 def test_shattered_gradients_refuse_what_they_cannot_measure(arguments, message):
     with pytest.raises(UsageError, match=f"shattered_gradients: {message}"):
         shattered_gradients(**arguments)
+
+
+# Singularities
+
+
+def small_network(seed=0, blocks=2):
+    network = tg.nets.residual_mlp(blocks, 3, 2, 4, seed, activation=tg.nn.Tanh)
+    network.to(dtype="float64")
+    x = np.random.default_rng(seed).standard_normal((7, 3))
+    return network, tg.cross_entropy(network(tg.tensor(x)), np.arange(7) % 2), x
+
+
+def test_hessian_is_that_of_the_function_of_all_parameters():
+    network, loss, _ = small_network()
+    found = hessian(network, loss)
+    step = 1e-5
+    columns = []
+    parameters = network.parameters()
+    for p in parameters:
+        start = p.data.copy()
+        for i in range(p.size):
+            slopes = []
+            for sign in (1, -1):
+                moved = start.copy().ravel()
+                moved[i] += sign * step
+                p.data = moved.reshape(start.shape)
+                network.zero_grad()
+                small_loss(network).backward()
+                slopes.append(np.concatenate([q.grad.numpy().ravel() for q in parameters]))
+            columns.append((slopes[0] - slopes[1]) / (2 * step))
+        p.data = start
+    np.testing.assert_allclose(found, columns, atol=1e-7)
+    np.testing.assert_allclose(found, found.T, atol=1e-12)
+
+
+def small_loss(network):
+    x = np.random.default_rng(0).standard_normal((7, 3))
+    return tg.cross_entropy(network(tg.tensor(x)), np.arange(7) % 2)
+
+
+def test_hessian_leaves_no_gradient_behind():
+    network, loss, _ = small_network()
+    hessian_product(network, loss)(np.ones(network.size()))
+    assert all(p.grad is None for p in network.parameters())
+
+
+def test_a_parameter_that_the_loss_does_not_depend_on_is_refused():
+    network, _, x = small_network()
+    loss = (network.stem(tg.tensor(x)) ** 2).sum()
+    with pytest.raises(GradientError, match="every parameter"):
+        hessian_product(network, loss)
+
+
+def test_extreme_eigenvalues_are_those_of_the_whole_hessian():
+    network, loss, _ = small_network(seed=3)
+    values = np.linalg.eigvalsh(hessian(network, loss))
+    low, high = extreme_eigenvalues(network, loss)
+    assert (low, high) == (pytest.approx(values[0], rel=1e-2), pytest.approx(values[-1], rel=1e-2))
+
+
+@pytest.mark.parametrize("units", [3, 4])
+@pytest.mark.parametrize("point", POINTS)
+def test_a_singularity_frees_a_weight_per_unit_and_none_with_shortcuts(point, units):
+    plain, residual = (degenerate(point, shortcut, units, seed=5) for shortcut in (False, True))
+    assert plain["null"] == (0 if point == "regular point" else units)
+    assert residual["null"] == 0
+    assert plain["gradient"] < 1e-9
+    if point != "regular point":
+        assert residual["gradient"] > 1e-3
+
+
+def test_effective_rank_is_between_one_and_the_number_of_directions():
+    assert effective_rank(np.array([1.0, 1.0, 1.0])) == 3
+    assert effective_rank(np.array([3.0, 0.0])) == 1
+    shares = np.array([0.75, 0.25])
+    assert effective_rank(shares) == pytest.approx(math.exp(-(shares * np.log(shares)).sum()))
+
+
+def test_linear_products_stretch_with_each_layer_as_newman_says():
+    width, seeds = 4, 100  # no deeper, or the smallest singular value drowns in rounding errors
+    shallow, deep = (
+        np.mean([np.log(jacobian_spectrum("plain, linear", n, width, s)) for s in range(seeds)], 0)
+        for n in (8, 20)
+    )
+    known = np.log(linear_singular_values(width, 12))
+    np.testing.assert_allclose((deep - shallow)[1:], known[1:], rtol=0.15)
+
+
+def test_shortcuts_keep_the_directions_that_a_plain_stack_loses():
+    plain, residual = (
+        effective_rank(np.array(jacobian_spectrum(stack, 32, 16, 0)))
+        for stack in ("plain", "residual")
+    )
+    assert plain < 3
+    assert residual > 10
+
+
+def test_one_layer_of_either_kind_has_the_singular_values_of_its_matrix():
+    found = jacobian_spectrum("plain, linear", 1, 6, seed=2)
+    matrix = tg.nn.he_normal(np.random.default_rng(2), (6, 6)).astype(float)
+    values = np.linalg.svd(matrix, compute_uv=False)
+    np.testing.assert_allclose(found, values / values[0], rtol=1e-10)
+
+
+@pytest.fixture(scope="module")
+def degeneracies():
+    return singularities(width=8, depths=(1, 8), blocks=1, steps=3, runs=1)
+
+
+def test_singularities_are_told_drawn_and_kept(degeneracies, tmp_path):
+    table = degeneracies.table()
+    assert "overlap" in table and "Newman" in table
+    values = json.loads(degeneracies.save(tmp_path / "a.json").read_text())
+    assert values["points"]["overlap"]["plain"][0]["null"] == 4
+    assert len(values["hessians"]["plain"][0]["after"]) == 16 * 8 + 8 + 2 * 72 + 90
+    jacobian, spectrum = degeneracies.plot().panels
+    assert {one.name for one in jacobian.series} == set(degeneracies.jacobians)
+    assert spectrum.series[0].x[-1] == pytest.approx(100)
+
+
+def test_singularities_do_not_depend_on_the_executor(degeneracies):
+    with ThreadPoolExecutor(2) as threads:
+        again = singularities(
+            width=8, depths=(1, 8), blocks=1, steps=3, runs=1, executor=threads
+        )  # fmt: skip
+    assert again == degeneracies
+
+
+def test_pooled_digits_are_means_of_four_pixels():
+    digits, pooled = tg.data.load("digits", 1), pooled_digits(1)
+    mean = digits.train_x[5, 0, 2:4, 6:8].mean() / np.std(
+        digits.train_x.reshape(-1, 4, 2, 4, 2).mean(axis=(2, 4))
+    )
+    assert pooled.train_x[5, 0, 1, 3] == pytest.approx(mean, rel=1e-5)
+    assert pooled.shape == (1, 4, 4)

@@ -24,6 +24,7 @@ from .resnet_lengths import resnet_path_lengths
 from .sensitivity import sensitivity
 from .shattering import shattered_gradients
 from .shortcuts import additions_and_concatenations, residual_module
+from .singularities import singularities
 from .skip_regression import pruned_regression
 from .slopes import activations
 from .vanishing import vanishing_gradients
@@ -35,7 +36,7 @@ __all__ = [
     "additions_and_concatenations", "at_random", "chain_rule", "dead_units", "degradation",
     "effective_path_length", "five_blocks", "forward_sums", "fully_connected", "identity_mapping",
     "lesions", "path_lengths", "pruned_regression", "residual_module", "resnet_path_lengths",
-    "responses", "sensitivity", "shattered_gradients", "shortcut_variants", "vanishing_gradients",
+    "responses", "sensitivity", "shattered_gradients", "shortcut_variants", "singularities", "vanishing_gradients",
     "zoo",
 ]  # fmt: skip
 
@@ -58,6 +59,9 @@ EXPERIMENTS = {
     "path-lengths": Experiment(
         resnet_path_lengths,
         "which path lengths carry a ResNet's gradient: Veit et al.'s estimate, and exactly",
+    ),
+    "singularities": Experiment(
+        singularities, "shortcuts keep the directions of layers and break the symmetry of units"
     ),
     "activations": Experiment(
         activations,
