@@ -17,6 +17,8 @@ from tinygrad_res.experiments import (
     lesions,
     resnet_lengths,
     resnet_path_lengths,
+    short_path_training,
+    short_paths,
 )
 from tinygrad_res.experiments import lesion_study as surgery
 from tinygrad_res.experiments.lengths import Lengths
@@ -27,6 +29,7 @@ from tinygrad_res.experiments.resnet_lengths_report import (
     interval,
     paths_within,
 )
+from tinygrad_res.experiments.short_path_training import ShortPaths, ShortPathTraining
 
 
 def images(n=6):
@@ -266,6 +269,7 @@ def test_argument_out_of_bounds_is_refused_before_any_work(monkeypatch, argument
 def test_experiments_are_listed_for_the_command_line():
     assert EXPERIMENTS["lesions"].run is lesions
     assert EXPERIMENTS["path-lengths"].run is resnet_path_lengths
+    assert EXPERIMENTS["short-paths"].run is short_paths
 
 
 def test_interval_is_the_shortest_that_holds_the_share():
@@ -421,3 +425,123 @@ def test_number_out_of_bounds_is_refused_before_any_work(monkeypatch, arguments,
     monkeypatch.setattr(resnet_lengths, "sweep", None)
     with pytest.raises(UsageError, match=f"resnet_path_lengths: {message}"):
         resnet_path_lengths(**arguments)
+
+
+@pytest.mark.parametrize("way", ["dropped", "constant"])
+def test_step_along_short_paths_crosses_the_units_it_takes_and_no_other(way):
+    network = nets.resnet(20, channels=1, rng=0)
+    short = ShortPaths(network, 4, way, seed=1)
+    for _ in range(3):
+        x = tg.tensor(images(4), requires_grad=True)
+        loss = tg.sum(tg.square(short(x)))
+        assert tg.paths(loss, x).count_by("block") == {k: math.comb(4, k) for k in range(5)}
+        short.zero_grad()
+        loss.backward()
+        moved = [any(p.grad.any() for p in unit.parameters()) for unit in network.body]
+        assert sum(moved) == 4
+        assert all(p.grad is not None for p in network.parameters())
+
+
+def test_units_taken_as_constants_add_what_they_compute_and_dropped_ones_nothing():
+    network = nets.resnet(8, channels=1, rng=0)
+    whole = network(images()).data
+    constant = ShortPaths(network, 1, "constant", seed=0)(images()).data
+    np.testing.assert_allclose(constant, whole, rtol=1e-5, atol=1e-6)
+    (taken,) = np.random.default_rng(0).choice(3, 1, replace=False)
+    dropped = ShortPaths(network, 1, "dropped", seed=0)(images()).data
+    left = surgery.without(list(network.body), {0, 1, 2} - {taken})
+    np.testing.assert_allclose(dropped, through(network, left, images()), rtol=1e-5, atol=1e-6)
+    assert not np.allclose(dropped, whole)
+
+
+def test_gradient_with_constant_units_is_that_of_their_outputs_held_fixed():
+    network = nets.residual_mlp(3, rng=0).to("cpu", "float64")
+    at = images().astype(np.float64)
+    x = tg.tensor(at, requires_grad=True)
+    (taken,) = np.random.default_rng(0).choice(3, 1, replace=False)
+    tg.sum(ShortPaths(network, 1, "constant", seed=0)(x)).backward()
+
+    def output(image, held):
+        h, seen = network.stem(tg.tensor(image)), []
+        for i, unit in enumerate(network.body):
+            seen.append(unit.branch(h).data)
+            h = h + (seen[i] if i == taken or held is None else held[i])
+        return network.head(h).data.sum(), seen
+
+    _, held = output(at, None)
+    along, step = np.random.default_rng(1).standard_normal(at.shape), 1e-6
+    slope = (output(at + step * along, held)[0] - output(at - step * along, held)[0]) / (2 * step)
+    assert np.sum(x.grad.numpy() * along) == pytest.approx(slope, rel=1e-6)
+    whole = (output(at + step * along, None)[0] - output(at - step * along, None)[0]) / (2 * step)
+    assert whole != pytest.approx(slope, rel=1e-3)
+
+
+def test_units_are_all_used_in_evaluation_and_where_all_paths_are_trained():
+    network = nets.residual_mlp(3, rng=0)
+    expected = network(images()).data
+    np.testing.assert_array_equal(ShortPaths(network, 1, "all", seed=0)(images()).data, expected)
+    short = ShortPaths(network, 1, "dropped", seed=0).eval()
+    np.testing.assert_array_equal(short(images()).data, expected)
+
+
+QUICK = {"family": "fully connected", "depth": 14, "steps": 20, "runs": 2}
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return short_paths(**QUICK, seed=4)
+
+
+def test_ways_of_training_start_alike_and_are_measured_along_the_way(trained):
+    assert (trained.units, trained.taken, trained.seeds) == (6, 3, (4, 5))
+    assert trained.at == (2, 4, 6, 8, 10, 12, 14, 16, 18, 20)
+    assert list(trained.errors) == ["all", "dropped", "constant"]
+    for runs in trained.errors.values():
+        assert len(runs) == 2
+        assert all(len(row) == 10 and row[-1] < row[0] for row in runs)
+    assert len({runs[0] for runs in trained.errors.values()}) == 3
+
+
+def test_of_54_units_a_step_takes_23(monkeypatch):
+    cells = []
+    monkeypatch.setattr(
+        short_path_training, "sweep",
+        lambda _, given, *__: cells.extend(given)
+        or [{"name": "", "at": [1], "errors": [0.5]} for _ in given],
+    )  # fmt: skip
+    assert short_paths(depth=110).units == 54
+    assert {cell["taken"] for cell in cells} == {23}
+
+
+def test_short_path_training_does_not_depend_on_the_executor(trained):
+    with ThreadPoolExecutor(2) as threads:
+        assert short_paths(**QUICK, seed=4, executor=threads) == trained
+
+
+def test_table_of_short_path_training_takes_differences_seed_by_seed():
+    errors = {
+        "all": ((0.5, 0.01), (0.5, 0.05)),
+        "dropped": ((0.5, 0.04), (0.5, 0.07)),
+        "constant": ((0.5, 0.01), (0.5, 0.03)),
+    }
+    found = ShortPathTraining("resnet20", 9, 4, 8, (0, 1), False, (4, 8), errors)
+    rows = [" ".join(line.split()) for line in found.table().splitlines()]
+    assert "all 9 2^9 6.10 3 (1 to 5)" in rows
+    assert "short, others dropped 4 2^4 5.96 5.5 (4 to 7) 2.5 (2 to 3)" in rows
+    assert "short, others constant 4 2^4 5.96 2 (1 to 3) -1 (-2 to 0)" in rows
+    assert found.plot().series["all"].x == (4, 8)
+    assert found.plot().series["short, dropped"].y == pytest.approx((50, 5.5))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"family": 1}, "family=1: use convolutional"),
+        ({"depth": 21}, "depth 21 is not 6n"),
+        ({"steps": 0}, "steps=0"),
+    ],
+)
+def test_short_paths_refuses_before_any_work(monkeypatch, arguments, message):
+    monkeypatch.setattr(short_path_training, "sweep", None)
+    with pytest.raises(UsageError, match=f"short_paths: {message}"):
+        short_paths(**arguments)

@@ -23,6 +23,7 @@ from .outcome import Outcome
 from .resnet_lengths import resnet_path_lengths
 from .sensitivity import sensitivity
 from .shattering import shattered_gradients
+from .short_path_training import short_paths
 from .shortcuts import additions_and_concatenations, residual_module
 from .singularities import singularities
 from .skip_regression import pruned_regression
@@ -36,7 +37,7 @@ __all__ = [
     "additions_and_concatenations", "at_random", "chain_rule", "dead_units", "degradation",
     "effective_path_length", "five_blocks", "forward_sums", "fully_connected", "identity_mapping",
     "lesions", "path_lengths", "pruned_regression", "residual_module", "resnet_path_lengths",
-    "responses", "sensitivity", "shattered_gradients", "shortcut_variants", "singularities", "vanishing_gradients",
+    "responses", "sensitivity", "shattered_gradients", "short_paths", "shortcut_variants", "singularities", "vanishing_gradients",
     "zoo",
 ]  # fmt: skip
 
@@ -62,6 +63,9 @@ EXPERIMENTS = {
     ),
     "singularities": Experiment(
         singularities, "shortcuts keep the directions of layers and break the symmetry of units"
+    ),
+    "short-paths": Experiment(
+        short_paths, "a residual network trained along its short paths only, tested whole"
     ),
     "activations": Experiment(
         activations,
