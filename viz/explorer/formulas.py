@@ -76,7 +76,7 @@ def is_formula(name: str) -> bool:
 def marked(runs: text.Runs) -> str:
     """Return a label as HTML: letters by themselves italic, subscripts lowered.
 
-    >>> marked(text.math("J_k: derivative"))
+    >>> marked(text.math("J_{k}: derivative"))
     '<i>J</i><sub><i>k</i></sub>: derivative'
     """
     atoms, words = split(runs)

@@ -160,6 +160,7 @@ const marks = [...document.querySelectorAll(`#${ID} .bars svg`)].map((svg, i) =>
 $("chain").hidden = !chain;
 $("steps").hidden = Boolean(chain);
 $("forward").hidden = !chain;
+$("scope").hidden = !scopesOf.length;
 if (fixed === null && row.countOf(0)) state.path = row.at(0n, 0);
 recall();
 visit();
