@@ -179,7 +179,10 @@ def _chain(paths: Paths) -> Chain | None:
 def _symbols(chain: Chain | None) -> str:
     """Say what the symbols in products mean, as items of a list."""
     if chain is None:
-        return "<li>factors: what stands on the edges, copies left out; <i>I</i> where all are copies</li>"
+        return (
+            "<li><span>factors: what stands on the edges, copies left out; "
+            "<i>I</i> where all are copies</span></li>"
+        )
     said = [marked(text.math(words)) for words in symbols_used(chain.parts)]
     return "".join(f"<li><span>{words}</span></li>" for words in said)
 
