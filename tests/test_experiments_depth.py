@@ -379,6 +379,14 @@ def test_sensitivity_of_a_block_is_the_ratio_of_norms():
         x = block(x)
 
 
+def test_sensitivity_before_training_has_a_closed_form():
+    found = sensitivity(blocks=8, steps=1, runs=2)
+    assert np.median([run["before"] for run in found.cells]) == pytest.approx(
+        found.expected, rel=0.1
+    )
+    assert f"without biases: {math.sqrt(5):.3g}" in found.table()
+
+
 # Shortcut variants
 
 

@@ -9,6 +9,7 @@ ratio of the norms ||H|| / ||F|| of every block.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -60,6 +61,15 @@ class Sensitivity(Outcome):
     example: dict[str, dict[str, float]]
     cells: list[dict[str, Any]]
 
+    @property
+    def expected(self) -> float:
+        """The sensitivity of untrained blocks whose layers are wide and have no biases.
+
+        A branch multiplies the mean square by 2 / n and is uncorrelated with its input, so
+        ||H||^2 / ||F||^2 = (1 + 2 / n) / (2 / n).
+        """
+        return math.sqrt(self.blocks / 2 + 1)
+
     def table(self) -> str:
         """Return the example, and by how much each block's layers feel a change magnified."""
         heads = ["layers produce", "at first", "wanted", "change %", "weight change %",
@@ -86,6 +96,7 @@ class Sensitivity(Outcome):
             "closed form: H / F = 5.1 / 0.1 = 51; layers that produce H = w x change w by 2 %, those",
             "that produce F = w x by 100 %, to the same effect", "",
             what, "", aligned(["block", "before training", "after training"], rows), "",
+            f"closed form before training, wide layers without biases: {self.expected:.3g}",
             f"median block after training: {spread(over)}",
         ])  # fmt: skip
 
