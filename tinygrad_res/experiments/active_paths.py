@@ -20,7 +20,6 @@ import numpy as np
 
 from .. import Parameter, Tensor, formula, forward_paths, parameter, paths, primitives, tensor
 from ..scalar_paths import ScalarPaths
-from ..whole_numbers import at_least
 from .demonstration import Demonstration, apart, demonstrate, in_steps
 
 if TYPE_CHECKING:
@@ -88,9 +87,10 @@ def _drawn(
             return parameter(w), parameter(b)
 
 
-class ForwardPaths(Demonstration):
+class ForwardSums(Demonstration):
     """What ``forward_sums`` shows."""
 
+    called = "forward_sums"
     title = "the forward pass as a sum over paths"
     source = (
         "y_{n-1}^1 = sum_j w_{n-2}^{j1} y_{n-2}^j; Choromanska et al. 2015, section 3:\n"
@@ -109,7 +109,7 @@ def forward_sums(
     inputs: int = 3, width: int = 4, depth: int = 2, runs: int | None = None,
     quick: bool = False, seed: int = 0, executor: Executor | None = None,
     folder: str | os.PathLike[str] | None = None,
-) -> ForwardPaths:  # fmt: skip
+) -> ForwardSums:  # fmt: skip
     """Sum a layer and a deep ReLU network over their paths, read forward.
 
     Args:
@@ -128,13 +128,8 @@ def forward_sums(
     >>> shown.holds
     True
     """
-    setting = _checked("forward_sums", inputs, width, depth)
-    return demonstrate(ForwardPaths, _forward, setting, runs, quick, seed, executor, folder)
-
-
-def _checked(name: str, inputs: int, width: int, depth: int) -> dict[str, int]:
-    given = {"inputs": inputs, "width": width, "depth": depth}
-    return {key: at_least(1, name, key, value) for key, value in given.items()}
+    setting = {"inputs": inputs, "width": width, "depth": depth}
+    return demonstrate(ForwardSums, _forward, setting, runs, quick, seed, executor, folder)
 
 
 def _forward(inputs: int, width: int, depth: int, seed: int) -> dict[str, Any]:
@@ -220,6 +215,7 @@ def _written(net: Net) -> dict[str, Any]:
 class DeadUnits(Demonstration):
     """What ``dead_units`` shows."""
 
+    called = "dead_units"
     title = "dead units: their paths, and no others, drop out of the sum"
     source = "a live relu's edge is 1, a dead one's 0 (Nair & Hinton 2010; Glorot et al. 2011)"
 
@@ -251,7 +247,7 @@ def dead_units(
     >>> {one.words: one.found[0] for one in dead_units(runs=1).claims[:3]}
     {'paths from y to x': 48, 'active paths': 6, 'paths less active paths': 42}
     """
-    setting = _checked("dead_units", inputs, width, depth)
+    setting = {"inputs": inputs, "width": width, "depth": depth}
     return demonstrate(DeadUnits, _dead, setting, runs, quick, seed, executor, folder)
 
 

@@ -77,6 +77,7 @@ class Demonstration(Outcome):
     """Claims about a small network; subclasses say what it is called, and draw it.
 
     Attributes:
+        called: the function that shows it.
         title: what is shown.
         source: where it is from, and how it says it.
         setting: the arguments of the network, besides the seed.
@@ -85,6 +86,7 @@ class Demonstration(Outcome):
         sums: those of the first seed.
     """
 
+    called: ClassVar[str]
     title: ClassVar[str]
     source: ClassVar[str]
     setting: dict[str, Any]
@@ -144,18 +146,19 @@ def demonstrate(
     ``"sums"``, of which each is the fields of a ``Sum``.
 
     Raises:
-        UsageError: ``runs`` or ``seed`` is too small.
+        UsageError: the seed is no whole number from 0 on, or another number none from 1 on.
     """
     runs = RUNS[bool(quick)] if runs is None else runs
-    at_least(1, cell.__name__, "runs", runs)
-    at_least(0, cell.__name__, "seed", seed)
+    setting = {name: at_least(1, kind.called, name, n) for name, n in setting.items()}
+    runs = at_least(1, kind.called, "runs", runs)
+    seed = at_least(0, kind.called, "seed", seed)
     seeds = tuple(range(seed, seed + runs))
     done = sweep(cell, [{**setting, "seed": one} for one in seeds], executor, folder)
     columns = zip(*(one["claims"] for one in done), strict=True)
     claims = tuple(
         Claim(rows[0][0], tuple(r[1] for r in rows), tuple(r[2] for r in rows)) for rows in columns
     )
-    return kind(dict(setting), seeds, claims, tuple(Sum(**one) for one in done[0]["sums"]))
+    return kind(setting, seeds, claims, tuple(Sum(**one) for one in done[0]["sums"]))
 
 
 def in_steps(formula: Formula) -> list[dict[str, Any]]:

@@ -19,7 +19,6 @@ from ..data import Images, load
 from ..nets import Network, plain_mlp
 from ..nn import Residual, Sequential, scale_branches
 from ..report import PathReport, examine, train
-from ..whole_numbers import at_least
 from .demonstration import Demonstration, apart, demonstrate, polynomial
 from .shortcuts import binomial
 
@@ -36,6 +35,7 @@ LR, MEASURED = 1e-3, 64
 class FiveBlocks(Demonstration):
     """What ``five_blocks`` shows."""
 
+    called = "five_blocks"
     title = "residual blocks in a row, a[l+2] = g(z[l+2] + a[l]), trained on 8x8 digits"
     source = "He et al. 2015, section 3.2; Veit et al. 2016, section 3: n blocks have 2^n paths"
 
@@ -77,9 +77,9 @@ def five_blocks(
     """
     steps = STEPS[bool(quick)] if steps is None else steps
     setting = {
-        "blocks": at_least(1, "five_blocks", "blocks", blocks),
-        "width": at_least(1, "five_blocks", "width", width),
-        "steps": at_least(1, "five_blocks", "steps", steps),
+        "blocks": blocks,
+        "width": width,
+        "steps": steps,
     }
     return demonstrate(FiveBlocks, _trained, setting, runs, quick, seed, executor, folder)
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import Tensor, formula, parameter, paths, primitives, tensor
-from ..whole_numbers import at_least
 from .demonstration import Demonstration, apart, demonstrate, in_steps
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ STEPS = ("chain", "junction", "relu")
 class ChainRule(Demonstration):
     """What ``chain_rule`` shows."""
 
+    called = "chain_rule"
     title = "the multivariate chain rule: F = m n, m = x^2 + 1, n = sin x"
     source = "Bauer 1974; dF/dx = dF/dm dm/dx + dF/dn dn/dx"
 
@@ -93,6 +93,7 @@ def _routes(seed: int) -> dict[str, Any]:
 class FullyConnected(Demonstration):
     """What ``fully_connected`` shows."""
 
+    called = "fully_connected"
     title = "a fully connected network, weight by weight"
     source = (
         "of 4 units a layer; dL/dw_{n-1}^{11} is one path, dL/dw_{n-2}^{11} a sum of four,\n"
@@ -133,7 +134,7 @@ def fully_connected(
     >>> [one.terms for one in shown.sums if one.step == "chain"], shown.holds
     ([1, 4], True)
     """
-    setting = {"units": at_least(2, "fully_connected", "units", units)}
+    setting = {"units": units}
     return demonstrate(FullyConnected, _weights, setting, runs, quick, seed, executor, folder)
 
 
@@ -160,7 +161,8 @@ def _weights(units: int, seed: int) -> dict[str, Any]:
     near, far = (paths(L, one, level="scalar", at=(0, 0)) for one in (w_last, w))
     through = sum(bool(far.through(y_last, at=(i,)).count()) for i in range(units))
     near_sum, far_sum = (
-        in_steps(formula(L, one, at=(0, 0), simplify=STEPS, most=units)) for one in (w_last, w)
+        in_steps(formula(L, one, at=(0, 0), simplify=STEPS, most=max(2, units)))
+        for one in (w_last, w)
     )
     (at_w,) = paths(x_last[0], w_last, level="scalar", at=(0, 0))
     (at_y,) = paths(x_last[0], y_mid, level="scalar", at=(0,))

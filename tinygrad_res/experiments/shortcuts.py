@@ -19,7 +19,6 @@ import numpy as np
 
 from .. import Tensor, formula, forward_paths, graph, parameter, paths, primitives, scope, tensor
 from ..grading import shares
-from ..whole_numbers import at_least
 from .demonstration import Demonstration, apart, demonstrate, in_steps, polynomial
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ Parts = dict[int, np.ndarray]
 class ResidualModule(Demonstration):
     """What ``residual_module`` shows."""
 
+    called = "residual_module"
     title = "residual modules h + F(h): the shortcut crosses no weight layer"
     source = "He et al. 2016, equation 5: dL/dx_l = dL/dx_L (1 + d/dx_l sum F); Veit et al. 2016"
 
@@ -66,8 +66,8 @@ def residual_module(
     ∂L/∂h_3 · (I + ∂F_3/∂h_2) · (I + ∂F_2/∂h_1) · (I + ∂F_1/∂x)
     """
     setting = {
-        "modules": at_least(1, "residual_module", "modules", modules),
-        "width": at_least(1, "residual_module", "width", width),
+        "modules": modules,
+        "width": width,
     }
     return demonstrate(ResidualModule, _module, setting, runs, quick, seed, executor, folder)
 
@@ -159,6 +159,7 @@ def binomial(n: int, layers: int) -> str:
 class AdditionsAndConcatenations(Demonstration):
     """What ``additions_and_concatenations`` shows."""
 
+    called = "additions_and_concatenations"
     title = "two kinds of shortcut: addition (residual) and concatenation (DenseNet)"
     source = (
         "He et al. 2015, equation 1: h + F(h); Huang et al. 2017, equation 2:\n"
@@ -196,8 +197,8 @@ def additions_and_concatenations(
     ['1 + 3z + 3z^2 + z^3', '1 + 3z + 3z^2 + z^3']
     """
     setting = {
-        "layers": at_least(1, "additions_and_concatenations", "layers", layers),
-        "width": at_least(1, "additions_and_concatenations", "width", width),
+        "layers": layers,
+        "width": width,
     }
     return demonstrate(
         AdditionsAndConcatenations, _kinds, setting, runs, quick, seed, executor, folder

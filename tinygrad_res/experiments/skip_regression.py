@@ -31,7 +31,7 @@ from .sweep import grid, sweep
 if TYPE_CHECKING:
     from viz import Plot
 
-SETTINGS = {
+SETTINGS: dict[bool, dict[str, Any]] = {
     False: {"penalties": (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3), "steps": 4000, "runs": 5},
     True: {"penalties": (0.0, 0.03, 0.3), "steps": 1000, "runs": 2},
 }
@@ -161,7 +161,7 @@ class SkipRegression(Outcome):
         return viz.plot_series(
             panels, at=[math.log10(penalty or least / 10) for penalty in penalties],
             x="penalty on the hidden weights, log10", title="On linear data all hidden units go",
-            note="leftmost: no penalty; median and range over seeds" if 0 in penalties else "",
+            note="leftmost: no penalty" if 0 in penalties else "",
         )  # fmt: skip
 
 
@@ -187,25 +187,28 @@ def pruned_regression(
         UsageError: a number is out of its bounds.
         SweepError: a training diverged.
 
-    >>> found = pruned_regression(penalties=[0.3], steps=500, runs=1)
+    >>> found = pruned_regression(penalties=[0.3], steps=600, runs=1)
     >>> found.exact, [one.left for one in found.pruned]
     (True, [0, 0])
     """
     default = SETTINGS[bool(quick)]
-    penalties, steps, runs = (
-        default[name] if value is None else value
-        for name, value in (("penalties", penalties), ("steps", steps), ("runs", runs))
-    )  # type: ignore[assignment]
-    for name, value, least in (
-        ("features", features, 1), ("hidden", hidden, 1), ("examples", examples, 8),
-        ("steps", steps, 1), ("runs", runs, 1), ("seed", seed, 0),
-    ):  # fmt: skip
+    penalties = default["penalties"] if penalties is None else tuple(penalties)
+    steps = default["steps"] if steps is None else steps
+    runs = default["runs"] if runs is None else runs
+    features, hidden, examples, steps, runs, seed = (
         at_least(least, "pruned_regression", name, value)
+        for name, value, least in (
+            ("features", features, 1), ("hidden", hidden, 1), ("examples", examples, 8),
+            ("steps", steps, 1), ("runs", runs, 1), ("seed", seed, 0),
+        )
+    )  # fmt: skip
     bad = [p for p in penalties if not 0 <= p < math.inf]
     if bad or not len(penalties):
         raise UsageError(
             f"pruned_regression: penalties={list(penalties)}: must be numbers from 0 on"
         )
+    if not (isinstance(noise, (int, float)) and 0 <= noise < math.inf):
+        raise UsageError(f"pruned_regression: noise={noise!r}: must be a number from 0 on")
     setting = {"features": features, "examples": examples, "noise": float(noise), "steps": steps}
     seeds = range(seed, seed + runs)
     alone = grid(kind=list(KINDS), penalty=[0.0], seed=seeds, hidden=[0])
@@ -228,7 +231,7 @@ def _fitted(
     """Fit one network, on one data set."""
     data = linear_regression(examples, features, noise, KINDS[kind], seed)
     network = skip_regression(features, hidden=hidden, rng=seed).to("cpu", "float64")
-    block = network.body[0]
+    block: Any = network.body[0]
     skip = block.shortcut if hidden else block
     groups: list[dict[str, Any]] = [{"params": list(skip.parameters())}]
     if hidden:

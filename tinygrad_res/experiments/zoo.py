@@ -222,7 +222,7 @@ def zoo(
         for name in ("expected", "counts"):
             one[name] = {int(k): n for k, n in one[name].items()}
         measured.append(Measured(**one))
-    return Zoo(tuple(measured), batch, side, seed)
+    return Zoo(tuple(measured), **setting)
 
 
 def _measured(model: str, batch: int, side: int, seed: int) -> dict[str, Any]:
