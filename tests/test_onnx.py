@@ -9,7 +9,14 @@ import pytest
 
 import tinygrad_res as tg
 from tinygrad_res import nets, nn
-from tinygrad_res.errors import DataError, DeviceError, DtypeError, ShapeError, UsageError
+from tinygrad_res.errors import (
+    DataError,
+    DeviceError,
+    DtypeError,
+    GradientError,
+    ShapeError,
+    UsageError,
+)
 
 onnx = pytest.importorskip("onnx")
 reference = pytest.importorskip("onnx.reference")
@@ -511,6 +518,29 @@ def test_a_file_of_another_kind_is_refused(tmp_path, content, message):
         nn.from_onnx(tmp_path / "m.onnx")
 
 
+def test_a_model_without_outputs_is_refused(tmp_path):
+    model = mlp()
+    del model.graph.output[:]
+
+    with pytest.raises(DataError, match="has no output"):
+        load(tmp_path, model)
+
+
+def test_text_and_sparse_numbers_are_refused(tmp_path):
+    w = Writer()
+    w.add("Constant", name="word", value_string="no")
+    w.add("Identity", "x", out="y")
+    w.arrays["label"] = np.array(["text"], object)
+    w.add("Identity", "label")
+
+    model = w.model({"x": ("f", [1])}, ["y"])
+    with pytest.raises(DataError, match="Constant of another kind: 'word'"):
+        load(tmp_path, model)
+    del model.graph.node[0]
+    with pytest.raises(DataError, match="initialisers 'label' hold no plain numbers"):
+        load(tmp_path, model)
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"nothing\.onnx': cannot read it"):
         nn.from_onnx(tmp_path / "nothing.onnx")
@@ -589,6 +619,46 @@ def test_a_step_that_does_not_fit_names_its_node(tmp_path):
 
     with pytest.raises(ShapeError, match=r"node '/head/Reshape' \(Reshape\): reshape"):
         network(np.ones(3))
+
+
+def test_a_bound_that_carries_a_gradient_is_refused_where_it_would_be_lost(tmp_path):
+    w = Writer()
+    w.add("Pad", "x", np.array([1, 1]), "fill", out="y")
+    network = load(tmp_path, w.model({"x": ("f", [2]), "fill": ("f", [])}, ["y"]))
+
+    np.testing.assert_array_equal(network(np.ones(2), np.float64(3)).numpy(), [3, 1, 1, 3])
+    with pytest.raises(GradientError, match=r"\(Pad\): shapes and bounds must not depend"):
+        network(np.ones(2), tg.tensor(3.0, requires_grad=True))
+
+
+def test_bounds_of_a_clip_have_gradients(tmp_path):
+    w = Writer()
+    w.add("Clip", "x", "low", out="y")
+    network = load(tmp_path, w.model({"x": ("f", [3]), "low": ("f", [])}, ["y"]))
+    low = tg.tensor(0.5, requires_grad=True)
+
+    network(np.array([0.0, 0.2, 2.0]), low).sum().backward()
+
+    assert low.grad.item() == 2
+
+
+def test_batch_statistics_of_an_old_opset_are_refused(tmp_path):
+    w = Writer(opset=9)
+    state = [w.weight(name, np.ones(1)) for name in "gbmv"]
+    w.add("BatchNormalization", "x", *state, outputs=5, name="bn")
+    w.add("Identity", "x", out="y")
+
+    with pytest.raises(UsageError, match=r"'bn' .*: batch normalisation in training mode needs"):
+        load(tmp_path, w.model({"x": ("f", [2, 1])}, ["y"]))(np.ones((2, 1)))
+
+
+def test_pieces_that_do_not_match_the_outputs_are_refused(tmp_path):
+    w = Writer()
+    w.add("Split", "x", np.array([1, 1, 1]), outputs=2, out="")
+    w.nodes[0].output[:] = ["y", "z"]
+
+    with pytest.raises(ShapeError, match="for 2 outputs"):
+        load(tmp_path, w.model({"x": ("f", [3])}, ["y"]))(np.ones(3))
 
 
 def test_dropout_that_is_to_happen_is_refused(tmp_path):

@@ -323,6 +323,18 @@ def test_every_operator_of_the_table_is_among_the_cases():
     assert {case.op for case in cases(0)} == set(OPERATORS)
 
 
+@pytest.mark.parametrize("op", OPERATORS)
+def test_no_operand_takes_the_place_of_an_attribute_in_any_opset(op):
+    operator = OPERATORS[op]
+    known = range(7, onnx.defs.onnx_opset_version() + 1)
+    schemas = [onnx.defs.get_schema(op, k, "") for k in known if onnx.defs.has(op, k, "")]
+    assert schemas
+    for schema in schemas:
+        variadic = operator.most > len(operator.names)
+        operands = operator.names[: 1 if variadic else min(schema.max_input, operator.most)]
+        assert not set(operands) & set(schema.attributes)
+
+
 # Where the reference evaluator refuses, or does not follow the specification
 
 
@@ -388,6 +400,23 @@ def test_elements_are_gathered_for_the_places_of_the_indices_alone(tmp_path):
     out = run(tmp_path, "GatherElements", x, Fixed(np.array([[3, -4]])), axis=1)
 
     np.testing.assert_array_equal(out, [[3, 0]])
+
+
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+def test_resizing_in_opset_10_is_the_upsampling_that_it_replaced(tmp_path, mode):
+    x = np.random.default_rng(0).standard_normal((1, 2, 3, 4))
+    scales = Fixed(np.array([1, 1, 2, 1.5], np.float32))
+
+    new = run(tmp_path, "Resize", x, scales, mode=mode, opset=10)
+
+    assert new.shape == (1, 2, 6, 6)
+    np.testing.assert_array_equal(new, run(tmp_path, "Upsample", x, scales, mode=mode, opset=9))
+
+
+def test_a_size_is_computed_in_the_precision_of_its_scale(tmp_path):
+    scales = Fixed(np.array([1, 1, 0.7], np.float32))  # 0.69999999 in double precision
+
+    assert run(tmp_path, "Resize", np.ones((1, 1, 10)), "", scales).shape == (1, 1, 7)
 
 
 def test_batch_normalisation_of_an_old_opset_uses_what_is_kept(tmp_path):

@@ -15,7 +15,7 @@ from typing import Any
 
 from .. import primitives as ops
 from ..custom import activation
-from ..errors import ShapeError
+from ..errors import ShapeError, UsageError
 from ..primitives.general import batch_norm_and_statistics
 from ..tensor import shape_of
 from . import onnx_shapes as shapes
@@ -90,35 +90,34 @@ def _mean(*xs: Any) -> Any:
 
 
 def _clip(x: Any, min: Any = None, max: Any = None) -> Any:
-    low, high = (None if bound is None else shapes.one(bound) for bound in (min, max))
-    return x if low is None and high is None else ops.clip(x, low, high)
+    return x if min is None and max is None else ops.clip(x, min, max)
 
 
-def _celu(x: Any, alpha: float) -> Any:
+def _celu(x: Any, *, alpha: float) -> Any:
     return ops.multiply(ops.elu(ops.multiply(x, 1 / alpha)), alpha)
 
 
-def _selu(x: Any, alpha: float, gamma: float) -> Any:
+def _selu(x: Any, *, alpha: float, gamma: float) -> Any:
     return ops.multiply(ops.elu(x, alpha), gamma)
 
 
-def _hard_sigmoid(x: Any, alpha: float, beta: float) -> Any:
+def _hard_sigmoid(x: Any, *, alpha: float, beta: float) -> Any:
     return ops.clip(ops.add(ops.multiply(x, alpha), beta), 0.0, 1.0)
 
 
 def _hard_swish(x: Any) -> Any:
-    return ops.multiply(x, _hard_sigmoid(x, 1 / 6, 0.5))
+    return ops.multiply(x, _hard_sigmoid(x, alpha=1 / 6, beta=0.5))
 
 
-def _swish(x: Any, alpha: float) -> Any:
+def _swish(x: Any, *, alpha: float) -> Any:
     return ops.silu(x) if alpha == 1 else ops.multiply(x, ops.sigmoid(ops.multiply(x, alpha)))
 
 
-def _remainder(a: Any, b: Any, fmod: int = 0) -> Any:
+def _remainder(a: Any, b: Any, *, fmod: int = 0) -> Any:
     return (ops.fmod if fmod else ops.mod)(a, b)
 
 
-def _infinite(x: Any, detect_negative: int, detect_positive: int) -> Any:
+def _infinite(x: Any, *, detect_negative: int, detect_positive: int) -> Any:
     sides = ops.greater(x, 0) if detect_positive else ops.less(x, 0)
     found = ops.isinf(x)
     if detect_negative and detect_positive:
@@ -130,7 +129,9 @@ def _infinite(x: Any, detect_negative: int, detect_positive: int) -> Any:
 def _reduction(reduce: Callable[..., Any]) -> Operator:
     """Return a row for a reduction over axes."""
 
-    def run(data: Any, axes: Any = None, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Any:
+    def run(
+        data: Any, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+    ) -> Any:
         over = () if axes is None else whole(axes)
         if not over and not noop_with_empty_axes:
             over = tuple(range(len(shape_of(data))))
@@ -155,7 +156,7 @@ def _of_absolutes(x: Any, **options: Any) -> Any:
 
 
 def _gemm(
-    a: Any, b: Any, c: Any = None, alpha: float = 1.0, beta: float = 1.0, transA: int = 0,
+    a: Any, b: Any, c: Any = None, *, alpha: float = 1.0, beta: float = 1.0, transA: int = 0,
     transB: int = 0,
 ) -> Any:  # fmt: skip
     left = ops.matrix_transpose(a) if transA else a
@@ -171,17 +172,22 @@ def _einsum(*xs: Any, equation: str) -> Any:
     return ops.einsum(equation, *xs)
 
 
-def _softmax(run: Callable[..., Any], x: Any, axis: int, opset: int) -> Any:
+def _softmax(run: Callable[..., Any], x: Any, *, axis: int, opset: int) -> Any:
     """Return a softmax along one axis, or before opset 13 over all from there on."""
     ndim = len(shape_of(x))
     return run(x, axis if opset >= 13 else tuple(range(axis % ndim, ndim)))
 
 
 def _batch_norm(
-    x: Any, scale: Any, b: Any, mean: Any, var: Any, epsilon: float, momentum: float = 0.9,
-    training_mode: int = 0,
+    x: Any, scale: Any, b: Any, mean: Any, var: Any, *, epsilon: float, momentum: float,
+    training_mode: int = 0, opset: int, outputs: int,
 ) -> Any:  # fmt: skip
-    """Return channels scaled and shifted: standardised by what is kept, or by the batch."""
+    """Return channels scaled and shifted, standardised by what is kept or by the batch.
+
+    Behind them come the mean and variance that are kept from then on.
+    """
+    if opset < 14 and outputs > 1:
+        raise UsageError("batch normalisation in training mode needs opset 14 or later")
     if training_mode:
         out, own, spread = batch_norm_and_statistics(x, scale, b, epsilon)
         pairs = ((mean, own), (var, spread))
@@ -190,10 +196,11 @@ def _batch_norm(
     factor = ops.multiply(scale, ops.power(ops.add(var, epsilon), -0.5))
     shift = ops.subtract(b, ops.multiply(mean, factor))
     spread = (1, -1) + (1,) * (len(shape_of(x)) - 2)
-    return ops.add(ops.multiply(x, ops.reshape(factor, spread)), ops.reshape(shift, spread))
+    out = ops.add(ops.multiply(x, ops.reshape(factor, spread)), ops.reshape(shift, spread))
+    return out, mean, var
 
 
-def _layer_norm(x: Any, scale: Any, b: Any = None, axis: int = -1, epsilon: float = 1e-5) -> Any:
+def _layer_norm(x: Any, scale: Any, b: Any = None, *, axis: int = -1, epsilon: float = 1e-5) -> Any:
     shape = shape_of(x)
     over = shape[axis % len(shape) :]
     if shape_of(scale) == over and (b is None or shape_of(b) == over):
@@ -202,7 +209,7 @@ def _layer_norm(x: Any, scale: Any, b: Any = None, axis: int = -1, epsilon: floa
     return out if b is None else ops.add(out, b)
 
 
-def _rms_norm(x: Any, scale: Any, axis: int = -1, epsilon: float = 1e-5) -> Any:
+def _rms_norm(x: Any, scale: Any, *, axis: int = -1, epsilon: float = 1e-5) -> Any:
     shape = shape_of(x)
     over = shape[axis % len(shape) :]
     if shape_of(scale) == over:
@@ -210,16 +217,16 @@ def _rms_norm(x: Any, scale: Any, axis: int = -1, epsilon: float = 1e-5) -> Any:
     return ops.multiply(ops.rms_norm(x, over, eps=epsilon), scale)
 
 
-def _instance_norm(x: Any, scale: Any, b: Any, epsilon: float) -> Any:
+def _instance_norm(x: Any, scale: Any, b: Any, *, epsilon: float) -> Any:
     return ops.group_norm(x, shape_of(x)[1], scale, b, epsilon)
 
 
-def _group_norm(x: Any, scale: Any, bias: Any, num_groups: int, epsilon: float) -> Any:
+def _group_norm(x: Any, scale: Any, bias: Any, *, num_groups: int, epsilon: float) -> Any:
     return ops.group_norm(x, num_groups, scale, bias, epsilon)
 
 
 def _attention(
-    q: Any, k: Any, v: Any, attn_mask: Any = None, is_causal: int = 0, scale: float | None = None,
+    q: Any, k: Any, v: Any, attn_mask: Any = None, *, is_causal: int = 0, scale: float | None = None,
     q_num_heads: int | None = None, kv_num_heads: int | None = None,
 ) -> Any:  # fmt: skip
     """Return scaled dot-product attention of (N, heads, L, E), or of (N, L, heads E)."""
@@ -241,7 +248,7 @@ def _attention(
     return out
 
 
-def _p_normed(x: Any, axis: int = -1, p: int = 2) -> Any:
+def _p_normed(x: Any, *, axis: int = -1, p: int = 2) -> Any:
     return ops.divide(x, ops.norm(x, p, axis=axis, keepdims=True))
 
 
@@ -263,13 +270,13 @@ OPERATORS = {
     "Not": Operator(ops.logical_not), "And": Operator(ops.logical_and), "Or": Operator(ops.logical_or), "Xor": Operator(ops.logical_xor),
     "IsNaN": Operator(ops.isnan), "IsInf": Operator(_infinite), "Where": Operator(ops.where),
     # activations
-    "Relu": Operator(ops.relu), "LeakyRelu": Operator(lambda x, alpha: ops.leaky_relu(x, alpha)), "PRelu": Operator(prelu),
-    "ThresholdedRelu": Operator(lambda x, alpha: ops.where(ops.greater(x, alpha), x, 0.0)),
-    "Elu": Operator(lambda x, alpha: ops.elu(x, alpha)), "Selu": Operator(_selu), "Celu": Operator(_celu),
-    "Gelu": Operator(lambda x, approximate: ops.gelu(x, approximate)), "Sigmoid": Operator(ops.sigmoid), "Tanh": Operator(ops.tanh),
+    "Relu": Operator(ops.relu), "LeakyRelu": Operator(lambda x, *, alpha: ops.leaky_relu(x, alpha)), "PRelu": Operator(prelu),
+    "ThresholdedRelu": Operator(lambda x, *, alpha: ops.where(ops.greater(x, alpha), x, 0.0)),
+    "Elu": Operator(lambda x, *, alpha: ops.elu(x, alpha)), "Selu": Operator(_selu), "Celu": Operator(_celu),
+    "Gelu": Operator(lambda x, *, approximate: ops.gelu(x, approximate)), "Sigmoid": Operator(ops.sigmoid), "Tanh": Operator(ops.tanh),
     "HardSigmoid": Operator(_hard_sigmoid), "HardSwish": Operator(_hard_swish), "Swish": Operator(_swish),
     "Softplus": Operator(lambda x: ops.softplus(x)), "Softsign": Operator(ops.softsign), "Mish": Operator(ops.mish),
-    "Clip": Operator(_clip, host="min max"),
+    "Clip": Operator(_clip),
     "Softmax": Operator(partial(_softmax, ops.softmax)), "LogSoftmax": Operator(partial(_softmax, ops.log_softmax)),
     # weight layers, and what stands between them
     "Conv": Operator(windows.conv, weights="w"), "ConvTranspose": Operator(windows.conv_transpose, weights="w"),
@@ -292,10 +299,10 @@ OPERATORS = {
     "TopK": Operator(shapes.top_k, host="k", results=2),
     # the same elements elsewhere
     "Reshape": Operator(shapes.reshape, host="shape"), "Flatten": Operator(shapes.flatten),
-    "Transpose": Operator(lambda x, perm=None: ops.permute_dims(x, perm)),
+    "Transpose": Operator(lambda x, *, perm=None: ops.permute_dims(x, perm)),
     "Squeeze": Operator(shapes.squeeze, host="axes"), "Unsqueeze": Operator(shapes.unsqueeze, host="axes"),
     "Concat": Operator(shapes.joined), "Split": Operator(shapes.split, host="split", results=2**31),
-    "Slice": Operator(shapes.cut, host="starts ends axes steps"), "Gather": Operator(lambda x, indices, axis: ops.take(x, indices, axis)),
+    "Slice": Operator(shapes.cut, host="starts ends axes steps"), "Gather": Operator(lambda x, indices, *, axis: ops.take(x, indices, axis)),
     "GatherElements": Operator(shapes.gather_elements), "GatherND": Operator(shapes.gather_nd), "ScatterND": Operator(shapes.scatter_nd),
     "Pad": Operator(shapes.pad, host="pads value axes"), "Expand": Operator(shapes.expand, host="shape"),
     "Tile": Operator(lambda x, repeats: ops.tile(x, whole(repeats)), host="repeats"), "Trilu": Operator(shapes.triangle, host="k"),

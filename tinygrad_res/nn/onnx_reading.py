@@ -121,6 +121,8 @@ def _parsed(onnx: Any, where: str, path: Path) -> Any:
         raise DataError(f"{where}: it is no ONNX file, or is damaged or cut short") from error
     if not model.ir_version or not model.HasField("graph"):
         raise DataError(f"{where}: it is no ONNX file: it holds no graph")
+    if not model.graph.output:
+        raise DataError(f"{where}: the model has no output")
     try:
         onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
     except (OSError, ValueError, RuntimeError, onnx.checker.ValidationError) as error:

@@ -14,8 +14,8 @@ import numpy as np
 
 from .. import backend
 from .. import primitives as ops
-from ..errors import DeviceError, ShapeError, UsageError
-from ..tensor import raw, shape_of
+from ..errors import DeviceError, GradientError, ShapeError, UsageError
+from ..tensor import Tensor, raw, shape_of
 
 
 def numbers(values: Any) -> list[Any]:
@@ -23,8 +23,11 @@ def numbers(values: Any) -> list[Any]:
 
     Raises:
         DeviceError: they are on a device.
+        GradientError: they carry a gradient, which would be lost.
     """
     array = raw(values)
+    if isinstance(values, Tensor) and values.requires_grad:
+        raise GradientError("shapes and bounds must not depend on what carries a gradient")
     if backend.is_array(array) and not isinstance(array, np.ndarray):
         raise DeviceError("shapes and axes must not be computed from values on a device")
     return list(np.atleast_1d(np.asarray(array)).tolist())
@@ -51,14 +54,14 @@ def axes_of(axes: Any, ndim: int) -> tuple[int, ...]:
     return found
 
 
-def reshape(data: Any, shape: Any, allowzero: int = 0) -> Any:
+def reshape(data: Any, shape: Any, *, allowzero: int = 0) -> Any:
     """Return ``data`` in another shape; 0 keeps a length unless ``allowzero``."""
     old, new = shape_of(data), whole(shape)
     kept = enumerate(new)
     return ops.reshape(data, new if allowzero else tuple(n or old[k] for k, n in kept))
 
 
-def flatten(x: Any, axis: int) -> Any:
+def flatten(x: Any, *, axis: int) -> Any:
     """Return a matrix: the axes before ``axis`` and those from there on."""
     shape = shape_of(x)
     axis = axis + len(shape) if axis < 0 else axis
@@ -81,7 +84,7 @@ def expand(x: Any, shape: Any) -> Any:
 
 
 def split(
-    x: Any, split: Any = None, axis: int = 0, num_outputs: int | None = None, outputs: int = 1
+    x: Any, split: Any = None, *, axis: int = 0, num_outputs: int | None = None, outputs: int
 ) -> Any:
     """Return pieces of given lengths along an axis, or of equal ones, the last one shorter."""
     length = shape_of(x)[axis]
@@ -90,8 +93,10 @@ def split(
         lengths = [min(step, length - k * step) for k in range(num_outputs or outputs)]
     else:
         lengths = list(whole(split))
-    if min(lengths) < 0 or sum(lengths) != length:
-        raise ShapeError(f"split: lengths {lengths} along axis {axis} of length {length}")
+    if min(lengths) < 0 or sum(lengths) != length or len(lengths) != outputs:
+        raise ShapeError(
+            f"split: lengths {lengths} along axis {axis} of length {length}, for {outputs} outputs"
+        )
     ends = np.cumsum(lengths).tolist()
     parts = zip([0, *ends[:-1]], ends, strict=True)
     before = (slice(None),) * (axis % len(shape_of(x)))
@@ -115,7 +120,7 @@ def cut(data: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) 
     return ops.getitem(data, tuple(where))
 
 
-def gather_elements(data: Any, indices: Any, axis: int) -> Any:
+def gather_elements(data: Any, indices: Any, *, axis: int) -> Any:
     """Return the elements at ``indices`` along ``axis``, one for each of its places."""
     shape, wanted = shape_of(data), shape_of(indices)
     axis %= len(shape)
@@ -136,7 +141,9 @@ def scatter_nd(data: Any, indices: Any, updates: Any) -> Any:
     return ops.index_update(data, index, updates)
 
 
-def pad(data: Any, pads: Any, value: Any = 0.0, axes: Any = None, mode: str = "constant") -> Any:
+def pad(
+    data: Any, pads: Any, value: Any = None, axes: Any = None, *, mode: str = "constant"
+) -> Any:
     """Return ``data`` with a border, or cut where a width is negative."""
     ndim = len(shape_of(data))
     along, width = axes_of(axes, ndim), whole(pads)
@@ -155,7 +162,7 @@ def pad(data: Any, pads: Any, value: Any = 0.0, axes: Any = None, mode: str = "c
     return ops.pad(data, wider, mode=mode)
 
 
-def size_along(x: Any, start: int = 0, end: int | None = None) -> Any:
+def size_along(x: Any, *, start: int = 0, end: int | None = None) -> Any:
     """Return the shape, or a part of it, as a plain array."""
     return np.array(shape_of(x)[start:end], np.int64)
 
@@ -166,14 +173,14 @@ def evenly(start: Any, limit: Any, delta: Any) -> Any:
     return np.arange(one(start), one(limit), one(delta), dtype=dtype)
 
 
-def constant_of_shape(shape: Any, value: Any = None) -> Any:
+def constant_of_shape(shape: Any, *, value: Any = None) -> Any:
     """Return a plain array full of one number."""
     fill = np.zeros(1, np.float32) if value is None else value
     lengths = whole(shape) if np.size(raw(shape)) else ()
     return np.full(lengths, fill[0], fill.dtype)
 
 
-def one_hot(indices: Any, depth: Any, values: Any, axis: int = -1) -> Any:
+def one_hot(indices: Any, depth: Any, values: Any, *, axis: int = -1) -> Any:
     """Return off and on values, on where a new axis equals the index."""
     off, on = numbers(values)
     array, n = raw(indices), int(one(depth))
@@ -185,13 +192,13 @@ def one_hot(indices: Any, depth: Any, values: Any, axis: int = -1) -> Any:
     return xp.where(hit & inside, on, off).astype(np.asarray(raw(values)).dtype)
 
 
-def triangle(x: Any, k: Any = None, upper: int = 1) -> Any:
+def triangle(x: Any, k: Any = None, *, upper: int = 1) -> Any:
     """Return the upper or lower triangles of the matrices in the last two axes."""
     keep = ops.triu if upper else ops.tril
     return keep(x, 0 if k is None else int(one(k)))
 
 
-def depth_to_space(x: Any, blocksize: int, mode: str = "DCR") -> Any:
+def depth_to_space(x: Any, *, blocksize: int, mode: str = "DCR") -> Any:
     """Return (N, C / b b, H b, W b): channels laid out as blocks of b times b pixels."""
     n, c, h, w = shape_of(x)
     b = blocksize
@@ -203,7 +210,7 @@ def depth_to_space(x: Any, blocksize: int, mode: str = "DCR") -> Any:
     return ops.reshape(moved, (n, c // (b * b), h * b, w * b))
 
 
-def space_to_depth(x: Any, blocksize: int) -> Any:
+def space_to_depth(x: Any, *, blocksize: int) -> Any:
     """Return (N, C b b, H / b, W / b): blocks of b times b pixels laid out as channels."""
     n, c, h, w = shape_of(x)
     b = blocksize
@@ -213,7 +220,7 @@ def space_to_depth(x: Any, blocksize: int) -> Any:
 
 
 def top_k(
-    x: Any, k: Any, axis: int = -1, largest: int = 1, sorted: int = 1
+    x: Any, k: Any, *, axis: int = -1, largest: int = 1, sorted: int = 1
 ) -> tuple[Any, Any]:  # sorted or not: we always sort
     """Return the k largest or smallest elements along an axis, and their places."""
     if largest:
@@ -225,7 +232,7 @@ def top_k(
 
 
 def extreme_place(
-    find: Any, x: Any, axis: int = 0, keepdims: int = 1, select_last_index: int = 0
+    find: Any, x: Any, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0
 ) -> Any:
     """Return the place of the first extreme element along an axis, or of the last."""
     if not select_last_index:
@@ -234,7 +241,7 @@ def extreme_place(
     return ops.subtract(shape_of(x)[axis] - 1, found)
 
 
-def cumulative(x: Any, axis: Any, exclusive: int = 0, reverse: int = 0) -> Any:
+def cumulative(x: Any, axis: Any, *, exclusive: int = 0, reverse: int = 0) -> Any:
     """Return the sums up to each element along an axis."""
     k = int(one(axis)) % len(shape_of(x))
     x = ops.flip(x, k) if reverse else x
@@ -244,7 +251,7 @@ def cumulative(x: Any, axis: Any, exclusive: int = 0, reverse: int = 0) -> Any:
     return ops.flip(total, k) if reverse else total
 
 
-def cast(x: Any, to: int) -> Any:
+def cast(x: Any, *, to: int) -> Any:
     """Return ``x`` in the dtype with a number of ONNX's."""
     return ops.astype(x, DTYPES[to])
 

@@ -40,7 +40,7 @@ def _pads(
 
 
 def conv(
-    x: Any, w: Any, b: Any = None, strides: Any = None, pads: Any = None, dilations: Any = None,
+    x: Any, w: Any, b: Any = None, *, strides: Any = None, pads: Any = None, dilations: Any = None,
     group: int = 1, auto_pad: str = "NOTSET",
 ) -> Any:  # fmt: skip
     """Return the convolution of signals or images."""
@@ -71,7 +71,7 @@ def _bordered(x: Any, pairs: Pairs, value: float) -> Any:
 
 
 def conv_transpose(
-    x: Any, w: Any, b: Any = None, strides: Any = None, pads: Any = None, dilations: Any = None,
+    x: Any, w: Any, b: Any = None, *, strides: Any = None, pads: Any = None, dilations: Any = None,
     group: int = 1, auto_pad: str = "NOTSET", output_padding: Any = None, output_shape: Any = None,
 ) -> Any:  # fmt: skip
     """Return the transposed convolution of signals or images."""
@@ -125,7 +125,7 @@ def _pooled(
 
 
 def max_pool(
-    x: Any, kernel_shape: Any, strides: Any = None, pads: Any = None, dilations: Any = None,
+    x: Any, *, kernel_shape: Any, strides: Any = None, pads: Any = None, dilations: Any = None,
     auto_pad: str = "NOTSET", ceil_mode: int = 0,
 ) -> Any:  # fmt: skip
     """Return the maximum of each window."""
@@ -136,7 +136,7 @@ def max_pool(
 
 
 def average_pool(
-    x: Any, kernel_shape: Any, strides: Any = None, pads: Any = None, dilations: Any = None,
+    x: Any, *, kernel_shape: Any, strides: Any = None, pads: Any = None, dilations: Any = None,
     auto_pad: str = "NOTSET", ceil_mode: int = 0, count_include_pad: int = 0,
 ) -> Any:  # fmt: skip
     """Return the mean of each window, of the padding too where that counts."""
@@ -165,7 +165,7 @@ def global_pool(reduce: Any, x: Any) -> Any:
     return reduce(x, axis=tuple(range(2, len(shape_of(x)))), keepdims=True)
 
 
-def response_norm(x: Any, size: int, alpha: float, beta: float, bias: float) -> Any:
+def response_norm(x: Any, *, size: int, alpha: float, beta: float, bias: float) -> Any:
     """Return local response normalisation over channels (Krizhevsky et al. 2012, section 3.3)."""
     before = (size - 1) // 2
     width = [(0, 0), (before, size - 1 - before)] + [(0, 0)] * (len(shape_of(x)) - 2)
@@ -178,11 +178,13 @@ def response_norm(x: Any, size: int, alpha: float, beta: float, bias: float) -> 
 
 
 def resize(
-    x: Any, roi: Any = None, scales: Any = None, sizes: Any = None, mode: str = "nearest",
+    x: Any, roi: Any = None, scales: Any = None, sizes: Any = None, *, mode: str = "nearest",
     coordinate_transformation_mode: str = "half_pixel", nearest_mode: str = "round_prefer_floor",
-    cubic_coeff_a: float = -0.75, axes: Any = None,
+    cubic_coeff_a: float = -0.75, axes: Any = None, opset: int,
 ) -> Any:  # fmt: skip
     """Return images sampled anew, axis by axis."""
+    if opset < 11:  # the scales were the second operand
+        return upsample(x, roi, mode=mode)
     shape = shape_of(x)
     along = axes_of(axes, len(shape))
     if sizes is not None and len(numbers(sizes)):
@@ -190,7 +192,8 @@ def resize(
         steps = [m / shape[k] for k, m in zip(along, wanted, strict=True)]
     else:
         steps = [float(s) for s in numbers(scales)]
-        wanted = [math.floor(shape[k] * s) for k, s in zip(along, steps, strict=True)]
+        sizes32 = [np.float32(s) * np.float32(shape[k]) for k, s in zip(along, steps, strict=True)]
+        wanted = [math.floor(m) for m in sizes32]  # 0.7 of 10 is 7 in the scales' own precision
     for k, m, step in zip(along, wanted, steps, strict=True):
         if m == shape[k] and step == 1:
             continue
@@ -203,9 +206,12 @@ def resize(
     return x
 
 
-def upsample(x: Any, scales: Any, mode: str = "nearest") -> Any:
+def upsample(x: Any, scales: Any, *, mode: str = "nearest") -> Any:
     """Return larger images, in the way that ONNX had before ``Resize``."""
-    return resize(x, None, scales, None, mode, "asymmetric", "floor")
+    return resize(
+        x, scales=scales, mode=mode, coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor", opset=11,
+    )  # fmt: skip
 
 
 def _interpolated(x: Any, axis: int, matrix: np.ndarray) -> Any:
