@@ -170,11 +170,19 @@ def test_nothing_deleted_and_nothing_swapped_is_the_intact_network(small):
 def test_convolutional_networks_go_through_the_same_lesions(monkeypatch):
     digits = data.load("digits")
     few = data.Images("few", *(part[:64] for part in list(vars(digits).values())[1:]))
+    error, averaged = surgery._error, []
     monkeypatch.setattr(surgery, "load", lambda *_: few)
+    monkeypatch.setattr(
+        surgery, "_error",
+        lambda network, *rest: averaged.append(not any(m.training for m in network.modules()))
+        or error(network, *rest),
+    )  # fmt: skip
     found = lesions("convolutional", depth=14, plain_depth=8, steps=1, draws=1, runs=1)
     (residual,), (plain,) = found.residual, found.plain
     assert (residual.name, plain.name) == ("resnet14", "plain8")
     assert residual.changes == plain.changes == (False, False, True, False, True, False)
+    assert averaged
+    assert all(averaged)
     assert "that changes shape" in found.table()
     assert "nothing is normalised" not in found.table()
 
@@ -216,6 +224,14 @@ def test_table_gives_errors_in_per_cent_and_the_paths_that_are_left():
         "Kendall's tau, 4 swapped 0.91 0.91",
     ):
         assert row in rows
+
+
+def test_half_of_an_odd_number_is_the_smaller_half():
+    (four,) = made().residual
+    seven = Lesioned(
+        **{**vars(four), "single": (0.1,) * 7, "deleted": ((0.1,), (0.2,), (0.3,), (0.4,))}
+    )
+    assert (seven.many(0.25), seven.many(0.5)) == (0.2, 0.4)
 
 
 def test_table_gives_the_median_and_range_of_several_runs():
@@ -545,3 +561,23 @@ def test_short_paths_refuses_before_any_work(monkeypatch, arguments, message):
     monkeypatch.setattr(short_path_training, "sweep", None)
     with pytest.raises(UsageError, match=f"short_paths: {message}"):
         short_paths(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("module", "cell", "factors"),
+    [
+        (surgery, {"depth": 14, "shortcut": "none", "draws": 1}, [1, 1, 1, 0.1, 0.01]),
+        (short_path_training, {"depth": 14, "taken": 2, "way": "dropped"}, [1, 1, 1, 0.1, 0.01]),
+        (resnet_lengths, {"depth": 8, "samples": 1, "batch": 2}, [0.1, 0.1, 1, 0.1, 0.01]),
+    ],
+)
+def test_learning_rate_falls_at_half_and_three_quarters(monkeypatch, module, cell, factors):
+    def fit(*_, schedule, seed, steps, **__):
+        assert (seed, steps) == (3, 40)
+        assert [schedule(step) for step in (0, 3, 4, 20, 30)] == pytest.approx(factors)
+        raise ZeroDivisionError  # the training is not what is asked for
+
+    monkeypatch.setattr(module, "fit", fit)
+    family = {} if module is resnet_lengths else {"family": "fully connected"}
+    with pytest.raises(ZeroDivisionError):
+        module._run(**family, **cell, steps=40, seed=3)
