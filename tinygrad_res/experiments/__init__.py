@@ -19,6 +19,7 @@ from .junctions import chain_rule, fully_connected
 from .length_report import EffectivePathLength
 from .lengths import Lengths, at_random, path_lengths
 from .lesion_study import lesions
+from .loss_surfaces import loss_surfaces
 from .outcome import Outcome
 from .resnet_lengths import resnet_path_lengths
 from .sensitivity import sensitivity
@@ -36,7 +37,7 @@ __all__ = [
     "EXPERIMENTS", "EffectivePathLength", "Experiment", "Lengths", "activations",
     "additions_and_concatenations", "at_random", "chain_rule", "dead_units", "degradation",
     "effective_path_length", "five_blocks", "forward_sums", "fully_connected", "identity_mapping",
-    "lesions", "path_lengths", "pruned_regression", "residual_module", "resnet_path_lengths",
+    "lesions", "loss_surfaces", "path_lengths", "pruned_regression", "residual_module", "resnet_path_lengths",
     "responses", "sensitivity", "shattered_gradients", "short_paths", "shortcut_variants", "singularities", "vanishing_gradients",
     "zoo",
 ]  # fmt: skip
@@ -66,6 +67,9 @@ EXPERIMENTS = {
     ),
     "short-paths": Experiment(
         short_paths, "a residual network trained along its short paths only, tested whole"
+    ),
+    "loss-surface": Experiment(
+        loss_surfaces, "the loss on a plane around trained networks, with shortcuts and without"
     ),
     "activations": Experiment(
         activations,

@@ -1,0 +1,237 @@
+"""The loss surface with and without shortcuts, on a random plane through the trained network.
+
+Li et al. 2018, Visualizing the Loss Landscape of Neural Nets, show that without shortcuts the
+surface around what training finds turns, with depth, from a bowl into a chaos of ridges, and with
+them does not.  ``loss_planes`` says how the plane is chosen and how smoothness is measured.
+Here the same convolutional network is trained on digits with shortcuts and without, and the
+loss of training images is computed on a plane around it.  At the centre the smallest and the
+largest eigenvalue of the whole Hessian, by Lanczos' method, tell what the plane cannot.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import primitives
+from ..data import load
+from ..errors import UsageError
+from ..optim import multi_step_lr
+from ..tensor import tensor
+from ..training import accuracy, fit
+from .curvature import extreme_eigenvalues
+from .digits import check_depths, make, optimizer_of
+from .loss_planes import filter_direction, loss_surface, non_convexity, roughness
+from .outcome import Outcome, aligned
+from .settings import seeds, settled, spread
+from .sweep import grid, sweep
+
+if TYPE_CHECKING:
+    from viz.plots.surface import SurfacePlot
+
+SETTINGS = {
+    False: {"depths": (20, 56), "steps": 300, "points": 17, "images": 128, "runs": 3},
+    True: {"depths": (8,), "steps": 30, "points": 9, "images": 32, "runs": 1},
+}  # fmt: skip
+"""What is meant where left out: a quarter of an hour on two cores, or seconds."""
+
+KINDS = {"identity": "residual", "none": "plain"}
+BATCH = 64
+MOST_DEPTHS = 4
+REACH = 1.0
+"""The plane goes from minus to plus this along each direction, as in the paper."""
+
+CIFAR = {
+    ("identity", 20): 7.37, ("identity", 56): 5.89, ("identity", 110): 5.79,
+    ("none", 20): 8.18, ("none", 56): 13.31, ("none", 110): 16.44,
+}  # fmt: skip
+"""Test errors on CIFAR-10 in percent of the networks whose surfaces they show (figure 5)."""
+
+
+def surface_around(
+    depth: int, shortcut: str, steps: int, points: int, images: int, seed: int
+) -> dict[str, Any]:
+    """Train a network and return the loss around it: a cell of the sweep.
+
+    Returns:
+        ``surface``, a row of losses for each place along the second direction, ``None`` where
+        they are infinite; ``loss`` at the centre; ``smallest`` and ``largest``, eigenvalues of
+        the whole Hessian there; ``train`` and ``test``, errors in percent.
+    """
+    data = load("digits", seed)
+    rng = np.random.default_rng(seed)
+    network = make("convolutional", depth, shortcut, "original", rng)
+    fit(
+        network, data, optimizer_of("convolutional", network), steps=steps, batch=BATCH,
+        seed=seed, schedule=multi_step_lr([steps // 2, 3 * steps // 4]), progress=False,
+    )  # fmt: skip
+    network.eval()
+    errors = {
+        part: 100 * (1 - accuracy(network, getattr(data, f"{part}_x"), getattr(data, f"{part}_y")))
+        for part in ("train", "test")
+    }
+    x, y = data.train_x[:images], data.train_y[:images]
+    first, second = (filter_direction(network, rng) for _ in range(2))
+    surface = loss_surface(network, x, y, first, second, places(points))
+    loss = primitives.cross_entropy(network(tensor(x)), y)
+    smallest, largest = extreme_eigenvalues(network, loss, seed)
+    return {
+        "surface": [[v if math.isfinite(v) else None for v in row] for row in surface.tolist()],
+        "loss": loss.item(), "smallest": smallest, "largest": largest, **errors,
+    }  # fmt: skip
+
+
+def places(points: int) -> np.ndarray:
+    """Return where the loss is computed along each direction."""
+    return np.linspace(-REACH, REACH, points)
+
+
+@dataclass(frozen=True)
+class LossSurfaces(Outcome):
+    """The loss around networks trained with shortcuts and without.
+
+    Attributes:
+        depths, steps, points, images, seeds: of the training and of the plane.
+        quick: whether this was the quick setting.
+        cells: for each network and seed the ``depth``, the ``shortcut``, the ``seed``, and what
+            ``surface_around`` returns.
+    """
+
+    depths: tuple[int, ...]
+    steps: int
+    points: int
+    images: int
+    seeds: tuple[int, ...]
+    quick: bool
+    cells: list[dict[str, Any]]
+
+    def of(self, depth: int, shortcut: str) -> list[dict[str, Any]]:
+        """Return the runs of one network."""
+        return [c for c in self.cells if (c["depth"], c["shortcut"]) == (depth, shortcut)]
+
+    def surfaces(self, depth: int, shortcut: str) -> list[np.ndarray]:
+        """Return each run's losses (points, points), infinite where there is none."""
+        return [
+            np.array([[math.inf if v is None else v for v in row] for row in cell["surface"]])
+            for cell in self.of(depth, shortcut)
+        ]
+
+    def table(self) -> str:
+        """Return how smooth the surfaces are, and where training ended."""
+        step = 2 * REACH / (self.points - 1)
+        ends, planes = [], []
+        for depth in self.depths:
+            for shortcut, kind in KINDS.items():
+                runs, surfaces = self.of(depth, shortcut), self.surfaces(depth, shortcut)
+                convex = [non_convexity(one, step) for one in surfaces]
+                ends.append([
+                    kind, str(depth),
+                    *(spread([run[what] for run in runs]) for what in ("train", "test", "loss")),
+                    CIFAR.get((shortcut, depth), ""),
+                ])  # fmt: skip
+                planes.append([
+                    kind, str(depth),
+                    spread([100 * share for share, _ in convex]),
+                    spread([ratio for _, ratio in convex]),
+                    spread([roughness(one) for one in surfaces]),
+                    spread([float(one.max()) for one in surfaces]),
+                    spread([-run["smallest"] / run["largest"] for run in runs]),
+                ])  # fmt: skip
+        count = len(self.seeds)
+        lines = [
+            f"digits, {self.steps} steps of {BATCH} images; runs: {count}, median (range)",
+            aligned(["net", "layers", "training error %", "test error %", "loss", "Li et al. %"], ends),
+            "",
+            f"loss of {self.images} training images at {self.points} x {self.points} points",
+            f"where each filter has moved by up to {REACH:g} of its norm either way",
+            aligned(["net", "layers", "not convex, %", "by", "roughness", "largest loss",
+                     "at the centre"], planes),
+            "not convex: points where a direction of the plane curves down; by: the median of how",
+            "much, over the larger curvature; roughness: 0 where the loss's logarithm is a quadratic,",
+            "1 where no quadratic explains it; at the centre: minus the smallest over the largest",
+            "eigenvalue of the whole Hessian",
+            "Li et al. 2018: test errors on CIFAR-10 of the networks in their figure 5. There the plain",
+            "network's surface is chaotic from 56 layers on and that of 20 layers benign. Theirs train",
+            "for 300 passes over natural images, ours for a few over digits",
+        ]  # fmt: skip
+        if self.quick:
+            lines.append("quick setting: shallow networks, for which no difference is expected")
+        return "\n".join(lines)
+
+    def plot(self) -> SurfacePlot:
+        """Return the first run's surfaces as contours, and as lines along the first direction."""
+        from viz.plots.surface import plot_surface
+
+        surfaces = {
+            f"{kind}, {depth} layers": self.surfaces(depth, shortcut)[0]
+            for depth in self.depths
+            for shortcut, kind in KINDS.items()
+        }
+        return plot_surface(
+            surfaces, at=places(self.points), measure="training loss",
+            title="The loss around trained networks, with shortcuts and without",
+        )  # fmt: skip
+
+
+def loss_surfaces(
+    depths: Sequence[int] | None = None, steps: int | None = None, points: int | None = None,
+    images: int | None = None, runs: int | None = None, quick: bool = False, seed: int = 0,
+    executor: Executor | None = None, folder: str | os.PathLike[str] | None = None,
+) -> LossSurfaces:  # fmt: skip
+    """Compute the loss on a plane around convolutional networks, with shortcuts and without.
+
+    Source: Li et al. 2018, Visualizing the Loss Landscape of Neural Nets, sections 4 to 6.
+
+    Args:
+        depths: numbers of weight layers, each 6n + 2, at most 4 of them; 20 and 56 where left out.
+        steps: of the training, 300 where left out.
+        points: along each direction, an odd number; 17 where left out.
+        images: to compute the loss of, 128 where left out.
+        runs: repetitions, with seeds from ``seed`` on; 3 where left out.
+        quick: make all of these small where left out.
+        seed: of the first run.
+        executor: where to run, a task for each network; the numbers do not depend on it.
+        folder: where to keep finished networks, and to take those from that are kept.
+
+    Raises:
+        UsageError: a number is out of its bounds.
+        SweepError: networks are missing, for instance because a training diverged.
+
+    >>> found = loss_surfaces(depths=(8,), steps=2, points=3, images=4, runs=1)
+    >>> [surface.shape for surface in found.surfaces(8, "none")]
+    [(3, 3)]
+    """
+    name = "loss_surfaces"
+    setting = settled(
+        name, SETTINGS, quick, depths=depths, steps=steps, points=points, images=images, runs=runs
+    )
+    check_depths(name, setting["depths"])
+    if len(setting["depths"]) > MOST_DEPTHS:
+        raise UsageError(f"{name}: depths={depths!r}: at most {MOST_DEPTHS} can be told apart")
+    if setting["points"] < 3 or setting["points"] % 2 == 0:
+        raise UsageError(f"{name}: points={points}: pass an odd number of at least 3")
+    if setting["steps"] < 2:
+        raise UsageError(f"{name}: steps={steps}: train for at least 2 steps")
+    available = len(load("digits").train_y)
+    if setting["images"] > available:
+        raise UsageError(f"{name}: images={images}: there are {available} training images")
+    numbers = seeds(name, seed, setting.pop("runs"))
+    cells = grid(
+        depth=setting["depths"], shortcut=list(KINDS), seed=numbers,
+        **{key: [setting[key]] for key in ("steps", "points", "images")},
+    )  # fmt: skip
+    done = sweep(surface_around, cells, executor, folder, f"{name}, networks")
+    named = ("depth", "shortcut", "seed")
+    return LossSurfaces(
+        **setting, seeds=numbers, quick=bool(quick),
+        cells=[
+            {**{key: cell[key] for key in named}, **found}
+            for cell, found in zip(cells, done, strict=True)
+        ],
+    )  # fmt: skip

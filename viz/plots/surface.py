@@ -1,0 +1,214 @@
+"""plot_surface: numbers over a plane as contours, and along its first direction as lines.
+
+Contours stand at the same levels in all panels, so that their distances compare: near together
+where a surface is steep.  The levels are logarithmic and labelled where they run.  What lies
+higher has more of one colour, which is one of the figures': so a surface is light or dark as
+its page, and in print grey.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_res.errors import UsageError
+
+from .. import text
+from ..style import Theme
+from .curves import plot_series
+from .ink import LARGE, SMALL, colour
+from .panel import Panel, draw, heading, spread, tall, wrapped
+from .plot import _MM, _POINTS, Plot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+ACROSS = 2
+"""So many surfaces stand side by side."""
+
+MOST_LEVELS = 10
+_DARKEST = 0.75
+
+
+class SurfacePlot(Plot):
+    """What ``plot_surface`` returns.
+
+    Attributes:
+        surfaces: arrays (n, n) by title; a row for each place along the second direction.
+        at: the places along both.
+        levels: where the contours stand.
+    """
+
+    def __init__(
+        self, surfaces: dict[str, np.ndarray], at: np.ndarray, levels: tuple[float, ...],
+        slices: Panel, directions: tuple[str, str], measure: str, title: str,
+    ) -> None:  # fmt: skip
+        super().__init__([slices], title)
+        self.surfaces, self.at, self.levels = surfaces, at, levels
+        self._directions, self._measure = directions, measure
+
+    @property
+    def description(self) -> str:
+        """What it shows in words, for those who cannot see it."""
+        said = [f"{self._measure} by {self._directions[0]} and {self._directions[1]}."]
+        for name, values in self.surfaces.items():
+            known = values[np.isfinite(values)]
+            row, column = np.unravel_index(np.nanargmin(values), values.shape)
+            said.append(
+                f"{text.clean(name)}: least {text.value(float(known.min()))} at "
+                f"({self.at[column]:g}, {self.at[row]:g}), most {text.value(float(known.max()))}."
+            )
+        return " ".join([*said, super().description])
+
+    def _drawn(self, theme: Theme, width: float) -> MatplotlibFigure:
+        from matplotlib.figure import Figure as MatplotlibFigure
+
+        points = width / _MM * _POINTS
+        title = wrapped(self.title, LARGE, points, bold=True)
+        (panel,) = self.panels
+        lines = -(-len(self.surfaces) // ACROSS)
+        square = points / ACROSS
+        below = min(max(0.3 * points, 78.0), 125.0) + 14 + tall(heading(panel, points))
+        height = 28 + 1.3 * LARGE * len(title) + lines * square + below
+        figure = MatplotlibFigure(
+            figsize=(points / _POINTS, height / _POINTS), dpi=_POINTS,
+            facecolor=colour("paper", theme), edgecolor="none", layout="constrained",
+        )  # fmt: skip
+        rows = figure.add_gridspec(lines + 1, ACROSS, height_ratios=[*[square] * lines, below])
+        if title:
+            figure.suptitle(
+                "\n".join(title), x=0.01, ha="left", size=LARGE, weight="bold",
+                color=colour("ink", theme),
+            )  # fmt: skip
+        for number, (name, values) in enumerate(self.surfaces.items()):
+            row, column = divmod(number, ACROSS)
+            axes = figure.add_subplot(rows[row, column])
+            last = number + ACROSS >= len(self.surfaces)
+            self._contours(axes, name, values, theme, square, last, column == 0)
+        axes = figure.add_subplot(rows[lines, :])
+        labels = draw(axes, panel, theme, points, sorted(self.at), True)
+        figure.draw_without_rendering()
+        spread(axes, labels, theme)
+        return figure
+
+    def _contours(
+        self, axes: Axes, name: str, values: np.ndarray, theme: Theme, width: float, last: bool,
+        first: bool,
+    ) -> None:  # fmt: skip
+        from matplotlib.colors import to_rgba
+
+        pen = colour("weight", theme)
+        shades = np.linspace(0.0, _DARKEST, len(self.levels) + 1)
+        shown = np.ma.masked_invalid(values)
+        axes.set_facecolor("none")
+        axes.contourf(
+            self.at, self.at, shown, levels=self.levels, extend="both",
+            colors=[to_rgba(pen, float(shade)) for shade in shades],
+        )  # fmt: skip
+        drawn = axes.contour(
+            self.at, self.at, shown, levels=self.levels, colors=[colour("ink", theme)],
+            linewidths=0.6,
+        )  # fmt: skip
+        axes.clabel(drawn, fontsize=SMALL - 1, fmt=lambda level: f"{level:g}", inline_spacing=2)
+        axes.plot(
+            [0], [0], marker="+", markersize=7, markeredgewidth=1.4, color=colour("ink", theme)
+        )
+        axes.set_title(
+            "\n".join(wrapped(name, SMALL, width)), loc="left", size=SMALL, weight="bold",
+            color=colour("ink", theme),
+        )  # fmt: skip
+        axes.set_aspect("equal")
+        axes.locator_params(nbins=4)
+        axes.tick_params(
+            color=colour("quiet", theme), labelcolor=colour("quiet", theme), labelsize=SMALL,
+            length=2.5, labelbottom=last, labelleft=first,
+        )  # fmt: skip
+        axes.spines[:].set_color(colour("quiet", theme))
+        for wanted, words, write in (
+            (last, self._directions[0], axes.set_xlabel),
+            (first, self._directions[1], axes.set_ylabel),
+        ):
+            if wanted:
+                write(
+                    "\n".join(wrapped(words, SMALL, width)), size=SMALL, color=colour("ink", theme)
+                )
+
+
+def plot_surface(
+    surfaces: Mapping[str, Any], *, at: Iterable[float], x: str = "first direction",
+    y: str = "second direction", measure: str = "loss", title: str = "",
+) -> SurfacePlot:  # fmt: skip
+    """Plot positive numbers over a plane as contours, and below along its first direction.
+
+    Args:
+        surfaces: ``{title: values}``, arrays (n, n) with a row for each place along the second
+            direction; what is infinite or not a number is left white.
+        at: the n places along both directions, ascending; the middle one is marked.
+        x, y: what the directions are.
+        measure: what the numbers are.
+        title: a line above.
+
+    Returns:
+        A plot; ``surfaces``, ``at`` and ``levels`` hold the numbers, and ``series`` those below.
+
+    Raises:
+        UsageError: there is no surface or more than eight, a shape is not (n, n), n is even or
+            less than 3, places do not ascend, or no number of a surface is positive.
+
+    >>> place = np.linspace(-1, 1, 5)
+    >>> bowl = 0.1 + place[:, None] ** 2 + place**2
+    >>> plot = plot_surface({"bowl": bowl}, at=place)
+    >>> plot.levels
+    (0.2, 0.5, 1.0, 2.0)
+    >>> plot.series["bowl"].y[2]
+    0.1
+    """
+    places = np.asarray(list(at), dtype=float)
+    n = len(places)
+    if n < 3 or n % 2 == 0 or not (np.diff(places) > 0).all():
+        raise UsageError(
+            f"plot_surface: at has {n} places: pass an odd number of at least 3, ascending"
+        )
+    if not isinstance(surfaces, Mapping):
+        raise UsageError("plot_surface: pass named surfaces, such as {'residual': values}")
+    found = {}
+    for name, values in surfaces.items():
+        array = np.asarray(values, dtype=float)
+        if array.shape != (n, n):
+            raise UsageError(
+                f"plot_surface: {text.clean(str(name))!r} has shape {array.shape}: expected {(n, n)}, "
+                "a row for each place along the second direction"
+            )
+        if not (array[np.isfinite(array)] > 0).any():
+            raise UsageError(
+                f"plot_surface: {text.clean(str(name))!r} has no positive number, which logarithmic "
+                "levels need"
+            )
+        found[str(name)] = np.where(np.isfinite(array), array, np.nan)
+    slices = plot_series(
+        {name: values[n // 2] for name, values in found.items()}, at=places.tolist(),
+        x=x, y=f"{measure} along the {x}", log=True,
+    )  # fmt: skip
+    panel = replace(slices.panels[0], whole=False)
+    return SurfacePlot(found, places, _levels(found), panel, (x, y), measure, title)
+
+
+def _levels(surfaces: Mapping[str, np.ndarray]) -> tuple[float, ...]:
+    """Return round numbers between the least and the largest number: a few to a decade, or fewer."""
+    values = np.concatenate([one.ravel() for one in surfaces.values()])
+    values = values[values > 0]
+    low, high = values.min(), values.max()
+    decades = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
+    inside: list[float] = []
+    for factors in ((1, 2, 5), (1, 3), (1,)):
+        levels = [float(f"{m}e{k}") for k, m in itertools.product(decades, factors)]
+        inside = [level for level in levels if low < level < high]
+        if len(inside) <= MOST_LEVELS:
+            break
+    return tuple(inside[:: 1 + (len(inside) - 1) // MOST_LEVELS]) or (float(low),)
