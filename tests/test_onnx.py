@@ -263,6 +263,19 @@ def test_what_the_file_holds_becomes_parameters_buffers_or_constants(tmp_path):
     np.testing.assert_allclose(network(np.full((1, 3), 4.5)).numpy(), [[15, 15]])
 
 
+def test_an_array_that_no_gradient_reaches_is_a_buffer(tmp_path):
+    w = Writer()
+    closed = w.add(
+        "Equal", w.add("Slice", w.weight("mask", np.eye(3)), [0], [2], [0]), np.float64(0)
+    )
+    whole = w.add("Cast", w.weight("whole", normal(2, 1)), to=onnx.TensorProto.INT64)
+    w.add("Where", closed, "x", w.add("Cast", whole, to=onnx.TensorProto.DOUBLE), out="y")
+    network = load(tmp_path, w.model({"x": ("f", [2, 3])}, ["y"]))
+
+    assert network.parameters() == []
+    assert [name for name, _ in network.named_buffers()] == ["mask", "whole"]
+
+
 def test_a_constant_node_that_a_product_takes_as_weight_is_one(tmp_path):
     w = Writer()
     for name, array in (("W", normal(3, 2)), ("b", normal(2))):
@@ -476,7 +489,7 @@ def test_everything_unsupported_is_listed_at_once_with_the_names_of_its_nodes(tm
     w.add("Loop", "", "", "x", name="loop", body=onnx.helper.make_graph([], "body", [], []))
     w.add("Det", "x", name="det")
     w.add("FusedMatMul", "x", "x", name="fused", domain="com.microsoft")
-    w.add("MaxPool", "x", name="pool3", kernel_shape=[2, 2, 2])
+    w.add("Conv", "x", "x", name="conv3", kernel_shape=[2, 2, 2])
     w.add("Resize", "x", "", np.ones(2, np.float32), name="re", antialias=1)
     _, places = w.add("MaxPool", "x", name="places", kernel_shape=[2], outputs=2)
     w.add("Cast", places, name="cast", to=onnx.TensorProto.STRING, out="y")
@@ -488,7 +501,7 @@ def test_everything_unsupported_is_listed_at_once_with_the_names_of_its_nodes(tm
     assert lines[0].endswith("it uses what is not supported:")
     assert lines[1:] == [
         "  Loop: 'loop'", "  Det: 'det'", "  com.microsoft.FusedMatMul: 'fused'",
-        "  MaxPool over 3 axes: 'pool3'", "  Resize with antialias=1: 're'",
+        "  Conv over 3 axes: 'conv3'", "  Resize with antialias=1: 're'",
         "  MaxPool with output 2 used: 'places'", "  Cast with to=8: 'cast'",
     ]  # fmt: skip
 

@@ -187,6 +187,7 @@ def cases(seed):
         case(op, f(n, c, h, w), kernel_shape=[3, 2], strides=[2, 2], pads=[1, 0, 1, 1])
         case(op, f(n, c, h, w), kernel_shape=[2, 2])
         case(op, f(n, c, w), kernel_shape=[3], strides=[2], ceil_mode=1)
+        case(op, f(n, c, 3, 4, 3), kernel_shape=[2, 3, 1], strides=[1, 2, 2])
         case(op, f(n, c, h, w), kernel_shape=[2, 3], dilations=[2, 1], opset=19)
     case("AveragePool", f(n, c, h, w), kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1)
     case("GlobalMaxPool", f(n, c, h, w))

@@ -28,6 +28,12 @@ IGNORED = frozenset(
 )  # fmt: skip
 """Attributes that change no number here, whatever their value."""
 
+CONSTANT = frozenset(
+    ("ArgMax", "ArgMin", "Ceil", "ConstantOfShape", "Equal", "Floor", "Greater", "GreaterOrEqual", "IsInf", "IsNaN",
+     "Less", "LessOrEqual", "NonZero", "OneHot", "Range", "Round", "Shape", "Sign", "Size")
+)  # fmt: skip
+"""Operators whose results carry no gradient."""
+
 
 class Operator:
     """A row: a function, and what its arguments are.

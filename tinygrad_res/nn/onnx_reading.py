@@ -19,7 +19,8 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import DataError, UsageError
-from .onnx_operators import IGNORED, OPERATORS, Operator
+from .onnx_operators import CONSTANT, IGNORED, OPERATORS, Operator
+from .onnx_shapes import DTYPES
 
 OPSETS = range(7, 29)
 """Versions of ONNX's operators whose specification the table follows."""
@@ -282,7 +283,7 @@ def _unsupported(node: _Node, used: set[str]) -> list[str]:
         wrong.append(f"{node.op} with {len(node.inputs)} inputs")
     if any(name and name in used for name in node.outputs[operator.results :]):
         wrong.append(f"{node.op} with output {operator.results + 1} used")
-    if len(node.given.get("kernel_shape", ())) > 2:
+    if node.op.startswith("Conv") and len(node.given.get("kernel_shape", ())) > 2:
         wrong.append(f"{node.op} over {len(node.given['kernel_shape'])} axes")
     return wrong
 
@@ -307,13 +308,27 @@ def _plan(onnx: Any, where: str, graph: Any, nodes: list[_Node], inputs: tuple[I
     outputs = tuple(o.name for o in graph.output)
     for name in outputs:
         roles.setdefault(name, set()).add("operand")
+    reached = _reached(nodes, outputs)
     sorts: dict[str, dict[str, Any]] = {"weight": {}, "buffer": {}, "constant": {}}
     for made, group in ((False, arrays), (True, stated)):
         for name, array in group.items():
             if name in roles:
-                sorts[_sort(name, array, roles[name], made)][name] = array
+                sort = _sort(name, array, roles[name], made)
+                sorts["buffer" if sort == "weight" and name not in reached else sort][name] = array
     steps = _steps(nodes, set(outputs))
     return Plan(inputs, outputs, steps, sorts["weight"], sorts["buffer"], sorts["constant"])
+
+
+def _reached(nodes: list[_Node], outputs: tuple[str, ...]) -> set[str]:
+    """Return the names of the values that the outputs' gradients reach."""
+    found = set(outputs)
+    for node in reversed(nodes):
+        to = DTYPES.get(node.given.get("to", 1), "") if node.op == "Cast" else "float32"
+        ends = node.op in CONSTANT or not to.startswith("float")
+        if not ends and found.intersection(node.outputs):
+            roles = (OPERATORS[node.op].role(k) for k in range(len(node.inputs)))
+            found.update(name for name, role in zip(node.inputs, roles) if role != "host")
+    return found
 
 
 def _stated(node: _Node) -> Any:
