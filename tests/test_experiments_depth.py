@@ -199,13 +199,15 @@ def test_responses_by_block_are_those_of_its_last_layer():
     found = by_depth(Responses, ERRORS)
     row = next(x for x in found.table().splitlines() if x.startswith("convolutional    plain"))
     assert [cell.strip() for cell in cells_of(row)[3:]] == ["2.25 (2 to 2.5)", "2.5 (2 to 3)"]
-    assert found.plot().panels[0].series[1].y == (2.5,) * 27
+    panel = found.plot().panels[1]
+    assert (panel.title, panel.series[0].y) == ("convolutional, 56 layers", (2.5,) * 27)
+    assert (panel.series[0].low, panel.series[0].high) == ((2.0,) * 27, (3.0,) * 27)
 
 
 @pytest.mark.parametrize(("family", "kind"), [("convolutional", BatchNorm2d), ("fully connected", Linear)])  # fmt: skip
 def test_responses_are_standard_deviations_behind_each_layer(family, kind):
     images = data.load("digits")
-    network = digits.make(family, 8, "identity", "original", np.random.default_rng(0)).eval()
+    network = digits.make(family, 8, "identity", "original", np.random.default_rng(0))
     x = network.stem(tg.tensor(images.train_x[: digits.MEASURED_ON]))
     expected = []
     for block in network.body:

@@ -13,7 +13,7 @@ being the same.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from statistics import median
@@ -207,10 +207,6 @@ def train_by_depth(
 class Responses(ByDepth):
     """How large the layers' responses are in trained networks."""
 
-    def sizes(self, family: str, shortcut: str, depth: int) -> list[float]:
-        """Return each layer's standard deviation, the median over runs, from input to output."""
-        return _over_runs(self.of(family, shortcut, depth), median)
-
     def table(self) -> str:
         """Return the mean over layers, of all and of the last in each block."""
         heads = ["family", "net", "layers", "all layers", "last of each block"]
@@ -235,24 +231,20 @@ class Responses(ByDepth):
         ])  # fmt: skip
 
     def plot(self) -> Plot:
-        """Return the response of each block's last layer, F itself: a panel for each family."""
+        """Return the response of each block's last layer, for the least and the greatest depth."""
         import viz
 
-        ends = sorted({min(self.depths), max(self.depths)})
         panels = {
-            family: {
-                f"{kind} {depth}": {
-                    1 + block: size
-                    for block, size in enumerate(self.sizes(family, shortcut, depth)[1::2])
-                }
+            f"{family}, {depth} layers": {
+                kind: [run["responses"][1::2] for run in self.of(family, shortcut, depth)]
                 for shortcut, kind in KINDS.items()
-                for depth in ends
             }
             for family in FAMILIES
+            for depth in sorted({min(self.depths), max(self.depths)})
         }
         return viz.plot_series(
-            panels, x="block, from the input", y="standard deviation of its last layer's responses",
-            title="Responses of trained networks, by depth",
+            panels, x="blocks before it, from the input", title="Responses of trained networks",
+            y="standard deviation of a block's last layer",
         )  # fmt: skip
 
 
@@ -267,7 +259,7 @@ def responses(
     are those of ``degradation``; in the same ``folder`` what one has trained the other takes.
 
     >>> found = responses(depths=(8,), steps=2, batch=8, runs=1)
-    >>> len(found.sizes("convolutional", "none", 8))
+    >>> len(found.of("convolutional", "none", 8)[0]["responses"])
     6
     """
     return Responses(**train_by_depth(
@@ -277,9 +269,3 @@ def responses(
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
-
-
-def _over_runs(
-    runs: Sequence[dict[str, Any]], summary: Callable[[Sequence[float]], float]
-) -> list[float]:
-    return [summary(values) for values in zip(*(run["responses"] for run in runs), strict=True)]

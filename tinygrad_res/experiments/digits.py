@@ -105,8 +105,9 @@ def responses(network: Network, data: Images) -> list[float]:
     """Return the standard deviation of each layer's responses within the blocks.
 
     A layer's response is its output behind the batch normalisation, where there is one, and
-    before the activation and the addition (He et al. 2015, figure 7), on training images in
-    evaluation mode.  The network cannot be trained on afterwards.
+    before the activation and the addition (He et al. 2015, figure 7), on training images and with
+    their own statistics, since running averages lag behind so short a training.  The network is
+    not to be used afterwards.
     """
     kind = BatchNorm2d if any(isinstance(m, BatchNorm2d) for m in network.modules()) else Linear
     found: list[float] = []
@@ -114,7 +115,7 @@ def responses(network: Network, data: Images) -> list[float]:
         if isinstance(module, kind):
             module.forward = functools.partial(_heard, module.forward, found)  # type: ignore[method-assign]
     with no_grad():
-        network.eval()(tensor(data.train_x[:MEASURED_ON]))
+        network.train()(tensor(data.train_x[:MEASURED_ON]))
     return found
 
 
