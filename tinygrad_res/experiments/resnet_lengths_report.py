@@ -136,13 +136,19 @@ class ResNetPathLengths(Outcome):
             "",
             "median over runs (their range); intervals are the shortest that hold 95 %",
             "estimate: paths of a length times the mean norm of the gradient along one of them;",
-            "exact: the norm of the gradient along all of them together",
+            "exact: the norm of the gradient along all of them together; single paths differ by",
+            "orders of magnitude, so the estimate depends on the few that are sampled",
         ]
         known = (
             "Veit et al. 2016, section 5: such a network, trained on CIFAR-10; their 19 to 35 hold",
             "98.0 % of the paths; here digits of 8 x 8 pixels and a short training",
         )
-        return "\n".join([*lines, *(known if same else ("Veit et al. 2016: depth 110 alone",))])
+        return "\n".join(
+            [
+                *lines,
+                *(known if same else ("Veit et al. 2016 give numbers for a depth of 110 alone",)),
+            ]
+        )
 
     def plot(self) -> Plot:
         """Return the panels of Veit et al.'s figure 6, with the exact norms beside the estimate."""
