@@ -153,7 +153,8 @@ def demonstrate(
     runs = at_least(1, kind.called, "runs", runs)
     seed = at_least(0, kind.called, "seed", seed)
     seeds = tuple(range(seed, seed + runs))
-    done = sweep(cell, [{**setting, "seed": one} for one in seeds], executor, folder)
+    cells = [{**setting, "seed": one} for one in seeds]
+    done = sweep(cell, cells, executor, folder, f"{kind.called}, seeds")
     columns = zip(*(one["claims"] for one in done), strict=True)
     claims = tuple(
         Claim(rows[0][0], tuple(r[1] for r in rows), tuple(r[2] for r in rows)) for rows in columns

@@ -18,7 +18,9 @@ import numpy as np
 from ..data import Images, load
 from ..nets import Network, plain_mlp
 from ..nn import Residual, Sequential, scale_branches
-from ..report import PathReport, examine, train
+from ..optim import Adam
+from ..report import PathReport, examine
+from ..training import Fit, fit
 from .demonstration import Demonstration, apart, demonstrate, polynomial
 from .shortcuts import binomial
 
@@ -48,7 +50,7 @@ class FiveBlocks(Demonstration):
         seed = self.seeds[0]
         data = load("digits", seed)
         network = residual(self.setting["blocks"], self.setting["width"], seed)
-        train(network, data, self.setting["steps"], lr=LR, seed=seed)
+        _train(network, data, self.setting["steps"], seed)
         return viz.draw(examine(network, data, batch=MEASURED).paths)
 
 
@@ -101,10 +103,10 @@ def _trained(blocks: int, width: int, steps: int, seed: int) -> dict[str, Any]:
     network = residual(blocks, width, seed)
     computed, by_numpy = _outputs(network, data)
     before = examine(network, data, batch=MEASURED)
-    ours = train(network, data, steps, lr=LR, seed=seed)
+    ours = _train(network, data, steps, seed)
     after = examine(network, data, batch=MEASURED)
     plain = plain_mlp(blocks, width=width, rng=seed)
-    theirs = train(plain, data, steps, lr=LR, seed=seed)
+    theirs = _train(plain, data, steps, seed)
     return {
         "claims": [
             ("paths between stem and classifier", 2**blocks, after.total),
@@ -117,13 +119,18 @@ def _trained(blocks: int, width: int, steps: int, seed: int) -> dict[str, Any]:
             ("sum of all g_k less backward's, after training", 0.0, after.error),
             *_weighed("before", before),
             *_weighed("after", after),
-            ("loss of the last batch, with shortcuts", None, ours.loss[-1]),
-            ("loss of the last batch, without", None, theirs.loss[-1]),
-            ("held-out images right in %, with shortcuts", None, 100 * ours.accuracy),
-            ("held-out images right in %, without", None, 100 * theirs.accuracy),
+            ("loss of the last batch, with shortcuts", None, ours.losses[-1]),
+            ("loss of the last batch, without", None, theirs.losses[-1]),
+            ("held-out images right in %, with shortcuts", None, 100 * ours.score),
+            ("held-out images right in %, without", None, 100 * theirs.score),
         ],
         "sums": [],
     }  # fmt: skip
+
+
+def _train(network: Network, data: Images, steps: int, seed: int) -> Fit:
+    optimizer = Adam(network.parameters(), lr=LR)
+    return fit(network, data, optimizer, steps=steps, seed=seed, progress=False)
 
 
 def _weighed(when: str, report: PathReport) -> list[tuple[str, Any, Any]]:
