@@ -335,7 +335,9 @@ def test_sums_of_values_that_are_not_finite_are_refused():
 
 
 def test_forward_paths_of_a_device_are_summed_there(standing_in):
-    network = nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten())
+    network = nn.Sequential(
+        nn.Conv2d(2, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten()
+    )
     network.eval()
     values = RNG.standard_normal((1, 2, 4, 4)).astype("f4")
 

@@ -14,7 +14,7 @@ import pytest
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 PAGE = (NOTEBOOKS / "gallery.md").read_text(encoding="utf-8")
 PICTURES = sorted((NOTEBOOKS / "gallery").iterdir())
-LARGEST = 60_000
+LARGEST = 80_000
 _SVG = "{http://www.w3.org/2000/svg}"
 
 

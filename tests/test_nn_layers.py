@@ -308,7 +308,7 @@ def test_inputs_of_another_shape_are_refused_by_the_layer():
         nn.BatchNorm1d(3).eval()(np.ones((2, 4)))
     with pytest.raises(ShapeError, match=r"AdaptiveAvgPool2d: input \(2, 3\): expected images"):
         nn.AdaptiveAvgPool2d(1)(np.ones((2, 3)))
-    with pytest.raises(ShapeError, match="linear: .* the last axis of the input is 4, not in = 3"):
+    with pytest.raises(ShapeError, match=r"linear: .* the last axis of the input is 4, not in = 3"):
         nn.Linear(3, 2)(np.ones((2, 4)))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import tinygrad_res as tg
 import viz
-from viz.graph_view import count_paths, view_graph
+from viz.records.view import count_paths, view_graph
 
 
 def block(x, k, width=4):

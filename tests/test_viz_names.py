@@ -16,9 +16,9 @@ import pytest
 
 import tinygrad_res as tg
 import viz
-from viz.dot import quoted
-from viz.mermaid import escaped
-from viz.tikz import latex
+from viz.writers.dot import quoted
+from viz.writers.mermaid import escaped
+from viz.writers.tikz import latex
 
 HARMFUL = [
     '"</script><script>alert(1)</script>', "<b>bold</b>", "</title></style></svg><img src=x>",

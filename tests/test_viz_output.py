@@ -11,8 +11,8 @@ import pytest
 import tinygrad_res as tg
 import viz
 from tinygrad_res.errors import FigureError
-from viz.dot import quoted
 from viz.text import clean
+from viz.writers.dot import quoted
 
 
 def net(name="x"):

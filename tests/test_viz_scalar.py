@@ -10,7 +10,7 @@ import pytest
 import tinygrad_res as tg
 import viz
 from viz.layout import Curve, Layout, Shape
-from viz.scalar_columns import MOST_IN_COLUMN, MOST_WIRES
+from viz.numbers.columns import MOST_IN_COLUMN, MOST_WIRES
 
 HOSTILE = "\"</script><b>\\end{x}#%&~^\n'{" + "字😀" * 9
 

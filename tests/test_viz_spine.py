@@ -11,11 +11,11 @@ import pytest
 import tinygrad_res as tg
 import viz
 from tinygrad_res.measures import Paths
-from viz.graph_figure import graph_figure
-from viz.spine import Link, Site, grid
-from viz.spine_lines import clear, rounded
-from viz.spine_places import place
-from viz.spine_scopes import clusters
+from viz.records.figure import graph_figure
+from viz.records.lines import clear, rounded
+from viz.records.places import place
+from viz.records.scopes import clusters
+from viz.records.spine import Link, Site, grid
 
 
 def weight(*shape, name):

@@ -12,11 +12,11 @@ import pytest
 import tinygrad_res as tg
 import viz
 from tinygrad_res.errors import FigureError, UsageError
-from viz.dot import to_dot
 from viz.layout import Curve, Label, Layout, Shape
-from viz.mermaid import MOST_EDGES, to_mermaid
 from viz.style import PALETTE, STYLES, colour, look
 from viz.text import words_width
+from viz.writers.dot import to_dot
+from viz.writers.mermaid import MOST_EDGES, to_mermaid
 
 TEXTS = ("svg", "dot", "tex", "mmd", "html")
 FORMATS = ("svg", "pdf", "png", "dot", "tex", "mmd", "html")

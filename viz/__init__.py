@@ -6,9 +6,8 @@ which each path can be walked.  ``plot_paths`` plots counts and gradient norms b
 functions with their derivatives, and ``plot_series`` any other numbers in the same style.
 All show themselves in Jupyter and have ``save``.
 The package reads the public attributes of graphs and paths and nothing else of the
-engine.  On the way a figure is plain data: ``chain`` reads paths into blocks and links,
-the drawing modules put shapes on a ``layout``, and one writer for each format
-translates it (``svg``, ``raster``, ``dot``, ``tikz``, ``mermaid``, ``html``).
+engine.  On the way a figure is plain data: a family (``chains``, ``numbers``, ``records``) puts
+shapes and labels on a ``layout``, in the words of ``style``, and ``writers`` translate it.
 """
 
 from .draw import draw

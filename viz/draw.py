@@ -14,14 +14,10 @@ from tinygrad_res.numbered import Path
 from tinygrad_res.path_calculus import paths as paths_of
 
 from . import text
-from .chain import Chain, read_chain
-from .chain_figure import chain_layout
+from .chains.chain import Chain, read_chain
+from .chains.figure import chain_layout
 from .drawable import Drawable, read_drawable
 from .figure import Figure
-from .formula_lines import with_formula
-from .forward_figure import forward_subject, with_terms
-from .graph_figure import graph_figure
-from .graph_view import MOST_BOXES, InputCount, count_paths
 from .highlight import (
     MOST_LISTED,
     Emphasis,
@@ -30,8 +26,10 @@ from .highlight import (
     read_highlight,
 )  # fmt: skip
 from .layout import Canvas, Label, Layout
-from .scalar_figure import MOST_COLUMNS, network_of, scalar_layout
-from .scalar_subject import (
+from .numbers.figure import MOST_COLUMNS, network_of, scalar_layout
+from .numbers.formula_lines import with_formula
+from .numbers.forward import forward_subject, with_terms
+from .numbers.subject import (
     MOST_EDGES,
     Subject,
     from_graph,
@@ -42,6 +40,8 @@ from .scalar_subject import (
     tensor_paths,
     window_of,
 )  # fmt: skip
+from .records.figure import graph_figure
+from .records.view import MOST_BOXES, InputCount, count_paths
 from .widths import flows_of, only_paths
 
 TENSOR_LEVEL = "tensor level: every step passes a whole array"

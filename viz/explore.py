@@ -22,8 +22,8 @@ from tinygrad_res.measures import Paths
 from tinygrad_res.whole_numbers import at_least
 
 from . import text
-from .chain import Chain, read_chain
-from .chain_symbols import symbols_used
+from .chains.chain import Chain, read_chain
+from .chains.symbols import symbols_used
 from .explorer.bars import draw_bars
 from .explorer.data import KINDS, Names, numbering, segments_of
 from .explorer.formulas import Formulas, is_formula, marked
@@ -33,7 +33,7 @@ from .explorer.worth import worth
 from .figure import write
 from .layout import Layout
 from .style import FONTS, PALETTE, colour
-from .svg import to_svg
+from .writers.svg import to_svg
 
 SCRIPTS = (
     "numbers.js", "words.js", "drawing.js", "state.js", "sum.js", "chain.js", "graph.js", "rows.js",

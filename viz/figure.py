@@ -18,15 +18,15 @@ from typing import Any, Literal, get_args, overload
 from tinygrad_res.errors import FigureError, UsageError
 from tinygrad_res.files import write_whole
 
-from .dot import to_dot
-from .html import to_html
 from .layout import Layout
-from .mermaid import to_mermaid
-from .raster import to_raster
 from .style import Theme
-from .svg import to_svg
 from .text import SUB_SIZE
-from .tikz import to_tex, to_tikz
+from .writers.dot import to_dot
+from .writers.html import to_html
+from .writers.mermaid import to_mermaid
+from .writers.raster import to_raster
+from .writers.svg import to_svg
+from .writers.tikz import to_tex, to_tikz
 
 FigureStyle = Theme | Literal["auto"]
 Width = str | float | None

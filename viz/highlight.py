@@ -24,7 +24,7 @@ from tinygrad_res.semirings import semiring
 
 from . import text
 from .layout import Box, Canvas, Curve, Item, Label, Point, Shape
-from .scalar_network import ways
+from .numbers.network import ways
 from .style import MOST_SETS, STYLES
 from .widths import flow_band, flow_sign, half_width, widest
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from .. import text
-from ..histogram import draw_histogram
+from ..chains.histogram import draw_histogram
 from ..layout import Canvas, Layout
 from ..ticks import degree_ticks, logs_of, unplotted
 

@@ -13,9 +13,9 @@ from tinygrad_res.measures import Paths
 
 from .. import text
 from ..layout import Canvas, Curve, Item, Label, Layout, Point, Shape
-from ..spine import Link, Site
-from ..spine_lines import rounded
-from ..spine_places import NAME_SIZE, Frame, Places, place
+from ..records.lines import rounded
+from ..records.places import NAME_SIZE, Frame, Places, place
+from ..records.spine import Link, Site
 from .data import KINDS, Edge, edge_name, kind_of, node_name
 from .formulas import Formulas
 

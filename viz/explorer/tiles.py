@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import text
-from ..chain import Block, Chain, Link
-from ..chain_symbols import MERGES, block_symbols
-from ..lanes import MOST_STEPS, PAD, draw_arc, draw_lane, lane_width
+from ..chains.chain import Block, Chain, Link
+from ..chains.lanes import MOST_STEPS, PAD, draw_arc, draw_lane, lane_width
+from ..chains.strip import ARC_HEIGHT, FIRST_LOW, FORWARD_GAP, LOW_GAP, SUM_RADIUS
+from ..chains.symbols import MERGES, block_symbols
 from ..layout import Canvas, Curve, Item, Label, Layout, Shape
-from ..strip import ARC_HEIGHT, FIRST_LOW, FORWARD_GAP, LOW_GAP, SUM_RADIUS
 from .data import Names
 from .formulas import Formulas
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from ..raster import _FALLBACK_FONTS
 from ..style import GREYS, PALETTE, Theme
+from ..writers.raster import _FALLBACK_FONTS
 
 COLOURS = PALETTE | {
     "orange": ("#B35900", "#FFB266"),

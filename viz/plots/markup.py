@@ -15,7 +15,7 @@ from typing import Literal
 from xml.dom import minidom
 
 from ..style import FONTS, Theme
-from ..svg import xml_text
+from ..writers.svg import xml_text
 from .ink import COLOURS, colour
 
 _COLOURED = ("fill", "stroke")

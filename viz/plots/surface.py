@@ -111,14 +111,18 @@ class SurfacePlot(Plot):
             self.at, self.at, shown, levels=self.levels, extend="both",
             colors=[to_rgba(pen, float(shade)) for shade in shades],
         )  # fmt: skip
-        drawn = axes.contour(
-            self.at, self.at, shown, levels=self.levels, colors=[colour("ink", theme)],
-            linewidths=0.6,
-        )  # fmt: skip
-        axes.clabel(drawn, fontsize=SMALL - 1, fmt=lambda level: f"{level:g}", inline_spacing=2)
+        inside = [level for level in self.levels if shown.min() < level < shown.max()]
+        if inside:
+            drawn = axes.contour(
+                self.at, self.at, shown, levels=inside, colors=[colour("ink", theme)],
+                linewidths=0.6,
+            )  # fmt: skip
+            axes.clabel(drawn, fontsize=SMALL - 1, fmt=lambda at: f"{at:g}", inline_spacing=2)
+        centre = [self.at[len(self.at) // 2]]
         axes.plot(
-            [0], [0], marker="+", markersize=7, markeredgewidth=1.4, color=colour("ink", theme)
-        )
+            centre, centre, marker="+", markersize=7, markeredgewidth=1.4,
+            color=colour("ink", theme),
+        )  # fmt: skip
         axes.set_title(
             "\n".join(wrapped(name, SMALL, width)), loc="left", size=SMALL, weight="bold",
             color=colour("ink", theme),
@@ -211,4 +215,6 @@ def _levels(surfaces: Mapping[str, np.ndarray]) -> tuple[float, ...]:
         inside = [level for level in levels if low < level < high]
         if len(inside) <= MOST_LEVELS:
             break
-    return tuple(inside[:: 1 + (len(inside) - 1) // MOST_LEVELS]) or (float(low),)
+    fewer = max(1, -(-len(inside) // MOST_LEVELS))
+    chosen = tuple(inside[::fewer])
+    return chosen if len(chosen) > 1 else (float(low), float(high if high > low else 2 * low))

@@ -1,0 +1,208 @@
+"""The figure of a chain: the net and its paths side by side.
+
+Up to four blocks, the figure has two panels: the chain, and the unravelled view with
+one row for each path.  A deeper chain is drawn with its inner blocks collapsed, and the
+rows give way to histograms of exact counts and exact gradient norms.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from tinygrad_res.errors import GradientError, GraphError
+from tinygrad_res.graph_parts import GraphNode
+
+from .. import text
+from ..headline import draw_headline
+from ..highlight import mark_entries, sign_bands
+from ..layout import Canvas, Label, Layout
+from ..legend import OFF_SETS, Entry, draw_legend
+from ..norms import norms_by
+from ..ticks import logs_of, unplotted
+from ..widths import flow_entries, meaning
+from .chain import Block, Chain, Link
+from .histogram import draw_histogram
+from .strip import Collapsed, Part, draw_strip
+from .symbols import symbols_used
+from .unravelled import MOST_ROWS, draw_product, draw_rows
+
+MOST_BLOCKS = 4
+NARROWEST = 660.0
+_LEGEND = {"value": "value", "faded": "off the chosen paths", "plain": "another derivative"}
+
+
+def chain_layout(chain: Chain, notes: Sequence[str] = ()) -> Layout:
+    """Return the figure of a chain, with lines of words under its headline."""
+    canvas = Canvas()
+    drawn = _collapse(chain)
+    draw_strip(canvas, chain, drawn)
+    left, top, right, bottom = canvas.box
+    width = max(right - left, NARROWEST)
+    lines = [_from_to(chain), *map(text.plain, notes)]
+    draw_headline(canvas, left, top - 44, chain.weight_free, chain.count, lines)
+    below = bottom + 64
+    if chain.blocks and _listable(chain):
+        canvas.add(
+            Label(
+                text.plain("The same paths, one by one"),
+                left,
+                below - 12,
+                14,
+                "text title",
+                "start",
+            )
+        )
+        draw_rows(canvas, chain, left, below + 22, width)
+    elif not chain.blocks:
+        draw_product(canvas, chain, left, bottom + 44)
+    else:
+        _histograms(canvas, chain, left, below, width)
+    sign_bands(canvas)
+    left, _, right, bottom = canvas.box
+    wide = max(right - left, width)
+    words = dict(_LEGEND, faded=OFF_SETS) if chain.emphasis.fades else _LEGEND
+    draw_legend(canvas, left, bottom + 48, wide, symbols_used(drawn), words, _added(chain, drawn))
+    return canvas.finish(_title(chain), " ".join([describe(chain), *(f"{n}." for n in notes)]))
+
+
+def _added(chain: Chain, drawn: tuple[Part, ...]) -> list[Entry]:
+    """Return what the legend says of highlighted sets and of flows."""
+    emphasis = chain.emphasis
+    found = mark_entries(emphasis)
+    if emphasis.flows is None:
+        return found
+    if emphasis.widths:
+        found += flow_entries(emphasis.flows, "tensor")
+        if any(isinstance(p, Collapsed) or (isinstance(p, Block) and not p.lanes) for p in drawn):
+            found.append(([], "no band where several ways are drawn as one"))
+    if emphasis.labels in ("value", "both"):
+        found.append(([], f"number beside a way’s symbol: its {meaning('tensor')}"))
+    return found
+
+
+def _listable(chain: Chain) -> bool:
+    return (
+        len(chain.blocks) <= MOST_BLOCKS
+        and chain.count <= MOST_ROWS
+        and all(block.lanes for block in chain.blocks)
+    )
+
+
+def _collapse(chain: Chain) -> tuple[Part, ...]:
+    """Return the parts to draw: of many blocks, the first two and the last."""
+    if len(chain.blocks) <= MOST_BLOCKS:
+        return chain.parts
+    places = [i for i, part in enumerate(chain.parts) if isinstance(part, Block)]
+    first, last = places[2], places[-2] + 1
+    return (*chain.parts[:first], Collapsed(chain.parts[first:last]), *chain.parts[last:])
+
+
+def _from_to(chain: Chain) -> text.Runs:
+    """Say what was counted."""
+    return (
+        text.plain(f"gradient path{'s' * (chain.count != 1)} from ") + _node(chain.output, "y" if chain.output.shape else "L")
+        + text.plain(" back to ") + _node(chain.input, "x") + text.plain(_window(chain))
+    )  # fmt: skip
+
+
+def _node(node: GraphNode, otherwise: str) -> text.Runs:
+    return text.name(node.name) if node.name else text.plain(otherwise)
+
+
+def _window(chain: Chain) -> str:
+    """Say between which tensors degrees are counted, or what the ends hide."""
+    start, end = chain.paths.between
+    said = "" if chain.complete else f", chosen among {text.grouped(chain.inner_count)}"
+    if chain.chosen is not None:
+        said += f"; one is drawn in full, through {_layers(chain.chosen.degree('weight'))}"
+        said += ", and the fold with every way" * (len(chain.blocks) > MOST_BLOCKS)
+    if (start, end) != (chain.output, chain.input):
+        return f"{said}; weight layers counted from {_place(chain, start)} back to {_place(chain, end)}"
+    if chain.blocks and not chain.weight_free and chain.inner_weight_free and chain.complete:
+        said += (
+            f"; through the blocks alone, without {_weighted_ends(chain)}: "
+            f"{text.grouped(chain.inner_weight_free)} of {text.grouped(chain.inner_count)}"
+        )
+    return said
+
+
+def _paths(count: int) -> str:
+    return "1 gradient path leads" if count == 1 else f"{count} gradient paths lead"
+
+
+def _layers(weights: int) -> str:
+    return f"{weights} weight layer{'s' * (weights != 1)}" if weights else "no weight layer"
+
+
+def _weighted_ends(chain: Chain) -> str:
+    """Name the stretches outside the blocks that cross weight layers."""
+    ends = ((chain.parts[0], "the stem"), (chain.parts[-1], "the classifier"))
+    return " and ".join(
+        words for part, words in ends if isinstance(part, Link) and part.lane.weight
+    )
+
+
+def _place(chain: Chain, node: GraphNode) -> str:
+    """Say which node is meant: by its name, its place in the row, or its operation."""
+    for block in chain.blocks:
+        if node.index in block.ends:
+            return (
+                f"the {'end' if node.index == block.ends[1] else 'start'} of block {block.number}"
+            )
+    number = 0
+    for part in chain.parts:
+        number += isinstance(part, Block)
+        if isinstance(part, Link) and number and part.ends[1] == node.index and not node.name:
+            return f"the {text.clean(node.op)} behind block {number}"
+    return text.clean(node.label)
+
+
+def _histograms(canvas: Canvas, chain: Chain, x: float, y: float, width: float) -> None:
+    counts = chain.by_weight
+    longest = max(counts)
+    try:
+        norms = norms_by(chain.paths)
+    except (GradientError, GraphError):
+        norms = {}
+    top = max(norms, default=longest)
+    cut = "" if top == longest else f"computed up to {top} weight layers"
+    note = "; ".join(filter(None, (cut, unplotted(norms))))
+    wide = (width - 130) / 2
+    free = f"{text.grouped(counts.get(0, 0))} weight-free"
+    draw_histogram(
+        canvas, {k: math.log10(n) for k, n in counts.items()}, list(counts),
+        "number of paths, exact (log scale)", "", free, x + 40, y + 36, wide, 150,
+    )  # fmt: skip
+    if norms:
+        size = text.value(norms[0]) if norms.get(0) else ""
+        draw_histogram(
+            canvas, logs_of(norms), list(norms), "gradient norm through them, exact (log scale)",
+            note, f"weight-free: {size}", x + wide + 130, y + 36, wide, 150,
+        )  # fmt: skip
+
+
+def _title(chain: Chain) -> str:
+    n = len(chain.blocks)
+    kind = f"a chain of {n} block{'s' * (n != 1)}" if n else "a plain chain"
+    return f"Gradient paths through {kind}: {text.weight_free_of(chain.weight_free, chain.count)}"
+
+
+def describe(chain: Chain) -> str:
+    """Say in words what the figure shows."""
+    degrees = chain.by_weight
+    ends = f"from {text.clean(chain.output.label)} back to {text.clean(chain.input.label)}"
+    said = [
+        f"{len(chain.paths.graph.nodes)} recorded nodes and {len(chain.blocks)} blocks.",
+        f"{_paths(chain.count)} {ends}; {chain.weight_free} cross no weight layer.",
+    ]
+    if chain.chosen is not None:
+        crossed = _layers(chain.chosen.degree("weight"))
+        said.append(f"One path is drawn in full, through {crossed}; the others are faded.")
+    said += [f"Highlighted: {mark.words}." for mark in chain.emphasis.marks]
+    if len(degrees) <= 12:
+        parts = ", ".join(f"{k}: {n}" for k, n in degrees.items())
+        said.append(f"Paths by weight layers crossed: {parts}.")
+    else:
+        said.append(f"They cross {min(degrees)} to {max(degrees)} weight layers.")
+    return " ".join(said)

@@ -1,0 +1,343 @@
+"""The strip: a chain of blocks and links on one axis, left to right.
+
+A block's branch lies on the axis and its shortcut is an arc above it; further ways hang
+below.  Each coloured line is the gradient's own arrow and points left, because what
+stands on it is a local derivative; a faint grey arrow beside it is the forward pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .. import text
+from ..highlight import Emphasis, room
+from ..layout import Canvas, Curve, Label, Shape
+from ..text import Runs
+from .chain import Block, Chain, Lane, Link
+from .lanes import (
+    DOT_RADIUS,
+    FAR_ARC,
+    NEAR_ARC,
+    PAD,
+    Ends,
+    draw_arc,
+    draw_lane,
+    lane_bands,
+    lane_width,
+    lane_words,
+)  # fmt: skip
+from .symbols import MERGES, block_symbols
+
+VALUE_RADIUS, SUM_RADIUS = 14.0, 11.0
+ARC_HEIGHT, FIRST_LOW, LOW_GAP = 66.0, 84.0, 78.0
+FORWARD_GAP = 15.0
+
+
+@dataclass(frozen=True)
+class Collapsed:
+    """Blocks that are drawn as one box, and the links between them."""
+
+    parts: tuple[Block | Link, ...]
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks inside."""
+        return tuple(part for part in self.parts if isinstance(part, Block))
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The links between the blocks inside."""
+        return tuple(part for part in self.parts if isinstance(part, Link))
+
+
+Part = Block | Link | Collapsed
+
+
+def draw_strip(canvas: Canvas, chain: Chain, parts: tuple[Part, ...]) -> None:
+    """Draw the chain from ``x = 0`` on, its axis at ``y = 0``."""
+    x = _end(canvas, 0.0, chain.input.name or "x", "input", chain.input.name or "")
+    radius = VALUE_RADIUS
+    key = "input"
+    for i, part in enumerate(parts):
+        last = i == len(parts) - 1
+        here = f"part {i}"
+        after = VALUE_RADIUS if last else SUM_RADIUS
+        if isinstance(part, Link):
+            after = VALUE_RADIUS if last else DOT_RADIUS + 1.6
+            ends = Ends("output value" if last else here, key)
+            right = _link(canvas, part, chain, x, radius, after, ends, last)
+        elif isinstance(part, Collapsed):
+            right = _collapsed(canvas, part, x, radius, after, Ends(here, key), chain.emphasis)
+        else:
+            right = _block(canvas, part, x, radius, after, Ends(here, key), chain.emphasis)
+        if last:
+            named = chain.output.name or ("L" if chain.output.shape == () else "y")
+            if not isinstance(part, Link):
+                _sum(canvas, part, right, here, SUM_RADIUS)
+                x, radius = right, SUM_RADIUS
+                right += SUM_RADIUS + 44
+                ends = Ends("output value", here)
+                lane = Lane((), (), marks=chain.emphasis.taken_by(()))
+                _wire(
+                    canvas, right - VALUE_RADIUS, x + radius, _free(chain), "g", ends, lane, chain
+                )
+            _end(canvas, right, named, "output value", chain.output.name or chain.output.op)
+        elif isinstance(part, Link):
+            canvas.add(Shape("circle", right, 0.0, 2 * after, 2 * after, "value", key=here))
+        else:
+            _sum(canvas, part, right, here, after)
+        x, radius, key = right, after, here
+
+
+def _free(chain: Chain) -> str:
+    """Return how a stretch without a layer is drawn: red wherever there is a red arc to follow."""
+    return "identity" if chain.blocks or chain.weight_free else "plain"
+
+
+def _end(canvas: Canvas, x: float, name: str, key: str, title: str) -> float:
+    """Draw the value at one end of the chain, its name inside where it fits."""
+    r = VALUE_RADIUS
+    canvas.add(Shape("circle", x, 0.0, 2 * r, 2 * r, "value", key=key, title=title))
+    runs = text.name(name)
+    if text.width(runs, 13) < 1.7 * r:
+        canvas.add(Label(runs, x, 4.5, 13, title=title))
+    elif key == "input":
+        canvas.add(Label(runs, x + r, r + 18, 13, anchor="end", title=title))
+    else:
+        canvas.add(Label(runs, x - r, r + 18, 13, anchor="start", title=title))
+    return x
+
+
+def _sum(canvas: Canvas, part: Part, x: float, key: str, radius: float) -> None:
+    """Draw the node where a block's ways meet."""
+    merge = part.merge if isinstance(part, Block) else "add"
+    if isinstance(part, Collapsed):
+        merge = part.blocks[-1].merge
+    if merge == "add":
+        canvas.add(Shape("circle", x, 0.0, 2 * radius, 2 * radius, "value", sign="+", key=key))
+        return
+    canvas.add(Shape("circle", x, 0.0, 2 * radius, 2 * radius, "value", key=key, title=merge))
+    sign, _ = MERGES.get(merge, ("•", ""))
+    canvas.add(Label(text.plain(sign), x, 4.5, 13, title=merge))
+    met = part.blocks[-1] if isinstance(part, Collapsed) else part
+    words = merge or (met.name if isinstance(met, Block) else "")
+    canvas.add(Label(text.name(words), x, radius + 38, 10.5, "text quiet"))
+
+
+def _block(
+    canvas: Canvas, block: Block, x: float, radius: float, after: float, ends: Ends,
+    emphasis: Emphasis,
+) -> float:  # fmt: skip
+    """Draw a block from the node at ``x`` on; return where its ways meet."""
+    if not block.lanes:
+        return _crowded(canvas, block, x, radius, after, ends, emphasis)
+    symbols = block_symbols(block)
+    inner = max(
+        lane_width(block.lanes[-1]) + 2 * PAD, *(lane_width(lane) + 92 for lane in block.lanes[:-1]),
+        120.0,
+    )  # fmt: skip
+    left, right = x + radius, x + radius + inner
+    centre = right + after
+    main = len(block.lanes) - 1
+    lanes = [replace(ends, name=symbol) for symbol in symbols]
+    draw_lane(canvas, block.lanes[main], left, right, 0.0, PAD, ends=lanes[main], emphasis=emphasis)
+    _forward(canvas, left, right, faded=not block.lanes[main].used)
+    fork, merge = (x, radius), (centre, after)
+    draw_arc(
+        canvas, block.lanes[0], fork, merge, -ARC_HEIGHT, symbols[0], ends=lanes[0],
+        emphasis=emphasis,
+    )  # fmt: skip
+    inset = 4.0 if main < 2 else 44.0
+    faded = not block.lanes[main].used
+    words = lane_words(block.lanes[main], symbols[main], emphasis)
+    _bracket(canvas, left + inset, right - inset, FORWARD_GAP + 14, words, faded)
+    for i in range(1, main):
+        low = FIRST_LOW + (i - 1) * LOW_GAP
+        angle = NEAR_ARC if i == 1 else FAR_ARC
+        draw_arc(
+            canvas, block.lanes[i], fork, merge, low, symbols[i], ends=lanes[i], angle=angle,
+            emphasis=emphasis,
+        )  # fmt: skip
+    return centre
+
+
+def _crowded(
+    canvas: Canvas, block: Block, x: float, radius: float, after: float, ends: Ends,
+    emphasis: Emphasis,
+) -> float:  # fmt: skip
+    """Draw a block with too many ways as a box that says how many."""
+    degrees = sorted(block.by_weight)
+    ways = f"{text.grouped(block.count)} ways in all"
+    layers = f"{degrees[0]}–{degrees[-1]} weight layers"
+    return _boxed(
+        canvas, x, radius, after, ends, ways, layers, f"block {block.number}", double=False,
+        free=block.weight_free > 0,
+        arc=f"{text.grouped(block.weight_free)} of them weight-free" if block.weight_free else "",
+        axis=Lane((), (), marks=emphasis.taken_by(())), over=Lane((), ()), emphasis=emphasis,
+    )  # fmt: skip
+
+
+def _collapsed(
+    canvas: Canvas, part: Collapsed, x: float, radius: float, after: float, ends: Ends,
+    emphasis: Emphasis,
+) -> float:  # fmt: skip
+    first, last = part.blocks[0].number, part.blocks[-1].number
+    n = len(part.blocks)
+    shortcuts = sum(block.weight_free > 0 for block in part.blocks)
+    free = shortcuts == n and not any(link.lane.weight for link in part.links)
+    same = not part.links and all(
+        block.weight_free == 1 and block.lanes and block.lanes[0].is_identity
+        for block in part.blocks
+    )
+    arc = "I" if same else "weight-free" if free else f"{shortcuts} of {n} have a weight-free way"
+    return _boxed(
+        canvas, x, radius, after, ends, f"× {n}", f"blocks {first} … {last}{_between(part)}",
+        _shortcuts(part), double=True, free=free, arc=arc, **_brought_out(part, emphasis),
+        emphasis=emphasis,
+    )  # fmt: skip
+
+
+def _brought_out(part: Collapsed, emphasis: Emphasis) -> dict[str, Lane]:
+    """Return what a fold's box and its arc stand for: sets that only take shortcuts, and others."""
+    sets = emphasis.taken_by(())
+    beside = {k for block in part.blocks for lane in block.lanes[1:] for k in lane.marks}
+    beside |= {k for block in part.blocks if not block.lanes for k in sets}
+    above = {k for k in sets if all(k in block.lanes[0].marks for block in part.blocks if block.lanes)}  # fmt: skip
+    used = {
+        "axis": not emphasis.fades or bool(beside), "over": not emphasis.fades or bool(above),
+    }  # fmt: skip
+    marks = {"axis": tuple(sorted(beside)), "over": tuple(sorted(above))}
+    return {place: Lane((), (), used[place], marks=marks[place]) for place in marks}
+
+
+def _between(part: Collapsed) -> str:
+    """Say what stands between the blocks of a fold."""
+    layers = {tuple(step.label for step in link.lane.steps) for link in part.links}
+    if not layers:
+        return ""
+    one = layers.pop()
+    named = len(one) == 1 and not layers and len(one[0]) <= 12
+    return f" with {text.clean(one[0].removesuffix(chr(39))) if named else 'more'} between"
+
+
+def _shortcuts(part: Collapsed) -> str:
+    """Say which shortcuts of a fold are weight-free but no identities."""
+    moving = sum(any(lane.is_bare and lane.moves for lane in block.lanes) for block in part.blocks)
+    n = len(part.blocks)
+    return f"{moving} of {n} shortcuts slice and pad" if moving else ""
+
+
+def _boxed(
+    canvas: Canvas, x: float, radius: float, after: float, ends: Ends, title: str, line: str,
+    below: str, *, double: bool, free: bool, arc: str, axis: Lane, over: Lane, emphasis: Emphasis,
+) -> float:  # fmt: skip
+    """Draw a box on the axis with an arc over it; return where the next node stands."""
+    title_runs, runs = text.plain(title), text.plain(line)
+    wide = max(text.width(title_runs, 14, True), text.width(runs, 11), 92) + 26
+    wire = 30.0
+    left = x + radius
+    right = left + wide + 2 * wire
+    centre = right + after
+    middle = (left + right) / 2
+    key, style = f"{ends.tail} box", "repeated" if double else "stage"
+    for a, b, tail, head in (
+        (right, middle + wide / 2 + 5, ends.tail, key), (middle - wide / 2 - 5, left, key, ends.head)
+    ):  # fmt: skip
+        canvas.add(*lane_bands(axis, ((a, 0.0), (b, 0.0)), False, emphasis))
+        arrow = Curve(((a, 0.0), (b, 0.0)), "weight", arrow=True, tail=tail, head=head)
+        canvas.add(replace(arrow, faded=not axis.used))
+    canvas.add(
+        Shape("box", middle, 0.0, wide, 46, style, 7, double=double, key=key),
+        Label(title_runs, middle, -3, 14, "text title"),
+        Label(runs, middle, 14, 11, "text quiet"),
+        Curve(((left, 37), (right, 37)), "forward", arrow=True),
+    )
+    if arc:
+        style = "identity" if free else "weight"
+        fork, merge = (x, radius), (centre, after)
+        draw_arc(canvas, over, fork, merge, -ARC_HEIGHT, arc, style, ends, emphasis=emphasis)
+    if below:
+        canvas.add(Label(text.plain(below), middle, 58, 11.5, "text quiet"))
+    return centre
+
+
+def _forward(canvas: Canvas, left: float, right: float, faded: bool = False) -> None:
+    """Draw the forward pass along a stretch of the axis."""
+    points = ((left, FORWARD_GAP), (right, FORWARD_GAP))
+    canvas.add(Curve(points, "forward", arrow=True, faded=faded))
+
+
+def _bracket(
+    canvas: Canvas, left: float, right: float, y: float, words: Runs, faded: bool = False
+) -> None:
+    """Draw a bracket under a stretch and what formulas call it."""
+    canvas.add(
+        Curve(((left, y - 4), (left, y), (right, y), (right, y - 4)), "rule", faded=faded),
+        Label(words, (left + right) / 2, y + 17, 13, faded=faded),
+    )
+
+
+def _wire(
+    canvas: Canvas, right: float, left: float, style: str, symbol: str, ends: Ends, lane: Lane,
+    chain: Chain,
+) -> None:  # fmt: skip
+    canvas.add(*lane_bands(lane, ((right, 0.0), (left, 0.0)), False, chain.emphasis))
+    _forward(canvas, left, right)
+    line = Curve(((right, 0.0), (left, 0.0)), style, arrow=True)
+    canvas.add(replace(line, tail=ends.tail, head=ends.head))
+    if symbol:
+        clear = room(lane.marks, chain.emphasis, lane.flow)
+        canvas.add(Label(text.math(symbol), (left + right) / 2, -10 - clear, 13))
+
+
+def _link(
+    canvas: Canvas, link: Link, chain: Chain, x: float, radius: float, after: float, ends: Ends,
+    last: bool,
+) -> float:  # fmt: skip
+    """Draw a link from the node at ``x`` on; return where the next node stands."""
+    first = ends.head == "input"
+    inline = not chain.blocks or (not first and not last and link.lane.weight == 0)
+    left = x + radius
+    if inline and link.lane.steps:
+        right = left + max(lane_width(link.lane), 60.0)
+        draw_lane(canvas, link.lane, left, right, 0.0, ends=ends, emphasis=chain.emphasis)
+        _forward(canvas, left, right)
+        if link.symbol and chain.blocks:
+            _bracket(canvas, left + 4, right - 4, FORWARD_GAP + 14, text.math(link.symbol))
+        return right + after
+    style = "weight" if link.lane.weight else _free(chain)
+    if inline or not link.ops:
+        right = left + 44
+        symbol = "g" if last and chain.blocks else ""
+        _wire(canvas, right, left, style, symbol, ends, link.lane, chain)
+        return right + after
+    title, line = _stage_texts(link, first, last)
+    wide = max(text.width(title, 13), text.width(line, 10.5)) + 24
+    wire = 34.0
+    middle = left + wire + wide / 2
+    right = left + 2 * wire + wide
+    key = f"{ends.tail} box"
+    arriving = "g" if last and chain.blocks else ""
+    into, out = replace(ends, head=key), replace(ends, tail=key)
+    _wire(canvas, right, middle + wide / 2, style, "", into, link.lane, chain)
+    _wire(canvas, middle - wide / 2, left, style, arriving, out, link.lane, chain)
+    high = 44.0 if line else 32.0
+    ops = " · ".join(link.ops)[:200]
+    canvas.add(
+        Shape("box", middle, 0.0, wide, high, "stage", 8, key=key, title=ops),
+        Label(title, middle, -3 if line else 4.5, 13),
+    )
+    if line:
+        canvas.add(Label(line, middle, 13, 10.5, "text quiet"))
+    if link.symbol:
+        canvas.add(Label(text.math(link.symbol), middle, high / 2 + 18, 13))
+    return right + after
+
+
+def _stage_texts(link: Link, first: bool, last: bool) -> tuple[Runs, Runs]:
+    """Return what stands in a stage's box."""
+    weights = link.lane.weight
+    if not weights:
+        return text.name(" · ".join(link.ops), 22), ()
+    title = "stem" if first else "classifier" if last else "transition"
+    return text.plain(title), text.plain(f"{weights} weight layer{'s' * (weights > 1)}")

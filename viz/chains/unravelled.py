@@ -1,0 +1,191 @@
+"""The unravelled view: one row for each path, and the sum under them.
+
+A row shows which way the path takes through every block, the product that it stands
+for, the weight layers that it crosses and the gradient that it brings.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from tinygrad_res.errors import GradientError, GraphError
+from tinygrad_res.grading import norm
+from tinygrad_res.measures import Paths
+from tinygrad_res.numbered import Path
+
+from .. import text
+from ..highlight import bands
+from ..layout import Canvas, Curve, Label, Shape
+from ..text import Runs
+from .chain import Chain, Lane, Link
+from .symbols import block_symbols
+
+ROW = 27.0
+NARROWEST_COLUMN, WIDEST_COLUMN = 92.0, 170.0
+MOST_ROWS = 16
+MOST_SQUARES = 4
+"""A way through more weight layers has one square in its row, and their number."""
+LONGEST_SYMBOL = 8
+_REST = 470.0
+
+
+def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float, width: float) -> None:
+    """Draw the table of paths with its upper left corner at ``(x, y)``, about ``width`` wide."""
+    paths = sorted(
+        ((path, chain.choices(path)) for path in chain.paths),
+        key=lambda found: (found[0].degree("weight"), [-c for c in found[1]]),
+    )
+    products = [text.math(product(chain, choice)) for _, choice in paths]
+    sizes = [_size(path) for path, _ in paths]
+    source = symbol(chain)
+    wires = x + 12 + text.width(source, 12)
+    blocks = len(chain.blocks)
+    column = min(max((width - _REST) / blocks, NARROWEST_COLUMN), WIDEST_COLUMN)
+    end = wires + column * blocks
+    at = end + 44
+    degree = at + max(
+        text.width(text.plain("product, from g back"), 11),
+        *(text.width(runs, 13, True) for runs in products),
+    ) + 36  # fmt: skip
+    right = degree + 196
+    measure = _measure(chain) if sizes[0] is not None else ""
+    _head(canvas, chain, wires, end, at, degree, right, y, measure)
+    for row, ((path, choice), runs, size) in enumerate(zip(paths, products, sizes, strict=True)):
+        first = len(canvas.items)
+        middle = y + 20 + ROW * (row + 0.5)
+        held = chain.emphasis.holding(path)
+        ends = ((wires + column * blocks - 3, middle), (wires + 3, middle))
+        canvas.add(*bands(ends, False, held, chain.emphasis))
+        _wire(canvas, chain, choice, wires, middle, column)
+        weight = path.degree("weight")
+        free = weight == 0
+        ink = "text identity" if free else "text"
+        words = "0, weight-free" if free else str(weight)
+        canvas.add(
+            Label(runs, at, middle + 4.5, 13, ink, "start"),
+            Label(text.plain(words), degree, middle + 4.5, 12.5, ink, "start"),
+        )
+        if size is not None:
+            canvas.add(Label(text.plain(size), right, middle + 4.5, 12.5, ink, "end"))
+        chosen = chain.chosen is not None and path.edges == chain.chosen.edges
+        if (chain.chosen is not None or chain.emphasis.fades_rows) and not (held or chosen):
+            canvas.items[first:] = [replace(item, faded=True) for item in canvas.items[first:]]
+    bottom = y + 20 + ROW * len(paths) + 8
+    canvas.add(Curve(((x, bottom), (right, bottom)), "axis"))
+    left = text.plain(f"∂{'y' if chain.output.shape else 'L'}/∂") + source
+    some = "" if chain.complete else f", {len(paths)} of its {chain.inner_count} terms above"
+    canvas.add(
+        Label(text.math(f"sum of the {len(paths)} rows") if len(paths) > 1 else
+              text.plain("the one row"), x, bottom + 21, 12.5, "text title", "start"),
+        Label(left + text.math(formula(chain) + some), x, bottom + 44, 14, "text", "start"),
+        Label(text.plain(CAPTION), x, bottom + 67, 11.5, "text italic", "start"),
+    )  # fmt: skip
+    gradient = _size(chain.paths)
+    if gradient is not None:
+        canvas.add(Label(text.plain(gradient), right, bottom + 21, 12.5, "text title", "end"))
+
+
+def draw_product(canvas: Canvas, chain: Chain, x: float, y: float) -> None:
+    """Say under a chain without blocks that its one product is the whole gradient."""
+    weights = next(iter(chain.by_weight))
+    layers = f"{weights} weight layer{'s' * (weights != 1)}"
+    words = f"one path, one product: it crosses {layers}, and nothing is added to it"
+    total = _size(chain.paths)
+    size = f"; {_measure(chain)} {total}" if total is not None else ""
+    canvas.add(
+        Label(text.plain(words + size), x, y, 13, "text", "start"),
+        Label(text.plain(CAPTION.partition(";")[0]), x, y + 23, 11.5, "text italic", "start"),
+    )
+
+
+CAPTION = "exact for gradients at the recorded activations; arrays add up, their norms do not"
+
+
+def product(chain: Chain, choice: tuple[int, ...]) -> str:
+    """Return a path's product, from the output back, such as ``I · J_{2} · I``."""
+    taken = dict(zip((block.number for block in chain.blocks), choice, strict=True))
+    factors = []
+    for part in reversed(chain.parts):
+        if isinstance(part, Link):
+            factors += [part.symbol] * bool(part.symbol)
+        else:
+            factors.append(block_symbols(part)[taken[part.number]])
+    return " · ".join(factors)
+
+
+def symbol(chain: Chain) -> Runs:
+    """Return what formulas call the input: its name where that is short, else x."""
+    given = chain.input.name or ""
+    return text.name(given if 0 < len(text.clean(given)) <= LONGEST_SYMBOL else "x")
+
+
+def formula(chain: Chain) -> str:
+    """Return the sum of all paths in factored form, the right side of an equation."""
+    factors = []
+    for part in reversed(chain.parts):
+        if isinstance(part, Link):
+            factors += [part.symbol] * bool(part.symbol)
+        else:
+            factors.append(f"({' + '.join(block_symbols(part))})")
+    return f" = g {' '.join(factors)}"
+
+
+def _head(
+    canvas: Canvas, chain: Chain, wires: float, end: float, at: float, degree: float,
+    right: float, y: float, measure: str,
+) -> None:  # fmt: skip
+    heads = [(at, "product, from g back"), (degree, "weight layers")]
+    canvas.add(*(Label(text.plain(words), x, y, 11, "text quiet", "start") for x, words in heads))
+    canvas.add(Label(text.plain(measure), right, y, 11, "text quiet", "end"))
+    for block in chain.blocks:
+        middle = wires + (end - wires) * (block.number - 0.5) / len(chain.blocks)
+        canvas.add(Label(text.plain(f"block {block.number}"), middle, y, 11, "text quiet"))
+    canvas.add(
+        Label(symbol(chain), wires - 8, y, 12, "text quiet", "end"),
+        Label(text.plain("g"), end + 14, y, 12, "text quiet"),
+    )
+
+
+def _wire(
+    canvas: Canvas, chain: Chain, choice: tuple[int, ...], x: float, y: float,
+    column: float,
+) -> None:  # fmt: skip
+    """Draw which lanes a path takes, the gradient's arrow pointing left."""
+    for i, (block, taken) in enumerate(zip(chain.blocks, choice, strict=True)):
+        lane = block.lanes[taken]
+        left, right = x + column * i, x + column * (i + 1)
+        style = _lane_style(lane)
+        canvas.add(Curve(((right - 3, y), (left + 3, y)), style, arrow=True))
+        many = lane.weight > MOST_SQUARES
+        squares = 1 if many else lane.weight
+        if many:
+            words, centre = text.plain(f"× {lane.weight}"), (left + right) / 2
+            ground = text.width(words, 10.5) + 4
+            canvas.add(
+                Shape("box", centre + 9 + ground / 2, y, ground, 13, "ground"),
+                Label(words, centre + 11, y + 4, 10.5, "text weight", "start"),
+            )
+        for k in range(squares):
+            at = (left + right) / 2 + (k - (squares - 1) / 2) * 16
+            title = f"{lane.weight} weight layers"
+            canvas.add(Shape("box", at, y, 9, 9, "square", 1.5, title=title))
+        if i:
+            canvas.add(Shape("circle", left, y, 4.4, 4.4, "dot"))
+
+
+def _lane_style(lane: Lane) -> str:
+    return "weight" if lane.weight else "identity"
+
+
+def _measure(chain: Chain) -> str:
+    return "gradient" if math.prod(chain.input.shape) == 1 else "gradient norm"
+
+
+def _size(paths: Path | Paths) -> str | None:
+    """Return a product or a sum as text: a number, an array's norm, or None where it has none."""
+    try:
+        found = paths.product() if isinstance(paths, Path) else paths.gradient()
+    except (GradientError, GraphError):
+        return None
+    return text.value(float(found.sum()) if found.size == 1 else norm(found))

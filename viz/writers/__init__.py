@@ -1,0 +1,1 @@
+"""Writers: a layout translated into a format, one room for each."""

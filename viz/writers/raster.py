@@ -1,0 +1,221 @@
+"""PNG and PDF from a layout, drawn by matplotlib's own canvas.
+
+Only objects are used, never ``pyplot``: no window, no global state, nothing that a
+user's own plots could notice.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import warnings
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..layout import Curve, Item, Label, Layout, Shape, arrowhead
+from ..style import OFF_PATH_OPACITY, Style, Theme, colour, look
+from ..text import SUB_SIZE, merged
+from ..typeset import Line
+
+if TYPE_CHECKING:
+    from matplotlib.font_manager import FontProperties
+
+_POINTS_PER_INCH, _MM_PER_INCH = 72, 25.4
+_UNITS = 1000
+_FALLBACK_FONTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Micro Hei",
+    "PingFang SC", "Microsoft YaHei", "Noto Emoji", "Segoe UI Emoji", "Symbola",
+)  # fmt: skip
+
+
+def to_raster(
+    layout: Layout, format: Literal["png", "pdf"], theme: Theme = "light", scale: float = 2.0,
+    width: float | None = None,
+) -> bytes:  # fmt: skip
+    """Return the picture as a PNG or PDF file's content.
+
+    Args:
+        scale: pixels of the PNG for each pixel of the layout.
+        width: the picture's width in mm; a pixel of the layout is 1/72 inch if left out.
+            A PNG has as many pixels as without, and is said to be that wide.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    unit = 1.0 if width is None else width / _MM_PER_INCH * _POINTS_PER_INCH / layout.width
+    inches = (layout.width * unit / _POINTS_PER_INCH, layout.height * unit / _POINTS_PER_INCH)
+    figure = Figure(figsize=inches, facecolor=colour("paper", theme))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, layout.width), ylim=(layout.height, 0))
+    axes.set_axis_off()
+    for order, item in enumerate(layout.items):
+        for artist in _artists(item, theme, unit):
+            artist.set(zorder=order, clip_on=False)
+            if item.faded:
+                artist.set_alpha(OFF_PATH_OPACITY)
+            axes.add_artist(artist)
+    file = io.BytesIO()
+    dates = {"Software": None} if format == "png" else {"CreationDate": None}
+    with warnings.catch_warnings(), rc_context({"pdf.fonttype": 42}):
+        # a character that no installed font has is drawn as a box
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(
+            file, format=format, dpi=_POINTS_PER_INCH * scale / unit, metadata=dates,
+            facecolor=figure.get_facecolor(),
+        )  # fmt: skip
+    return file.getvalue()
+
+
+def _artists(item: Item, theme: Theme, unit: float) -> list[Any]:
+    if isinstance(item, Shape):
+        return _shape(item, theme, unit)
+    if isinstance(item, Curve):
+        return _curve(item, theme, unit)
+    return _label(item, theme, unit)
+
+
+def _pen(name: str, theme: Theme, unit: float) -> dict[str, Any]:
+    """Return matplotlib's words for a style, ``unit`` points to a pixel of the layout."""
+    style = look(name, theme)
+    words: dict[str, Any] = {
+        "facecolor": colour(style.fill, theme) or "none",
+        "edgecolor": colour(style.stroke, theme) or "none",
+        "linewidth": style.width * unit if style.stroke else 0,
+    }
+    if style.dash:
+        words["linestyle"] = (0, tuple(d / style.width for d in style.dash))
+        words["capstyle"] = "round" if style.dash[0] < style.width else "butt"
+    return words
+
+
+def _shape(shape: Shape, theme: Theme, unit: float) -> list[Any]:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
+
+    words = _pen(shape.style, theme, unit)
+    if shape.kind == "circle":
+        found: list[Any] = [Circle((shape.x, shape.y), shape.width / 2, **words)]
+    else:
+        found = []
+        for grow in (4.0, 0.0) if shape.double else (0.0,):
+            w, h = shape.width + 2 * grow, shape.height + 2 * grow
+            corner = (shape.x - w / 2, shape.y - h / 2)
+            if shape.radius or grow:
+                rounded = f"round,pad=0,rounding_size={shape.radius + grow}"
+                found.append(FancyBboxPatch(corner, w, h, boxstyle=rounded, **words))
+            else:
+                found.append(Rectangle(corner, w, h, **words))
+    if shape.sign:
+        cross, r = look("cross", theme), shape.width * 0.28
+        pen: dict[str, Any] = {
+            "color": colour(cross.stroke, theme),
+            "linewidth": cross.width * unit,
+        }
+        found.append(Line2D([shape.x - r, shape.x + r], [shape.y, shape.y], **pen))
+        found.append(Line2D([shape.x, shape.x], [shape.y - r, shape.y + r], **pen))
+    return found
+
+
+def _curve(curve: Curve, theme: Theme, unit: float) -> list[Any]:
+    from matplotlib.patches import PathPatch, Polygon
+    from matplotlib.path import Path
+
+    points = list(curve.points)
+    head = arrowhead(curve) if curve.arrow else None
+    if head is not None:
+        points[-1] = ((head[1][0] + head[2][0]) / 2, (head[1][1] + head[2][1]) / 2)
+    codes = [Path.MOVETO, *[Path.CURVE4 if curve.smooth else Path.LINETO] * (len(points) - 1)]
+    if curve.filled:
+        points.append(points[0])
+        codes.append(Path.CLOSEPOLY)
+    words = _pen(curve.style, theme, unit)
+    found: list[Any] = [PathPatch(Path(points, codes), **words)]
+    if head is not None:
+        found.append(Polygon(head, closed=True, facecolor=words["edgecolor"], edgecolor="none"))
+    return found
+
+
+def _label(label: Label, theme: Theme, unit: float) -> list[Any]:
+    formula = label.formula
+    if formula is None:
+        return _words(label, theme, unit)
+    drawn = [_formula(label, formula, theme)]
+    if label.words:
+        start = label.left + formula.width * label.size
+        drawn += _words(replace(label, runs=label.words, x=start, anchor="start"), theme, unit)
+    return drawn
+
+
+def _formula(label: Label, formula: Line, theme: Theme) -> Any:
+    """Return a formula's glyphs as one shape, in pixels of the layout."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    points: list[tuple[float, float]] = []
+    codes: list[Any] = []
+    left, size = label.left, label.size
+    for glyph in formula.glyphs:
+        scale = size * glyph.size / _UNITS
+        x0, y0 = left + size * glyph.x, label.y + size * glyph.y
+        for contour in glyph.outline.contours:
+            for step in contour:
+                points += [(x0 + scale * x, y0 + scale * y) for x, y in step]
+                codes += [Path.CURVE3] * 2 if len(step) == 2 else [Path.LINETO]
+            codes[len(points) - sum(map(len, contour))] = Path.MOVETO
+            points.append(points[-1])
+            codes.append(Path.CLOSEPOLY)
+    ink = colour(look(label.style, theme).fill, theme)
+    return PathPatch(Path(points, codes), facecolor=ink, edgecolor="none")
+
+
+def _words(label: Label, theme: Theme, unit: float) -> list[Any]:
+    style = look(label.style, theme)
+    pen: dict[str, Any] = {"color": colour(style.fill, theme), "va": "baseline"}
+    pieces = []
+    for text, kind in merged(label.runs):
+        font = _font(text, label.size * (SUB_SIZE if kind else 1.0), style)
+        pieces.append((text, font, 0.26 * label.size if kind else 0.0))
+    if len(pieces) == 1:  # nothing to measure: matplotlib aligns it
+        side = {"start": "left", "middle": "center", "end": "right"}[label.anchor]
+        return [_text(label.x, label.y, pieces[0], unit, ha=side, **pen)]
+    widths = [_measure(text, font) for text, font, _ in pieces]
+    x = label.x - sum(widths) * {"start": 0.0, "middle": 0.5, "end": 1.0}[label.anchor]
+    starts = itertools.accumulate(widths[:-1], initial=x)
+    return [
+        _text(start, label.y, piece, unit, ha="left", **pen)
+        for start, piece in zip(starts, pieces, strict=True)
+    ]
+
+
+def _text(
+    x: float, y: float, piece: tuple[str, FontProperties, float], unit: float, **pen: Any
+) -> Any:
+    from matplotlib.text import Text
+
+    text, font, drop = piece
+    size = font.get_size() * unit
+    return Text(x, y + drop, text, fontproperties=font, fontsize=size, parse_math=False, **pen)
+
+
+def _font(text: str, size: float, style: Style) -> FontProperties:
+    from matplotlib.font_manager import FontProperties, fontManager
+
+    families = ["DejaVu Sans"]
+    if any(ord(c) > 0x2E7F for c in text):
+        installed = {font.name for font in fontManager.ttflist}
+        families += [name for name in _FALLBACK_FONTS if name in installed]
+    return FontProperties(
+        family=families,
+        size=size,
+        weight="bold" if style.bold else "normal",
+        style="italic" if style.italic else "normal",
+    )
+
+
+def _measure(text: str, font: FontProperties) -> float:
+    from matplotlib.textpath import text_to_path
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return float(width)
