@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SETTINGS: dict[bool, dict[str, Any]] = {
     False: {"penalties": (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3), "steps": 4000, "runs": 5},
-    True: {"penalties": (0.0, 0.03, 0.3), "steps": 1000, "runs": 2},
+    True: {"penalties": (0.0, 0.03, 0.3), "steps": 800, "runs": 2},
 }
 """What is meant where left out, and where it is left out of a quick run."""
 
