@@ -2,13 +2,14 @@
 
 import json
 import math
+import xml.etree.ElementTree as ET
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import tinygrad_res as tg
-from tinygrad_res.errors import GradientError, UsageError
+from tinygrad_res.errors import GradientError, ShapeError, UsageError
 from tinygrad_res.experiments.curvature import extreme_eigenvalues, hessian, hessian_product
 from tinygrad_res.experiments.degeneracy import POINTS, degenerate
 from tinygrad_res.experiments.gradient_noise import (
@@ -22,6 +23,15 @@ from tinygrad_res.experiments.gradient_noise import (
     white_noise,
     wide_correlation,
 )
+from tinygrad_res.experiments.loss_planes import (
+    filter_direction,
+    loss_surface,
+    moved,
+    non_convexity,
+    plane_curvatures,
+    roughness,
+)
+from tinygrad_res.experiments.loss_surfaces import loss_surfaces
 from tinygrad_res.experiments.shattering import (
     LAGS,
     along_a_line,
@@ -37,6 +47,7 @@ from tinygrad_res.experiments.singularities import (
     pooled_digits,
     singularities,
 )
+from viz.plots.surface import plot_surface
 
 # Shattered gradients
 
@@ -214,8 +225,7 @@ def test_a_parameter_that_the_loss_does_not_depend_on_is_refused():
 def test_extreme_eigenvalues_are_those_of_the_whole_hessian():
     network, loss, _ = small_network(seed=3)
     values = np.linalg.eigvalsh(hessian(network, loss))
-    low, high = extreme_eigenvalues(network, loss)
-    assert (low, high) == (pytest.approx(values[0], rel=1e-2), pytest.approx(values[-1], rel=1e-2))
+    assert extreme_eigenvalues(network, loss) == pytest.approx((values[0], values[-1]), rel=1e-2)
 
 
 @pytest.mark.parametrize("units", [3, 4])
@@ -293,3 +303,182 @@ def test_pooled_digits_are_means_of_four_pixels():
     )
     assert pooled.train_x[5, 0, 1, 3] == pytest.approx(mean, rel=1e-5)
     assert pooled.shape == (1, 4, 4)
+
+
+# Loss surfaces
+
+
+def test_a_direction_has_the_norm_of_each_filter_and_leaves_the_rest_alone():
+    network = tg.nets.resnet(8, 1, 10, 0)
+    direction = filter_direction(network, np.random.default_rng(1))
+    for p, part in zip(network.parameters(), direction, strict=True):
+        assert part.shape == p.shape and part.dtype == p.dtype
+        if p.ndim < 2:
+            assert not part.any()
+            continue
+        for own, drawn in zip(p.numpy(), part, strict=True):
+            assert np.linalg.norm(drawn) == pytest.approx(np.linalg.norm(own), rel=1e-5)
+            assert abs(own.ravel() @ drawn.ravel()) < 0.99 * np.linalg.norm(own) ** 2
+
+
+def test_a_filter_of_zeros_does_not_move():
+    layer = tg.nn.Linear(3, 2, bias=False)
+    layer.weight.data = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]], np.float32)
+    (direction,) = filter_direction(layer, np.random.default_rng(0))
+    assert not direction[0].any() and direction[1].any()
+
+
+def test_a_network_that_was_moved_comes_back_even_after_an_error():
+    network = tg.nn.Linear(2, 1)
+    start = [p.numpy().copy() for p in network.parameters()]
+    step = [np.ones(p.shape, np.float32) for p in network.parameters()]
+    with moved(network, (2.0, step)):
+        assert network.weight.numpy() == pytest.approx(start[0] + 2)
+    with pytest.raises(ShapeError), moved(network, (2.0, step)):
+        network(np.ones((1, 3)))
+    for p, before in zip(network.parameters(), start, strict=True):
+        assert (p.numpy() == before).all()
+
+
+def test_the_surface_of_a_linear_model_is_computed_by_hand():
+    rng = np.random.default_rng(0)
+    x, y, at = rng.standard_normal((6, 3)), np.arange(6) % 2, np.array([-1.0, 0.0, 1.0])
+    network = tg.nn.Linear(3, 2, bias=False).to(dtype="float64")
+    first, second = (filter_direction(network, rng) for _ in range(2))
+    found = loss_surface(network, x, y, first, second, at)
+    for i, b in enumerate(at):
+        for j, a in enumerate(at):
+            logits = x @ (network.weight.numpy() + a * first[0] + b * second[0]).T
+            losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(6), y]
+            assert found[i, j] == pytest.approx(losses.mean(), rel=1e-12)
+
+
+def test_a_loss_beyond_floats_is_infinite_and_left_out_of_smoothness():
+    network = tg.nn.Sequential(tg.nn.Linear(2, 2, bias=False), tg.nn.Linear(2, 2, bias=False))
+    huge = [np.full(p.shape, 1e30, np.float32) for p in network.parameters()]
+    none = [np.zeros(p.shape, np.float32) for p in network.parameters()]
+    x, y = np.ones((2, 2), np.float32), np.array([0, 1])
+    found = loss_surface(network, x, y, huge, none, np.array([0.0, 1.0]))
+    assert np.isinf(found[:, 1]).all() and np.isfinite(found[:, 0]).all()
+    bowl = np.add.outer(np.arange(-3, 4.0) ** 2, np.arange(-3, 4.0) ** 2)
+    holed = np.where(bowl > 12, np.inf, bowl + 1)
+    assert non_convexity(holed, 1.0) == (0, 0)
+    assert 0 < roughness(holed) < 0.5
+
+
+def test_a_direction_of_another_network_is_refused():
+    network, other = tg.nn.Linear(2, 2), tg.nn.Linear(3, 2)
+    own, theirs = (filter_direction(n, np.random.default_rng(0)) for n in (network, other))
+    with pytest.raises(UsageError, match="loss_surface: second"):
+        loss_surface(network, np.ones((1, 2)), np.array([0]), own, theirs, np.array([0.0]))
+
+
+def test_curvatures_of_a_quadratic_are_the_eigenvalues_of_its_matrix():
+    matrix = np.array([[3.0, 1.0], [1.0, -2.0]])
+    at = np.linspace(-1, 1, 9)
+    a, b = np.meshgrid(at, at)
+    surface = 50 + (matrix[0, 0] * a * a + 2 * matrix[0, 1] * a * b + matrix[1, 1] * b * b) / 2
+    found = plane_curvatures(surface, 0.25)
+    assert found.shape == (7, 7, 2)
+    np.testing.assert_allclose(found, np.broadcast_to(np.linalg.eigvalsh(matrix), (7, 7, 2)))
+
+
+def test_waves_are_rough_and_not_convex_where_they_curve_down():
+    at = np.linspace(-1, 1, 401)
+    wave = np.exp(np.sin(4 * np.pi * at) + np.zeros((401, 1)))
+    share, _ = non_convexity(wave, 0.005)  # it curves down where sin^2 + sin > 1
+    golden = (math.sqrt(5) - 1) / 2
+    assert share == pytest.approx(0.5 - math.asin(golden) / math.pi, abs=0.01)
+    assert roughness(wave) > 0.9
+    assert non_convexity(np.exp(at**2 + at[:, None] ** 2), 0.005) == (0, 0)
+
+
+def test_rounding_errors_of_a_flat_loss_are_no_curvature():
+    noise = 1 + 1e-7 * np.random.default_rng(0).standard_normal((9, 9))
+    assert non_convexity(noise, 0.1) == (0, 0)
+
+
+@pytest.fixture(scope="module")
+def landscapes():
+    return loss_surfaces(depths=(8,), steps=2, points=3, images=4, runs=1)
+
+
+def test_loss_surfaces_are_told_drawn_and_kept(landscapes, tmp_path):
+    assert "roughness" in landscapes.table() and "figure 5" in landscapes.table()
+    for shortcut in ("identity", "none"):
+        (cell,), (surface,) = landscapes.of(8, shortcut), landscapes.surfaces(8, shortcut)
+        assert surface[1, 1] == pytest.approx(cell["loss"], rel=1e-5)
+        assert cell["smallest"] < cell["largest"]
+    values = json.loads(landscapes.save(tmp_path / "a.json").read_text())
+    assert values["cells"] == landscapes.cells
+    assert set(landscapes.plot().surfaces) == {"residual, 8 layers", "plain, 8 layers"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"depths": (9,)}, "depth 9 is not 6n"),
+        ({"depths": (8, 14, 20, 32, 44)}, "at most 4"),
+        ({"points": 4}, "points=4: pass an odd"),
+        ({"points": 1}, "points=1: pass an odd"),
+        ({"steps": 1}, "steps=1: train for at least 2"),
+        ({"images": 5000}, "images=5000: there are 1348"),
+    ],
+)
+def test_loss_surfaces_refuse_what_they_cannot_compute(arguments, message):
+    with pytest.raises(UsageError, match=f"loss_surfaces: .*{message}"):
+        loss_surfaces(**arguments)
+
+
+BOWL = 0.1 + np.add.outer(np.linspace(-1, 1, 5) ** 2, np.linspace(-1, 1, 5) ** 2)
+
+
+def test_contours_stand_at_round_levels_the_same_in_all_panels(tmp_path):
+    plot = plot_surface(
+        {"low": BOWL, "high": 100 * BOWL}, at=np.linspace(-1, 1, 5), measure="loss", title="Two"
+    )
+    assert plot.levels == (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
+    assert plot.series["high"].y == pytest.approx(tuple(100 * BOWL[2]))
+    assert "low: least 0.100 at (0, 0), most 2.10" in plot.description
+    root = ET.fromstring(plot.svg)
+    said = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"Two", "low", "high", "first direction", "second direction"} <= set(said)
+    assert "prefers-color-scheme:dark" in plot.svg and plot.svg == plot_again(plot).svg
+    for style in ("light", "dark", "print"):
+        assert plot.save(tmp_path / f"{style}.png", style).stat().st_size > 1000
+
+
+def plot_again(plot):
+    return plot_surface(plot.surfaces, at=plot.at, measure="loss", title=plot.title)
+
+
+def test_hostile_names_and_missing_numbers_can_be_drawn():
+    holed = BOWL.copy()
+    holed[0, 0] = np.inf
+    plot = plot_surface({"<script>&\x00": holed, "x" * 90: BOWL}, at=np.linspace(-1, 1, 5))
+    assert "<script>" not in plot.svg
+    ET.fromstring(plot.svg)
+    flat = plot_surface({"flat": np.ones((3, 3))}, at=[-1, 0, 1])
+    assert flat.levels == (1, 2) and ET.fromstring(flat.svg) is not None
+
+
+def test_many_decades_have_few_levels():
+    wide = np.logspace(-30, 30, 25).reshape(5, 5)
+    levels = plot_surface({"wide": wide}, at=range(5)).levels
+    assert len(levels) <= 10 and levels[0] < 1e-28 and levels[-1] > 1e20
+
+
+@pytest.mark.parametrize(
+    ("surfaces", "at", "message"),
+    [
+        ({"a": BOWL}, [0, 1], "odd number"),
+        ({"a": BOWL}, [0, 2, 1], "ascending"),
+        ({"a": BOWL}, [0, 1, 2], r"shape \(5, 5\): expected \(3, 3\)"),
+        ({"a": -np.ones((3, 3))}, [0, 1, 2], "no positive number"),
+        ({}, [0, 1, 2], "no series"),
+        ([BOWL], [0, 1, 2], "named surfaces"),
+    ],
+)
+def test_surfaces_that_cannot_be_drawn_are_refused(surfaces, at, message):
+    with pytest.raises(UsageError, match=f"plot_.*{message}"):
+        plot_surface(surfaces, at=at)
