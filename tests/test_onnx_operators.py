@@ -420,6 +420,17 @@ def test_a_size_is_computed_in_the_precision_of_its_scale(tmp_path):
     assert run(tmp_path, "Resize", np.ones((1, 1, 10)), "", scales).shape == (1, 1, 7)
 
 
+def test_a_place_is_computed_in_the_precision_of_its_scale(tmp_path):
+    x, scales = np.arange(11.0).reshape(1, 1, 11), Fixed(np.array([1, 1, 1.7], np.float32))
+
+    out = run(
+        tmp_path, "Resize", x, "", scales, nearest_mode="floor",
+        coordinate_transformation_mode="asymmetric",
+    )  # fmt: skip
+
+    assert out[0, 0, 16:].tolist() == [9, 10]  # 16 / 1.7 and 17 / 1.7
+
+
 def test_batch_normalisation_of_an_old_opset_uses_what_is_kept(tmp_path):
     x, kept = np.array([[3.0], [5.0]]), (2.0, 1.0, 1.0, 3.0)
 
