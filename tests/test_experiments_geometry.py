@@ -10,6 +10,7 @@ import pytest
 
 import tinygrad_res as tg
 from tinygrad_res.errors import GradientError, ShapeError, UsageError
+from tinygrad_res.experiments import singularity_study
 from tinygrad_res.experiments.curvature import extreme_eigenvalues, hessian, hessian_product
 from tinygrad_res.experiments.degeneracy import POINTS, degenerate
 from tinygrad_res.experiments.gradient_noise import (
@@ -31,7 +32,6 @@ from tinygrad_res.experiments.loss_planes import (
     plane_curvatures,
     roughness,
 )
-from tinygrad_res.experiments.loss_surfaces import loss_surfaces
 from tinygrad_res.experiments.shattering import (
     LAGS,
     along_a_line,
@@ -40,13 +40,14 @@ from tinygrad_res.experiments.shattering import (
     gradients,
     shattered_gradients,
 )
-from tinygrad_res.experiments.singularities import (
+from tinygrad_res.experiments.singularity_study import (
     effective_rank,
     jacobian_spectrum,
     linear_singular_values,
     pooled_digits,
     singularities,
 )
+from tinygrad_res.experiments.surface_study import loss_surfaces
 from viz.plots.surface import plot_surface
 
 # Shattered gradients
@@ -272,9 +273,14 @@ def test_one_layer_of_either_kind_has_the_singular_values_of_its_matrix():
     np.testing.assert_allclose(found, values / values[0], rtol=1e-10)
 
 
+SMALL = {"width": 8, "depths": (1, 8), "blocks": 1, "steps": 3, "runs": 1}
+
+
 @pytest.fixture(scope="module")
 def degeneracies():
-    return singularities(width=8, depths=(1, 8), blocks=1, steps=3, runs=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(singularity_study, "NARROW", 4)
+        yield singularities(**SMALL)
 
 
 def test_singularities_are_told_drawn_and_kept(degeneracies, tmp_path):
@@ -282,7 +288,7 @@ def test_singularities_are_told_drawn_and_kept(degeneracies, tmp_path):
     assert "overlap" in table and "Newman" in table
     values = json.loads(degeneracies.save(tmp_path / "a.json").read_text())
     assert values["points"]["overlap"]["plain"][0]["null"] == 4
-    assert len(values["hessians"]["plain"][0]["after"]) == 16 * 8 + 8 + 2 * 72 + 90
+    assert len(values["hessians"]["plain"][0]["after"]) == 16 * 4 + 4 + 2 * 20 + 50
     jacobian, spectrum = degeneracies.plot().panels
     assert {one.name for one in jacobian.series} == set(degeneracies.jacobians)
     assert spectrum.series[0].x[-1] == pytest.approx(100)
@@ -290,10 +296,7 @@ def test_singularities_are_told_drawn_and_kept(degeneracies, tmp_path):
 
 def test_singularities_do_not_depend_on_the_executor(degeneracies):
     with ThreadPoolExecutor(2) as threads:
-        again = singularities(
-            width=8, depths=(1, 8), blocks=1, steps=3, runs=1, executor=threads
-        )  # fmt: skip
-    assert again == degeneracies
+        assert singularities(**SMALL, executor=threads) == degeneracies
 
 
 def test_pooled_digits_are_means_of_four_pixels():

@@ -19,16 +19,16 @@ from .junctions import chain_rule, fully_connected
 from .length_report import EffectivePathLength
 from .lengths import Lengths, at_random, path_lengths
 from .lesion_study import lesions
-from .loss_surfaces import loss_surfaces
 from .outcome import Outcome
 from .resnet_lengths import resnet_path_lengths
 from .sensitivity import sensitivity
 from .shattering import shattered_gradients
 from .short_path_training import short_paths
 from .shortcuts import additions_and_concatenations, residual_module
-from .singularities import singularities
+from .singularity_study import singularities
 from .skip_regression import pruned_regression
 from .slopes import activations
+from .surface_study import loss_surfaces
 from .vanishing import vanishing_gradients
 from .variants import shortcut_variants
 from .zoo import zoo
