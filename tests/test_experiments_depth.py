@@ -46,7 +46,7 @@ def cells_of(line):
 def rarely_measured():
     """Errors are measured in the end alone, since that takes longer than such short trainings."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(depth, "POINTS", 1)
+        patch.setattr(depth, "POINTS", {False: 1, True: 1})
         patch.setattr(variants, "POINTS", {False: 1, True: 1})
         yield
 

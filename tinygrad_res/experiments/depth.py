@@ -37,7 +37,7 @@ SETTINGS = {
 }  # fmt: skip
 """What is meant where left out."""
 
-POINTS = 6
+POINTS = {False: 6, True: 2}
 CIFAR = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43}
 """Test errors of residual networks on CIFAR-10 in percent (He et al. 2015, table 6)."""
 
@@ -195,7 +195,7 @@ def train_by_depth(
     cells = grid(
         family=families, shortcut=list(KINDS), depth=setting["depths"], seed=numbers,
         arrangement=["original"], steps=[setting["steps"]], batch=[setting["batch"]],
-        points=[POINTS],
+        points=[POINTS[bool(quick)]],
     )  # fmt: skip
     done = sweep(trained, cells, executor, folder, f"{name}, networks")
     named = ("family", "shortcut", "depth", "seed")
