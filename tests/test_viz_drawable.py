@@ -65,6 +65,15 @@ def test_a_formula_stands_below_the_paths_that_it_sums_over():
     assert "dL/dx" in texts(below) and "1 weight-free path of 4" in texts(below)
 
 
+def test_names_with_a_formula_for_a_subscript_are_lowered_whole():
+    y = tg.tensor([[0.5, 1.0]], requires_grad=True, name="y_{n-1}")
+    w = tg.parameter([[1.0], [2.0]], name="w_{n-1}")
+    figure = viz.draw(tg.paths(tg.relu(y @ w).sum(), w, level="scalar", at=(0, 0)))
+    lines = [label for label in figure.layout.labels if label.text.startswith("= ")]
+    assert lines and all(label.latex for label in lines)
+    assert not any("{" in run for label in lines for run, _ in label.runs)
+
+
 def test_the_formula_of_a_part_of_the_paths_is_not_that_of_all():
     F, x = chain_rule()
     m = next(node for node in tg.graph(F).nodes if node.name == "m")

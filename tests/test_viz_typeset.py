@@ -42,6 +42,7 @@ def partial(*runs):
     [
         (text.name("W_1"), "W_{1}"),
         (text.name("x"), "x"),
+        (text.name("y_{n-1}"), "y_{n-1}"),
         (text.name("h_out"), r"h_{\mathrm{out}}"),
         (text.name("relu'"), r"\mathrm{relu}'"),
         (text.name("λ"), r"\lambda"),
@@ -64,7 +65,7 @@ def test_symbols_and_formulas_are_mathematics(runs, expected):
     [
         text.plain("0.644 · 1.40"), text.plain("1"), text.plain("× 6"), text.plain("…"),
         text.plain("sum of the 8 rows"), text.plain("0, weight-free"), text.plain("(2, 3) float64"), text.plain("blocks (3 of 4)"),
-        text.name("multiply"), text.name("my_layer"), text.name("权重"), text.name("φ_2"), text.name("</script>"),
+        text.name("multiply"), text.name("my_layer"), text.name("权重"), text.name("φ_2"), text.name("h_{a-b}"), text.name("</script>"),
         text.name(r"\frac{1}{2}"), text.name("a\nb$x$"), text.name("x" * 300), text.name(""),
         (*text.plain("from "), *text.name("L"), *text.plain(" back to "), *text.name("x")),
     ],

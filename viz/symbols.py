@@ -57,6 +57,9 @@ _ON_LINE, _LOWERED = (
 )
 """A word is one by itself, before a prime or a bracket, or in a subscript."""
 
+_MINUS = re.compile(r"(?<=\w)-(?=\d)")
+"""A hyphen that a name such as ``y_{n-1}`` means as a minus."""
+
 _BEHIND = ("binary", "relation", "open", "comma")
 _COMMANDS = {
     "∂": r"\partial ", "·": r"\cdot ", "×": r"\times ", "⊙": r"\odot ", "∥": r"\parallel ",
@@ -134,6 +137,7 @@ def _formula(runs: Runs) -> tuple[Atom, ...]:
         if not low and _WORD.fullmatch(text):
             atoms.append(Atom("word", text))
             continue
+        text = _MINUS.sub("−", text) if low else text
         at, reading = 0, _LOWERED if low else _ON_LINE
         while at < len(text):
             found = reading.match(text, at)

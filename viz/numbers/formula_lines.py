@@ -27,7 +27,7 @@ MOST_TERMS = 4
 LINE = 24.0
 _SIZE, _WIDEST = 14, 1000.0
 _CLOSE = 1e-6
-_WORD = r"([^\s·+\-()∂/′^\[\]⊙ᵀ]+)"
+_WORD = r"((?:_\{[^{}]*\}|[^\s·+\-()∂/′^\[\]⊙ᵀ])+)"
 _ELEMENT = re.compile(rf"{_WORD}(?:\[([\d,]+)\])?")
 _WORDS = {
     "chain": "chain rule", "junction": "what each edge carries", "relu": "relu: 1 or 0",
