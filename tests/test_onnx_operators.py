@@ -365,6 +365,15 @@ def test_a_maximum_padded_lower_is_one_padded_upper_seen_from_the_other_end(tmp_
     np.testing.assert_array_equal(lower, upper[..., ::-1, ::-1])
 
 
+@pytest.mark.parametrize(("op", "value"), [("MaxPool", 5), ("AveragePool", 3)])
+def test_no_window_starts_behind_the_end_of_an_axis(tmp_path, op, value):
+    x = np.array([[[1.0, 5.0, 2.0]]])
+
+    out = run(tmp_path, op, x, kernel_shape=[2], strides=[3], ceil_mode=1)
+
+    assert out.tolist() == [[[value]]]
+
+
 def test_a_transposed_convolution_in_groups_is_one_of_each_half(tmp_path):
     r = np.random.default_rng(0)
     x, w = r.standard_normal((2, 4, 5)), r.standard_normal((4, 3, 2))
