@@ -23,11 +23,12 @@ def from_onnx(path: str | os.PathLike[str]) -> Module:
     Parameters are the file's initialisers of floats, named as there, so paths are graded by them;
     the means and variances of batch normalisation are buffers, and so are masks: arrays with
     infinities, or that no gradient reaches.  Integers, single numbers without axes, and ``Constant``
-    nodes are constants, unless a convolution or product takes a ``Constant`` as its weight.  Shapes are computed anew for every input, so
-    dynamic axes work.  Nodes are filed under scopes: ``/layer1/layer1.0/conv1/Conv`` under
-    ``layer1/layer1.0/conv1``.  What the exporter merged stays merged: a batch normalisation folded
-    into a convolution is gone.  Batch normalisation and dropout do what the file says, whatever
-    ``train`` and ``eval`` ask for.
+    nodes are constants, unless a convolution or product takes a ``Constant`` as its weight.
+
+    Shapes are computed anew for every input, so dynamic axes work.  Nodes are filed under scopes:
+    ``/layer1/layer1.0/conv1/Conv`` under ``layer1/layer1.0/conv1``.  What the exporter merged stays
+    merged: a batch normalisation folded into a convolution is gone.  Batch normalisation and
+    dropout do what the file says, whatever ``train`` and ``eval`` ask for.
 
     Args:
         path: of the ``.onnx`` file; external data lie beside it.
