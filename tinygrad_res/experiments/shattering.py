@@ -50,11 +50,11 @@ SETTINGS = {
 """What is meant where left out: half a minute, or seconds."""
 
 LINES = {
-    "plain, 1 layer": ("plain", 1),
-    "plain, 24 layers": ("plain", 24),
-    "plain BN, 24 layers": ("plain BN", 24),
-    "residual BN, 50 layers": ("residual BN", 50),
-    "residual BN 0.1, 50 layers": ("residual BN 0.1", 50),
+    "plain, 1": ("plain", 1),
+    "plain, 24": ("plain", 24),
+    "plain BN, 24": ("plain BN", 24),
+    "residual BN, 50": ("residual BN", 50),
+    "residual BN 0.1, 50": ("residual BN 0.1", 50),
 }
 """The networks whose derivative is followed along a line, the depths being the paper's."""
 
@@ -163,7 +163,7 @@ class ShatteredGradients(Outcome):
         lines = [
             f"random networks of width {self.width}, {len(self.seeds)} of each kind",
             f"the derivative at {self.points} points from {-ENDS:g} to {ENDS:g}, autocorrelation:",
-            aligned(["lag, in points", *map(str, SHOWN)], noise),
+            aligned(["net, layers; lag in points:", *map(str, SHOWN)], noise),
             "",
             f"gradients at {self.inputs} inputs at right angles: correlation, median (range)",
             aligned(["net", "blocks", "ours", "wide limit", "Balduzzi et al."], decay),

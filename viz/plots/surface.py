@@ -1,14 +1,14 @@
 """plot_surface: numbers over a plane as contours, and along its first direction as lines.
 
 Contours stand at the same levels in all panels, so that their distances compare: near together
-where a surface is steep.  The levels are logarithmic and labelled where they run.  What lies
+where a surface is steep.  The levels are round numbers, labelled where they run, and lie closer
+together where there are more numbers.  What lies
 higher has more of one colour, which is one of the figures': so a surface is light or dark as
 its page, and in print grey.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 ACROSS = 2
 """So many surfaces stand side by side."""
 
-MOST_LEVELS = 10
+MOST_LEVELS = 14
 _DARKEST = 0.75
 
 
@@ -80,18 +80,22 @@ class SurfacePlot(Plot):
             figsize=(points / _POINTS, height / _POINTS), dpi=_POINTS,
             facecolor=colour("paper", theme), edgecolor="none", layout="constrained",
         )  # fmt: skip
-        rows = figure.add_gridspec(lines + 1, ACROSS, height_ratios=[*[square] * lines, below])
+        parts: Any = figure.subfigures(2, 1, height_ratios=[lines * square, below])
+        upper, lower = parts  # each with margins of its own
+        for part in parts:
+            part.set_facecolor("none")
+        squares = upper.subplots(lines, ACROSS, squeeze=False).ravel()
         if title:
             figure.suptitle(
                 "\n".join(title), x=0.01, ha="left", size=LARGE, weight="bold",
                 color=colour("ink", theme),
             )  # fmt: skip
         for number, (name, values) in enumerate(self.surfaces.items()):
-            row, column = divmod(number, ACROSS)
-            axes = figure.add_subplot(rows[row, column])
-            last = number + ACROSS >= len(self.surfaces)
-            self._contours(axes, name, values, theme, square, last, column == 0)
-        axes = figure.add_subplot(rows[lines, :])
+            last, first = number + ACROSS >= len(self.surfaces), number % ACROSS == 0
+            self._contours(squares[number], name, values, theme, square, last, first)
+        for empty in squares[len(self.surfaces) :]:
+            empty.set_visible(False)
+        axes = lower.subplots()
         labels = draw(axes, panel, theme, points, sorted(self.at), True)
         figure.draw_without_rendering()
         spread(axes, labels, theme)
@@ -117,7 +121,7 @@ class SurfacePlot(Plot):
                 self.at, self.at, shown, levels=inside, colors=[colour("ink", theme)],
                 linewidths=0.6,
             )  # fmt: skip
-            axes.clabel(drawn, fontsize=SMALL - 1, fmt=lambda at: f"{at:g}", inline_spacing=2)
+            axes.clabel(drawn, fontsize=SMALL - 1, fmt=_written, inline_spacing=2)
         centre = [self.at[len(self.at) // 2]]
         axes.plot(
             centre, centre, marker="+", markersize=7, markeredgewidth=1.4,
@@ -169,7 +173,7 @@ def plot_surface(
     >>> bowl = 0.1 + place[:, None] ** 2 + place**2
     >>> plot = plot_surface({"bowl": bowl}, at=place)
     >>> plot.levels
-    (0.2, 0.5, 1.0, 2.0)
+    (0.5, 1.0, 2.0)
     >>> plot.series["bowl"].y[2]
     0.1
     """
@@ -204,17 +208,27 @@ def plot_surface(
 
 
 def _levels(surfaces: Mapping[str, np.ndarray]) -> tuple[float, ...]:
-    """Return round numbers between the least and the largest number: a few to a decade, or fewer."""
+    """Return 1, 2 or 5 times powers of ten, with about as many numbers between any two."""
     values = np.concatenate([one.ravel() for one in surfaces.values()])
     values = values[values > 0]
-    low, high = values.min(), values.max()
-    decades = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
-    inside: list[float] = []
-    for factors in ((1, 2, 5), (1, 3), (1,)):
-        levels = [float(f"{m}e{k}") for k, m in itertools.product(decades, factors)]
-        inside = [level for level in levels if low < level < high]
-        if len(inside) <= MOST_LEVELS:
-            break
-    fewer = max(1, -(-len(inside) // MOST_LEVELS))
-    chosen = tuple(inside[::fewer])
-    return chosen if len(chosen) > 1 else (float(low), float(high if high > low else 2 * low))
+    low, high = float(values.min()), float(values.max())
+    wished = np.quantile(values, np.linspace(0, 1, MOST_LEVELS + 2)[1:-1])
+    chosen = tuple(sorted({_round(float(level)) for level in wished}))
+    inside = tuple(level for level in chosen if low < level < high)
+    return inside if len(inside) > 1 else (low, high if high > low else 2 * low)
+
+
+def _round(number: float) -> float:
+    """Return the nearest of 1, 2 and 5 times powers of ten, by ratio."""
+    exponent = math.floor(math.log10(number))
+    near = [float(f"{m}e{exponent}") for m in (1, 2, 5, 10)]
+    return min(near, key=lambda level: abs(math.log(level / number)))
+
+
+def _written(level: float) -> str:
+    """Write a level: in digits, or as a power of ten where those are many."""
+    if 1e-3 <= level < 1e5:
+        return f"{level:g}"
+    digit, exponent = f"{level:.0e}".split("e")
+    power = f"10{text.raised(int(exponent))}"
+    return power if digit == "1" else f"{digit}{text.THIN_SPACE}·{text.THIN_SPACE}{power}"
