@@ -1,5 +1,6 @@
 """Lesions and path lengths: surgery against zeroed weights, orders against closed forms."""
 
+import functools
 import json
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -518,12 +519,24 @@ def test_ways_of_training_start_alike_and_are_measured_along_the_way(trained):
     assert len({runs[0] for runs in trained.errors.values()}) == 3
 
 
+def test_averages_taken_anew_are_those_of_the_whole_network(trained, monkeypatch):
+    for way, runs in trained.errors.items():  # nothing is normalised: nothing changes
+        assert trained.anew[way] == pytest.approx([row[-1] for row in runs])
+    run = functools.partial(
+        short_path_training._run, "convolutional", 8, taken=1, steps=12, way="dropped", seed=0
+    )
+    found = run()
+    assert found["anew"] != found["errors"][-1]
+    monkeypatch.setattr(short_path_training, "ANEW", 0)
+    assert run() == {**found, "anew": found["errors"][-1]}
+
+
 def test_of_54_units_a_step_takes_23(monkeypatch):
     cells = []
     monkeypatch.setattr(
         short_path_training, "sweep",
         lambda _, given, *__: cells.extend(given)
-        or [{"name": "", "at": [1], "errors": [0.5]} for _ in given],
+        or [{"name": "", "at": [1], "errors": [0.5], "anew": 0.5} for _ in given],
     )  # fmt: skip
     assert short_paths(depth=110).units == 54
     assert {cell["taken"] for cell in cells} == {23}
@@ -540,11 +553,12 @@ def test_table_of_short_path_training_takes_differences_seed_by_seed():
         "dropped": ((0.5, 0.04), (0.5, 0.07)),
         "constant": ((0.5, 0.01), (0.5, 0.03)),
     }
-    found = ShortPathTraining("resnet20", 9, 4, 8, (0, 1), False, (4, 8), errors)
+    anew = {"all": (0.02, 0.05), "dropped": (0.04, 0.06), "constant": (0.01, 0.03)}
+    found = ShortPathTraining("resnet20", 9, 4, 8, (0, 1), False, (4, 8), errors, anew)
     rows = [" ".join(line.split()) for line in found.table().splitlines()]
-    assert "all 9 2^9 6.10 3 (1 to 5)" in rows
-    assert "short, others dropped 4 2^4 5.96 5.5 (4 to 7) 2.5 (2 to 3)" in rows
-    assert "short, others constant 4 2^4 5.96 2 (1 to 3) -1 (-2 to 0)" in rows
+    assert "all 9 2^9 6.10 3 (1 to 5) 3.5 (2 to 5)" in rows
+    assert "short, others dropped 4 2^4 5.96 5.5 (4 to 7) 5 (4 to 6) 1.5 (1 to 2)" in rows
+    assert "short, others constant 4 2^4 5.96 2 (1 to 3) 2 (1 to 3) -1.5 (-2 to -1)" in rows
     assert found.plot().series["all"].x == (4, 8)
     assert found.plot().series["short, dropped"].y == pytest.approx((50, 5.5))
 
