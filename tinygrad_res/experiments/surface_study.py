@@ -152,7 +152,7 @@ class LossSurfaces(Outcome):
             f"where each filter has moved by up to {REACH:g} of its norm either way",
             aligned(["net", "layers", "not convex, %", "by", "roughness", "largest loss",
                      "at the centre"], planes),
-            "not convex: points where a direction of the plane curves down; by: the median of how",
+            "not convex: points where a direction of the plane curves down; by: the mean of how",
             "much, over the larger curvature; roughness: 0 where the loss's logarithm is a quadratic,",
             "1 where no quadratic explains it; at the centre: minus the smallest over the largest",
             "eigenvalue of the whole Hessian",
