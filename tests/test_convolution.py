@@ -9,6 +9,7 @@ import pytest
 from oracles import check_array, check_close, normal
 
 import tinygrad_res as tg
+from tinygrad_res.primitives import phases
 
 draw = normal()
 
@@ -32,6 +33,21 @@ def direct(x, w, stride, padding, dilation, groups):
 GEOMETRIES = list(
     itertools.product([(1, 1), (2, 3)], [(0, 0), (1, 2), (3, 0)], [(1, 1), (2, 1)], [1, 2])
 )
+
+
+@pytest.fixture(params=[0.0, np.inf], ids=["patches", "phases"], autouse=True)
+def _kernels(request, monkeypatch):
+    """Take either way of convolving, whichever is the faster one."""
+    monkeypatch.setattr(phases, "WASTEFUL", request.param)
+
+
+def test_small_images_are_gathered_patch_by_patch_and_large_ones_are_not(monkeypatch):
+    monkeypatch.undo()
+    seen = []
+    monkeypatch.setattr(phases.patches, "forward", lambda *_, **k: seen.append(k["out"]) or 0.0)
+    for size in (4, 8, 32):
+        tg.conv2d(draw(1, 2, size, size), draw(2, 2, 3, 3), padding=1)
+    assert seen == [(4, 4), (8, 8)]
 
 
 @pytest.mark.parametrize(("stride", "padding", "dilation", "groups"), GEOMETRIES)

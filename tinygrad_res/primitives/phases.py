@@ -4,8 +4,9 @@ With the channels first and the padded images behind one another in memory, movi
 filter by a row or a column moves the start of one long row of pixels.  So the filter's
 rows are gathered, k long copies in place of the k k of a textbook's im2col, and its
 columns are the same matrix read from k starting points.  Positions that wrap around an
-edge are computed and dropped.  A stride splits the image into phases, every stride-th
-pixel, where neighbours are neighbours again.
+edge are computed and dropped; where these are many, as in small images, ``patches`` computes
+without them.  A stride splits the image into phases, every stride-th pixel, where neighbours
+are neighbours again.
 
 Signals of one dimension are images of one column.
 """
@@ -15,6 +16,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from typing import Any
+
+from . import patches
+
+WASTEFUL = 1.4
+"""Positions for each output pixel from which on it is faster to gather patches."""
 
 
 def output_size(
@@ -51,7 +57,7 @@ class _Geometry:
         groups: int,
     ) -> None:
         self.xp, self.x_shape, self.w_shape = xp, x_shape, w_shape
-        self.stride, self.padding, self.groups = stride, padding, groups
+        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
         self.out = output_size(x_shape[2:], w_shape[2:], stride, padding, dilation)
         (kh, kw), (sh, sw), (dh, dw) = w_shape[2:], stride, dilation
         self.grid = tuple(
@@ -63,6 +69,16 @@ class _Geometry:
         self.right = [(j * dw % sw, j * dw // sw) for j in range(kw)]
         self.tall = max(0, self.length - self.down[-1][1])
         self.wide = max(0, self.tall - self.right[-1][1])
+
+    @property
+    def patches(self) -> dict[str, Any] | None:
+        """What ``patches`` asks for, where it is the faster way."""
+        if self.groups > 1 or math.prod(self.grid) < WASTEFUL * math.prod(self.out):
+            return None
+        return {
+            "out": self.out, "stride": self.stride, "padding": self.padding,
+            "dilation": self.dilation,
+        }  # fmt: skip
 
     def _inside(self) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
         """Return where the image lies in the padded grid, and which part of it is used."""
@@ -133,6 +149,8 @@ class _Geometry:
 def forward(xp: Any, x: Any, w: Any, **geometry: Any) -> Any:
     """Return the convolution (N, O, OH, OW) of images (N, C, H, W) with filters (O, C / groups, kh, kw)."""
     shape = _Geometry(xp, x.shape, w.shape, **geometry)
+    if shape.patches is not None:
+        return patches.forward(xp, x, w, **shape.patches)
     flat = shape.grouped(xp.empty((w.shape[0], shape.length), dtype=xp.result_type(x, w)))
     total = flat[..., : shape.wide]
     room = xp.empty(total.shape, dtype=total.dtype)
@@ -148,6 +166,8 @@ def forward(xp: Any, x: Any, w: Any, **geometry: Any) -> Any:
 def weight(xp: Any, x: Any, g: Any, w_shape: Any, **geometry: Any) -> Any:
     """Return the filters' cotangent for a cotangent ``g`` of the convolution."""
     shape = _Geometry(xp, x.shape, w_shape, **geometry)
+    if shape.patches is not None:
+        return patches.weight(xp, x, g, w_shape, **shape.patches)
     o, c, kh, _ = w_shape
     rows = shape.outputs(g)
     parts = [(rows @ m.swapaxes(-1, -2)).reshape(o, c, kh) for m in shape.columns(x)]
@@ -160,6 +180,8 @@ def transposed(xp: Any, g: Any, w: Any, x_shape: Any, **geometry: Any) -> Any:
     mirrored = _mirrored(g, w, x_shape, **geometry)
     if mirrored is not None:
         return forward(xp, g, **mirrored)
+    if shape.patches is not None:
+        return patches.transposed(xp, g, w, x_shape, **shape.patches)
     rows, dtype = shape.outputs(g), xp.result_type(g, w)
     phases = xp.zeros((*shape.stride, x_shape[1], shape.length), dtype=dtype)
     gathered: dict[int, Any] = {}
