@@ -38,8 +38,8 @@ _LENGTH = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*(mm|cm|in|pt|bp)\s*")
 
 
 @dataclass(frozen=True)
-class _Wish:
-    """How a picture is wanted; ``width`` in mm."""
+class Rendering:
+    """How a picture is to be written: a look, a width on paper in mm, pixels for each of its own."""
 
     style: FigureStyle
     width: float | None
@@ -120,8 +120,8 @@ class Figure:
         ...     viz.draw(tg.paths(tg.tanh(x), x)).save(f"{folder}/a.svg", size="80mm").name
         'a.svg'
         """
-        wish = _wish("save", style, size, scale)
-        endings = {f".{name}": self._writer("save", name, wish) for name in _WRITERS}
+        how = rendering("save", style, size, scale)
+        endings = {f".{name}": self._writer("save", name, how) for name in _WRITERS}
         return write(path, endings)
 
     def smallest_text(self, size: Width = None) -> float:
@@ -160,7 +160,7 @@ class Figure:
         """
         if format is None:
             return self.save(filename, style, size=size, scale=scale)
-        content = self._content("render", format, _wish("render", style, size, scale))
+        content = self._content("render", format, rendering("render", style, size, scale))
         return write_whole(f"{os.fspath(filename)}.{format}", content)
 
     @overload
@@ -188,24 +188,24 @@ class Figure:
             UsageError: an unknown format or style, or a size or scale that is none.
             FigureError: the format has no size.
         """
-        content = self._content("pipe", format, _wish("pipe", style, size, scale))
+        content = self._content("pipe", format, rendering("pipe", style, size, scale))
         return content if encoding is None else content.decode(encoding)
 
-    def _content(self, call: str, format: str, wish: _Wish) -> bytes:
+    def _content(self, call: str, format: str, how: Rendering) -> bytes:
         if format not in _WRITERS:
             raise UsageError(
                 f"{call}: format {format!r} is unknown: use one of {', '.join(_WRITERS)}"
             )
-        return self._writer(call, format, wish)()
+        return self._writer(call, format, how)()
 
-    def _writer(self, call: str, format: str, wish: _Wish) -> Callable[[], bytes]:
+    def _writer(self, call: str, format: str, how: Rendering) -> Callable[[], bytes]:
         def content() -> bytes:
-            if wish.width is not None and format in _SIZELESS:
+            if how.width is not None and format in _SIZELESS:
                 raise FigureError(
                     f"{call}: {format!r} has no size on paper, its reader lays it out: "
                     "leave size out, or choose svg, pdf, png, tex or html"
                 )
-            made = _WRITERS[format](self, wish)
+            made = _WRITERS[format](self, how)
             return made if isinstance(made, bytes) else made.encode()
 
         return content
@@ -214,32 +214,35 @@ class Figure:
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None,
         **_: Any,
     ) -> dict[str, str]:  # fmt: skip
-        bundle = {"image/svg+xml": self.svg, "text/plain": repr(self)}
-        wanted = set(include or bundle) - set(exclude or ())
-        return {kind: content for kind, content in bundle.items() if kind in wanted}
+        return mimebundle(self.svg, repr(self), include, exclude)
 
     def __repr__(self) -> str:
         return f"Figure({self.layout.title!r}, {self.layout.width:g} x {self.layout.height:g})"
 
 
-_WRITERS: dict[str, Callable[[Figure, _Wish], str | bytes]] = {
-    "svg": lambda figure, wish: to_svg(figure.layout, wish.style, wish.width),
-    "pdf": lambda figure, wish: to_raster(figure.layout, "pdf", wish.theme, 1.0, wish.width),
-    "png": lambda figure, wish: to_raster(figure.layout, "png", wish.theme, wish.scale, wish.width),
-    "dot": lambda figure, wish: to_dot(figure.layout, wish.theme),
-    "tex": lambda figure, wish: to_tex(figure.layout, wish.theme, wish.width),
+_WRITERS: dict[str, Callable[[Figure, Rendering], str | bytes]] = {
+    "svg": lambda figure, how: to_svg(figure.layout, how.style, how.width),
+    "pdf": lambda figure, how: to_raster(figure.layout, "pdf", how.theme, 1.0, how.width),
+    "png": lambda figure, how: to_raster(figure.layout, "png", how.theme, how.scale, how.width),
+    "dot": lambda figure, how: to_dot(figure.layout, how.theme),
+    "tex": lambda figure, how: to_tex(figure.layout, how.theme, how.width),
     "mmd": lambda figure, _: figure.mermaid,
-    "html": lambda figure, wish: to_html(figure.layout, wish.style, wish.width),
+    "html": lambda figure, how: to_html(figure.layout, how.style, how.width),
 }
 _SIZELESS = frozenset({"dot", "mmd"})
 
 
-def _wish(call: str, style: str, size: Width, scale: float) -> _Wish:
+def rendering(call: str, style: str, size: Width, scale: float) -> Rendering:
+    """Return how a picture is to be written, from what a user asked ``call`` for.
+
+    Raises:
+        UsageError: an unknown style, or a size or scale that is none.
+    """
     if style not in _STYLES:
         raise UsageError(f"{call}: style {style!r} is unknown: use one of {', '.join(_STYLES)}")
     if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale <= 100:
         raise UsageError(f"{call}: scale {scale!r} is no number of pixels: use one from 0.1 to 100")
-    return _Wish(style, _millimetres(call, size), scale)  # type: ignore[arg-type]
+    return Rendering(style, _millimetres(call, size), scale)  # type: ignore[arg-type]
 
 
 def _millimetres(call: str, size: Width) -> float | None:
@@ -261,6 +264,15 @@ def _millimetres(call: str, size: Width) -> float | None:
             f"text such as '80mm', '8cm', '3.3in' or '240pt', up to {_WIDEST:g} mm"
         )
     return found
+
+
+def mimebundle(
+    svg: str, words: str, include: Collection[str] | None, exclude: Collection[str] | None
+) -> dict[str, str]:
+    """Return a picture by the types of content that a notebook asks for."""
+    bundle = {"image/svg+xml": svg, "text/plain": words}
+    wanted = set(include or bundle) - set(exclude or ())
+    return {kind: content for kind, content in bundle.items() if kind in wanted}
 
 
 def write(path: str | os.PathLike[str], writers: dict[str, Callable[[], bytes]]) -> Path:

@@ -7,12 +7,13 @@ would take from a user's settings is set here, so that a plot looks the same eve
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ..style import GREYS, PALETTE, Theme
-from ..writers.raster import _FALLBACK_FONTS
+from ..writers.raster import fallback_fonts
 
 COLOURS = PALETTE | {
     "orange": ("#B35900", "#FFB266"),
@@ -70,13 +71,9 @@ def colour(name: str, theme: Theme) -> str:
 @contextmanager
 def settings() -> Iterator[None]:
     """Draw with settings of our own in place of the user's; theirs return afterwards."""
-    import warnings
-
     from matplotlib import style
-    from matplotlib.font_manager import fontManager
 
-    installed = {font.name for font in fontManager.ttflist}
-    fonts = ["DejaVu Sans", *(name for name in _FALLBACK_FONTS if name in installed)]
+    fonts = ["DejaVu Sans", *fallback_fonts()]
     with warnings.catch_warnings(), style.context(["default", _SETTINGS | {"font.family": fonts}]):
         # a character that no installed font has is drawn as a box
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tinygrad_res.errors import UsageError
 
-from ..figure import FigureStyle, Width, _wish, write
+from ..figure import FigureStyle, Width, mimebundle, rendering, write
 from ..style import Theme
 from .ink import LARGE, colour, settings
 from .markup import to_markup
@@ -97,16 +97,16 @@ class Plot:
         ...     viz.plot_series({"loss": [1.0, 0.5]}).save(f"{folder}/a.svg", size="80mm").name
         'a.svg'
         """
-        wish = _wish("save", style, size, scale)
-        width = wish.width
+        how = rendering("save", style, size, scale)
+        width = how.width
         if width is not None and not NARROWEST <= width <= WIDEST:
             raise UsageError(
                 f"save: size {size!r} is {width:g} mm: a plot is {NARROWEST:g} to {WIDEST:g} mm wide"
             )
         writers: dict[str, Callable[[], bytes]] = {
-            ".svg": lambda: self._svg(wish.style, width).encode(),
-            ".pdf": lambda: self._written("pdf", wish.theme, width or WIDTH),
-            ".png": lambda: self._written("png", wish.theme, width or WIDTH, wish.scale),
+            ".svg": lambda: self._svg(how.style, width).encode(),
+            ".pdf": lambda: self._written("pdf", how.theme, width or WIDTH),
+            ".png": lambda: self._written("png", how.theme, width or WIDTH, how.scale),
         }
         return write(path, writers)
 
@@ -169,9 +169,7 @@ class Plot:
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None,
         **_: Any,
     ) -> dict[str, str]:  # fmt: skip
-        bundle = {"image/svg+xml": self.svg, "text/plain": repr(self)}
-        wanted = set(include or bundle) - set(exclude or ())
-        return {kind: content for kind, content in bundle.items() if kind in wanted}
+        return mimebundle(self.svg, repr(self), include, exclude)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.title or self._summary!r})"

@@ -197,13 +197,20 @@ def _text(
     return Text(x, y + drop, text, fontproperties=font, fontsize=size, parse_math=False, **pen)
 
 
+def fallback_fonts() -> list[str]:
+    """Return the installed fonts for what DejaVu Sans lacks, such as Chinese."""
+    from matplotlib.font_manager import fontManager
+
+    installed = {font.name for font in fontManager.ttflist}
+    return [name for name in _FALLBACK_FONTS if name in installed]
+
+
 def _font(text: str, size: float, style: Style) -> FontProperties:
-    from matplotlib.font_manager import FontProperties, fontManager
+    from matplotlib.font_manager import FontProperties
 
     families = ["DejaVu Sans"]
     if any(ord(c) > 0x2E7F for c in text):
-        installed = {font.name for font in fontManager.ttflist}
-        families += [name for name in _FALLBACK_FONTS if name in installed]
+        families += fallback_fonts()
     return FontProperties(
         family=families,
         size=size,
