@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import standin
 
 import tinygrad_res as tg
 from tinygrad_res.errors import GradientError, ShapeError, UsageError
@@ -496,3 +497,19 @@ def test_levels_lie_where_the_numbers_are():
 def test_surfaces_that_cannot_be_drawn_are_refused(surfaces, at, message):
     with pytest.raises(UsageError, match=f"plot_.*{message}"):
         plot_surface(surfaces, at=at)
+
+
+def test_surfaces_and_curvature_on_a_device_are_those_on_the_host(xp):
+    found = []
+    for device, array in (("cpu", np.asarray), ("cuda", xp.asarray)):
+        rng = np.random.default_rng(0)
+        x, y = array(rng.standard_normal((6, 3))), array(np.arange(6) % 2)
+        network = tg.nn.Linear(3, 2, rng=1).to(device, "float64")
+        first, second = (filter_direction(network, rng) for _ in range(2))
+        surface = loss_surface(network, x, y, first, second, np.array([-1.0, 0.0, 1.0]))
+        matrix = hessian(network, tg.cross_entropy(network(tg.tensor(x)), y))
+        found.append((surface, matrix))
+        assert network.weight.device == device
+    standin.transfers.clear()  # the numbers that were asked for
+    for here, there in zip(*found, strict=True):
+        np.testing.assert_allclose(there, here, rtol=1e-10, atol=1e-14)

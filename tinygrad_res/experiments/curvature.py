@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .. import primitives
+from .. import backend, primitives
 from ..errors import GradientError
 from ..nn import Module
 from ..tensor import Tensor
@@ -45,7 +45,7 @@ def hessian_product(network: Module, loss: Tensor) -> Product:
     def product(v: np.ndarray) -> np.ndarray:
         parts = np.split(np.asarray(v, dtype=loss.dtype).ravel(), ends[:-1])
         along = [
-            (slope * part.reshape(p.shape)).sum()
+            (slope * backend.to_device(part.reshape(p.shape), p.device)).sum()
             for slope, part, p in zip(slopes, parts, parameters, strict=True)
             if slope is not None and slope.requires_grad
         ]

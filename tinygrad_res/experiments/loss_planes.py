@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import primitives
+from .. import backend, primitives
 from ..errors import UsageError
 from ..nn import Module
 from ..record import no_grad
@@ -25,11 +25,11 @@ NOISE = 1e-5
 """The part of the loss that float32 may get wrong; curvature below it counts as none."""
 
 
-def filter_direction(network: Module, rng: np.random.Generator) -> list[np.ndarray]:
+def filter_direction(network: Module, rng: np.random.Generator) -> list[Any]:
     """Return a Gaussian direction, an array for each parameter, filter by filter of their norm.
 
     A filter is what makes one output: ``weight[i]`` of a convolution or of a linear layer.
-    Parameters of one axis get zeros.
+    Parameters of one axis get zeros.  The arrays lie on the parameters' devices.
 
     >>> import tinygrad_res as tg
     >>> layer = tg.nn.Linear(3, 2)
@@ -43,17 +43,18 @@ def filter_direction(network: Module, rng: np.random.Generator) -> list[np.ndarr
     for p in network.parameters():
         values = p.numpy()
         if p.ndim < 2:
-            found.append(np.zeros(p.shape, p.dtype))
+            found.append(backend.to_device(np.zeros(p.shape, p.dtype), p.device))
             continue
         direction = rng.standard_normal(p.shape)
         over = tuple(range(1, p.ndim))
         own, drawn = (np.sqrt((a**2).sum(axis=over, keepdims=True)) for a in (values, direction))
-        found.append((direction * (own / drawn)).astype(p.dtype))
+        scaled = (direction * (own / drawn)).astype(p.dtype)
+        found.append(backend.to_device(scaled, p.device))
     return found
 
 
 @contextmanager
-def moved(network: Module, *steps: tuple[float, list[np.ndarray]]) -> Iterator[None]:
+def moved(network: Module, *steps: tuple[float, list[Any]]) -> Iterator[None]:
     """Add distances times directions to the parameters, for as long as the context lasts."""
     parameters = network.parameters()
     start = [p.data for p in parameters]
@@ -67,7 +68,7 @@ def moved(network: Module, *steps: tuple[float, list[np.ndarray]]) -> Iterator[N
 
 
 def loss_surface(
-    network: Module, x: Any, y: Any, first: list[np.ndarray], second: list[np.ndarray],
+    network: Module, x: Any, y: Any, first: list[Any], second: list[Any],
     at: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
     """Return the loss (n, n) at distances ``at`` along two directions; a row for each second one.
