@@ -9,14 +9,20 @@ pixels is multiplied too: a third of the work for images of 8 by 8, and most of 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+
+
+LARGEST = 1 << 17
+"""So many numbers are gathered at once, a few images: they stay near the processor."""
 
 
 def forward(xp: Any, x: Any, w: Any, out: tuple[int, ...], **geometry: Any) -> Any:
     """Return the convolution (N, O, OH, OW) of images (N, C, H, W) with filters (O, C, kh, kw)."""
-    rows = _gathered(xp, x, w.shape, out, **geometry)
-    found = rows @ w.transpose(2, 3, 1, 0).reshape(rows.shape[1], w.shape[0])
-    pixels = found.reshape(x.shape[0], *out, w.shape[0])
+    pixels = xp.empty((x.shape[0], *out, w.shape[0]), dtype=xp.result_type(x, w))
+    filters = w.transpose(2, 3, 1, 0).reshape(-1, w.shape[0])
+    for some, rows in _gathered(xp, x, w.shape, out, **geometry):
+        xp.matmul(rows, filters, out=pixels[some].reshape(-1, w.shape[0]))
     return xp.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
 
 
@@ -25,8 +31,10 @@ def weight(
 ) -> Any:
     """Return the filters' cotangent for a cotangent ``g`` of the convolution."""
     o, c, kh, kw = w_shape
-    found = _pixels(g).T @ _gathered(xp, x, w_shape, out, **geometry)
-    return xp.ascontiguousarray(found.reshape(o, kh, kw, c).transpose(0, 3, 1, 2))
+    total = xp.zeros((o, kh * kw * c), dtype=xp.result_type(x, g))
+    for some, rows in _gathered(xp, x, w_shape, out, **geometry):
+        total += _pixels(g[some]).T @ rows
+    return xp.ascontiguousarray(total.reshape(o, kh, kw, c).transpose(0, 3, 1, 2))
 
 
 def transposed(
@@ -34,12 +42,13 @@ def transposed(
 ) -> Any:
     """Return the images' cotangent for a cotangent ``g`` of the convolution: its transpose."""
     (n, c, h, wide), (o, _, kh, kw) = x_shape, w.shape
-    rows = _pixels(g) @ w.transpose(0, 2, 3, 1).reshape(o, kh * kw * c)
-    patches = rows.reshape(n, *out, kh, kw, c)
-    padded = _padded(xp, x_shape, patches.dtype, **geometry)
-    for i in range(kh):
-        for j in range(kw):
-            padded[:, *_seen((i, j), out, **geometry)] += patches[:, :, :, i, j]
+    filters = w.transpose(0, 2, 3, 1).reshape(o, kh * kw * c)
+    padded = _padded(xp, x_shape, xp.result_type(g, w), **geometry)
+    for some in _parts(n, out, filters.shape[1]):
+        patches = (_pixels(g[some]) @ filters).reshape(-1, *out, kh, kw, c)
+        for i in range(kh):
+            for j in range(kw):
+                padded[some, *_seen((i, j), out, **geometry)] += patches[:, :, :, i, j]
     top, left = geometry["padding"]
     inside = padded[:, top : top + h, left : left + wide]
     return xp.ascontiguousarray(inside.transpose(0, 3, 1, 2))
@@ -47,17 +56,24 @@ def transposed(
 
 def _gathered(
     xp: Any, x: Any, w_shape: tuple[int, ...], out: tuple[int, ...], **geometry: Any
-) -> Any:
-    """Return the patches as a matrix (N OH OW, kh kw C)."""
+) -> Iterator[tuple[slice, Any]]:
+    """Yield a few images, and their patches as a matrix (images OH OW, kh kw C), at a time."""
     (n, c, h, wide), (kh, kw) = x.shape, w_shape[2:]
     padded = _padded(xp, x.shape, x.dtype, **geometry)
     top, left = geometry["padding"]
     padded[:, top : top + h, left : left + wide] = x.transpose(0, 2, 3, 1)
-    rows = xp.empty((n, *out, kh, kw, c), dtype=x.dtype)
-    for i in range(kh):
-        for j in range(kw):
-            rows[:, :, :, i, j] = padded[:, *_seen((i, j), out, **geometry)]
-    return rows.reshape(n * out[0] * out[1], kh * kw * c)
+    for some in _parts(n, out, kh * kw * c):
+        rows = xp.empty((some.stop - some.start, *out, kh, kw, c), dtype=x.dtype)
+        for i in range(kh):
+            for j in range(kw):
+                rows[:, :, :, i, j] = padded[some, *_seen((i, j), out, **geometry)]
+        yield some, rows.reshape(-1, kh * kw * c)
+
+
+def _parts(n: int, out: tuple[int, ...], length: int) -> Iterator[slice]:
+    """Yield which of ``n`` images to take together, with patches of so many numbers."""
+    step = max(1, LARGEST // max(1, out[0] * out[1] * length))
+    return (slice(i, min(i + step, n)) for i in range(0, n, step))
 
 
 def _padded(xp: Any, x_shape: tuple[int, ...], dtype: Any, padding: Any, **_: Any) -> Any:
