@@ -92,7 +92,7 @@ class Optimizer:
             options = group | {"lr": group["lr"] * float(factor)}
             for p in group["params"]:
                 state = self.state.setdefault(number, {})
-                p.data = self._update(options, state, p.data, p.grad.data)
+                p.data = self._update(options, state, raw(p), raw(p.grad))
                 number += 1
 
     def _update(self, options: Mapping[str, Any], state: State, p: Any, g: Any) -> Any:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-
 LARGEST = 1 << 17
 """So many numbers are gathered at once, a few images: they stay near the processor."""
 
