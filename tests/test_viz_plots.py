@@ -11,6 +11,7 @@ import pytest
 import tinygrad_res as tg
 import viz
 from tinygrad_res.errors import FigureError, GradientError, UsageError
+from viz import norms
 from viz.plots.ink import COLOURS, MARKS
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -42,6 +43,12 @@ def chain(blocks, size=0.1, shortcut=True):
         branch = tg.tanh(h @ V) @ W
         h = h + branch if shortcut else branch
     return tg.paths(h.sum(), x)
+
+
+def opposed():
+    """Paths of which those through the branch work against the shortcut."""
+    x = tg.tensor(np.ones((1, 2)), requires_grad=True, name="x")
+    return tg.paths((x + x @ tg.parameter(-0.4 * np.eye(2))).sum(), x)
 
 
 def texts(plot):
@@ -134,6 +141,13 @@ def test_norms_beyond_floats_are_stated_and_the_rest_is_plotted():
     assert "not finite above degree 2" in shown and ">nan<" not in shown
 
 
+def test_layers_whose_norm_is_lost_are_named_wherever_they_are():
+    plot = viz.plot_gradient_norms({"a": [1.0, np.inf, 2.0, np.nan, 0.0], "b": [0.0] * 6 + [1.0]})
+    assert (
+        plot.panels[0].note == "a: zero at layer 5; not finite at layers 2, 4; b: zero at 6 layers"
+    )
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_row_whose_product_is_not_finite_says_so():
     svg = viz.draw(grown_paths(1e150, 3)).svg
@@ -190,6 +204,55 @@ def test_sets_of_paths_are_compared_by_name():
     assert texts(plot).count("residual") == texts(plot).count("plain") == 2
     with pytest.raises(UsageError, match=r"plot\.sets"):
         _ = plot.counts
+
+
+def test_sets_at_two_levels_say_both_and_other_degrees_have_no_headline():
+    x, loss = net()
+    both = {level: tg.paths(loss, x, level=level) for level in ("tensor", "scalar")}
+    plot = viz.plot_paths(both, by="length", show="counts")
+    assert plot.level == "tensor and scalar" and plot.title == ""
+    assert "counted at tensor and scalar level" in texts(plot)
+
+
+def test_no_series_is_left_out_without_a_word():
+    sets = {f"net {k}": chain(2) for k in range(5)}
+    assert set(sets) <= set(texts(viz.plot_paths(sets, show="counts")))
+    with pytest.raises(UsageError, match="10 series cannot be told apart"):
+        viz.plot_paths(sets, show="samples")
+
+
+def test_norms_are_computed_as_far_as_the_budget_goes(monkeypatch):
+    paths = chain(14)
+    assert len(viz.plot_paths(paths).norms) == 15
+    monkeypatch.setattr(norms, "EDGE_VISITS", 12 * len(paths.graph.edges))
+    assert len(viz.plot_paths(paths).norms) == 12
+    monkeypatch.setattr(norms, "EDGE_VISITS", 1)
+    assert len(viz.plot_paths(paths).norms) == norms.FEWEST_DEGREES
+
+
+def heights(lines):
+    """Return the lower and the upper end of vertical lines, by their place."""
+    return {x: (low, high) for (x, low), (_, high) in lines.get_segments()}
+
+
+def test_stems_reach_from_zero_to_their_share():
+    plot = viz.plot_paths(opposed(), show="shares")
+    (axes,) = plot.figure.axes
+    assert min(plot.shares.values()) < 0
+    assert axes.get_ylim()[0] < min(plot.shares.values())
+    found = heights(axes.collections[0]) | heights(axes.collections[1])
+    for k, share in plot.shares.items():
+        assert found[k] == pytest.approx((0.0, share))
+
+
+def test_bars_of_sampled_degrees_are_two_standard_errors():
+    plot = viz.plot_paths(chain(3), show="samples", samples=400)
+    (one,) = plot.sets.values()
+    (axes,) = plot.figure.axes
+    for k, (low, high) in heights(axes.collections[0]).items():
+        p = one.sampled[k]
+        error = 2 * np.sqrt(p * (1 - p) / 400)
+        assert (low, high) == pytest.approx((max(p - error, 0.0), p + error))
 
 
 def test_shares_by_degree_sum_to_one():
@@ -329,6 +392,13 @@ def test_kinks_are_found_and_marked_with_the_engines_value(function, kinks):
     assert len(slope.values) == len(kinks)
     assert np.isnan(slope.y).sum() == len(kinks)
     assert any("kink" in said for said in texts(plot)) == bool(kinks)
+
+
+def test_a_kink_that_leaves_the_value_whole_breaks_only_the_derivative():
+    value, slope = (panel.series[0] for panel in viz.plot_activations("relu").panels)
+    assert value.limits == value.values == () and not np.isnan(value.y).any()
+    assert list(viz.plot_activations(lambda x: tg.relu(x - 0.3)).kinks["<lambda>"]) == [0.3]
+    assert np.isnan(slope.y).sum() == 1
 
 
 def test_both_limits_of_a_kink_are_open_marks():

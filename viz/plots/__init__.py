@@ -3,7 +3,7 @@
 ``series`` reads named numbers, ``panel`` draws them on one pair of axes, ``plot`` shows and
 saves panels, ``ink`` holds colours and marks, and ``markup`` makes matplotlib's SVG one that
 can share a page.  On top of these stand the plotting functions: ``paths``, ``gradients``,
-``activations``, and ``curves`` for numbers of any kind.
+``activations``, ``curves`` for numbers of any kind, and ``surface`` for numbers over a plane.
 """
 
 from .activations import ActivationsPlot, plot_activations

@@ -71,7 +71,7 @@ def plot_activations(
     chosen: dict[str, Callable[..., Any]] = {}
     for one in functions:
         chosen |= _named(one)
-    enough("plot_activations", chosen)
+    enough("plot_activations", len(chosen))
     at = np.linspace(low, high, POINTS)
     values, derivatives, kinks = {}, {}, {}
     curves, slopes = [], []

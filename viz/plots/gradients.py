@@ -9,7 +9,7 @@ every layer, and leaves every ``.grad`` alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from tinygrad_res import Tensor, graph
@@ -20,7 +20,7 @@ from tinygrad_res.sweeps import seed
 from ..ticks import unplotted
 from .panel import Panel
 from .plot import Plot
-from .series import Series, enough, one
+from .series import Series, enough, read_one
 
 _MEASURED = {
     "weights": "gradient norm of each layer's weights",
@@ -79,10 +79,6 @@ def layer_norms(loss: Tensor) -> LayerNorms:
     >>> layer_norms((tg.tensor([[3.0]]) @ W).sum())
     LayerNorms(names=('W',), weights=(3.0,), outputs=(1.0,))
     """
-    if not isinstance(loss, Tensor):
-        raise UsageError(
-            f"plot_gradient_norms: expected a loss or measured norms, got {type(loss).__name__}"
-        )
     whole = graph(loss)
     nodes = whole.nodes
     asked = by_source(edge for edge in whole.edges if nodes[edge.target].requires_grad)
@@ -93,7 +89,8 @@ def layer_norms(loss: Tensor) -> LayerNorms:
             and not nodes[edge.source].weight_valued
         )
     }  # fmt: skip
-    arriving = {len(nodes) - 1: seed("plot_gradient_norms", loss.data, None, loss.shape, loss.dtype).data}  # fmt: skip
+    first = seed("plot_gradient_norms", loss.data, None, loss.shape, loss.dtype)
+    arriving = {len(nodes) - 1: first.data}
     found = []
     for index in reversed(range(len(nodes))):
         if index not in arriving or index not in asked:
@@ -148,7 +145,7 @@ def plot_gradient_norms(
             f"plot_gradient_norms: of={of!r} is unknown: use one of {', '.join(_MEASURED)}"
         )
     given = losses if isinstance(losses, Mapping) else {"": losses}
-    enough("plot_gradient_norms", given)
+    enough("plot_gradient_norms", len(given))
     layers = {
         str(name): layer_norms(loss) for name, loss in given.items() if isinstance(loss, Tensor)
     }
@@ -158,17 +155,13 @@ def plot_gradient_norms(
             norms = getattr(layers[str(name)], of)
             series.append(Series(str(name), tuple(range(1, len(norms) + 1)), norms))
         else:
-            read = one("plot_gradient_norms", str(name), measured)
-            series.append(_from_one(read) if not isinstance(measured, Mapping) else read)
+            read = read_one("plot_gradient_norms", str(name), measured)
+            first_is_one = replace(read, x=tuple(range(1, len(read.y) + 1)))
+            series.append(read if isinstance(measured, Mapping) else first_is_one)
     panel = Panel(
         "weight layer, from the input", _MEASURED[of], tuple(series), title, _lost(series), log=True
     )
     return GradientNormsPlot(panel, layers)
-
-
-def _from_one(series: Series) -> Series:
-    places = tuple(range(1, len(series.y) + 1))
-    return Series(series.name, places, series.y, series.low, series.high, series.runs)
 
 
 def _lost(series: list[Series]) -> str:

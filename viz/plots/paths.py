@@ -19,6 +19,7 @@ from tinygrad_res.measures import Paths
 from tinygrad_res.whole_numbers import at_least
 
 from .. import text
+from ..headline import count_words
 from ..norms import norms_by
 from ..ticks import unplotted
 from .panel import Panel
@@ -89,8 +90,8 @@ class PathsPlot(Plot):
 
     @property
     def level(self) -> str:
-        """The level that paths were counted at."""
-        return next(iter(self.sets.values())).level
+        """The level that paths were counted at; of sets at different levels, each of these."""
+        return _levels(self.sets)
 
     def _only(self, what: str) -> ByDegree:
         if len(self.sets) > 1:
@@ -133,7 +134,6 @@ def plot_paths(
     {0: 1, 1: 1}
     """
     given = dict(paths) if isinstance(paths, Mapping) else {"": paths}
-    enough("plot_paths", given)
     for one in given.values():
         if not isinstance(one, Paths):
             raise FigureError(
@@ -144,6 +144,7 @@ def plot_paths(
     unknown = [name for name in wanted if name not in _PANELS]
     if unknown or not wanted:
         raise UsageError(f"plot_paths: show={show!r}: name one or more of {', '.join(_PANELS)}")
+    enough("plot_paths", len(given) * (2 if "samples" in wanted else 1))
     samples = at_least(1, "plot_paths", "samples", samples)
     sets = {
         str(name): _measured(one, by, max_degree, wanted, samples, seed)
@@ -193,10 +194,11 @@ def _headline(sets: Mapping[str, ByDegree], free: bool) -> str:
         )
         return f"Weight-free paths: {', '.join(said)}"
     (one,) = sets.values()
-    total = sum(one.counts.values())
-    if free:
-        return text.weight_free_of(one.counts.get(0, 0), total)
-    return f"{text.grouped(total)} path{'s' * (total != 1)}"
+    return count_words(one.counts.get(0, 0), sum(one.counts.values()), free)
+
+
+def _levels(sets: Mapping[str, ByDegree]) -> str:
+    return " and ".join(dict.fromkeys(one.level for one in sets.values()))
 
 
 def _red(sets: Mapping[str, ByDegree], free: bool) -> bool:
@@ -227,10 +229,9 @@ def _panel(
 
 
 def _counts(sets: Mapping[str, ByDegree], words: str, free: bool) -> Panel | None:
-    level = " and ".join(dict.fromkeys(one.level for one in sets.values()))
     return _panel(
         sets, words, free, "number of paths", lambda one: one.counts, text.grouped,
-        f"counted at {level} level",
+        f"counted at {_levels(sets)} level",
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 WIDTH, NARROWEST, WIDEST = 140.0, 50.0, 1000.0
 """Millimetres: of a plot whose size is not given, of the narrowest and of the widest."""
 
-_MM, _POINTS = 25.4, 72.0
+_MM_PER_INCH, POINTS_PER_INCH = 25.4, 72.0
 
 
 class Plot:
@@ -124,30 +124,16 @@ class Plot:
         }  # fmt: skip
         with settings():
             self._drawn(theme, width).savefig(
-                file, format=format, dpi=_POINTS * scale, metadata=undated[format]
+                file, format=format, dpi=POINTS_PER_INCH * scale, metadata=undated[format]
             )
         return file.getvalue()
 
     def _drawn(self, theme: Theme, width: float) -> MatplotlibFigure:
-        from matplotlib.figure import Figure as MatplotlibFigure
-
-        points = width / _MM * _POINTS
-        title = wrapped(self.title, LARGE, points, bold=True)
-        axis = min(max(0.3 * points, 78.0), 125.0)
-        height = 28 + 1.3 * LARGE * len(title) + sum(
-            axis + 14 + tall(heading(panel, points)) for panel in self.panels
-        )  # fmt: skip
-        figure = MatplotlibFigure(
-            figsize=(points / _POINTS, height / _POINTS), dpi=_POINTS,
-            facecolor=colour("paper", theme), edgecolor="none", layout="constrained",
-        )  # fmt: skip
+        points = points_of(width)
+        height = sum(panel_height(panel, points) for panel in self.panels)
+        figure = sheet(self.title, points, height, theme, "identity" if self._red else "ink")
         shared = len({panel.x for panel in self.panels}) == 1
         rows = figure.subplots(len(self.panels), 1, sharex=shared, squeeze=False)[:, 0]
-        if title:
-            figure.suptitle(
-                "\n".join(title), x=0.01, ha="left", size=LARGE, weight="bold",
-                color=colour("identity" if self._red else "ink", theme),
-            )  # fmt: skip
         places = [{x for one in panel.series for x in one.x} for panel in self.panels]
         if shared:
             places = [set().union(*places)] * len(places)
@@ -173,3 +159,30 @@ class Plot:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.title or self._summary!r})"
+
+
+def points_of(width: float) -> float:
+    """Return a width in mm as points."""
+    return width / _MM_PER_INCH * POINTS_PER_INCH
+
+
+def panel_height(panel: Panel, width: float) -> float:
+    """Return how high a panel of lines or stems is on a plot so wide, with its words; in points."""
+    return min(max(0.3 * width, 78.0), 125.0) + 14 + tall(heading(panel, width))
+
+
+def sheet(title: str, width: float, height: float, theme: Theme, ink: str) -> MatplotlibFigure:
+    """Return an empty matplotlib figure with a title in a colour, and points enough for the rest."""
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+    lines = wrapped(title, LARGE, width, bold=True)
+    height += 28 + 1.3 * LARGE * len(lines)
+    figure = MatplotlibFigure(
+        figsize=(width / POINTS_PER_INCH, height / POINTS_PER_INCH), dpi=POINTS_PER_INCH,
+        facecolor=colour("paper", theme), edgecolor="none", layout="constrained",
+    )  # fmt: skip
+    if lines:
+        figure.suptitle(
+            "\n".join(lines), x=0.01, ha="left", size=LARGE, weight="bold", color=colour(ink, theme)
+        )
+    return figure

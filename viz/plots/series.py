@@ -80,23 +80,27 @@ def read(call: str, series: Any, at: Iterable[float] | None = None) -> tuple[Ser
             f"{call}: expected named series, got {type(series).__name__}: "
             "pass a dict such as {'plain': [1.0, 0.5], 'residual': [1.0, 0.9]}"
         )
-    enough(call, series)
+    enough(call, len(series))
     places = None if at is None else tuple(_numbers(call, "at", at).tolist())
-    return tuple(one(call, str(name), values, places) for name, values in series.items())
+    return tuple(read_one(call, str(name), values, places) for name, values in series.items())
 
 
-def enough(call: str, series: Mapping[Any, Any]) -> None:
+def enough(call: str, series: int) -> None:
     """Refuse no series, and more than can be told apart."""
     if not series:
         raise UsageError(f"{call}: there is no series: pass at least one")
-    if len(series) > len(MARKS):
+    if series > len(MARKS):
         raise UsageError(
-            f"{call}: {len(series)} series cannot be told apart: plot at most {len(MARKS)} together"
+            f"{call}: {series} series cannot be told apart: plot at most {len(MARKS)} together"
         )
 
 
-def one(call: str, name: str, values: Any, at: tuple[float, ...] | None = None) -> Series:
-    """Return one series from a sequence, a mapping, or an array of runs."""
+def read_one(call: str, name: str, values: Any, at: tuple[float, ...] | None = None) -> Series:
+    """Return one series from a sequence, a mapping, or an array of runs.
+
+    Raises:
+        UsageError: values are no real numbers, or as many as there are places.
+    """
     what = f"series {text.clean(name)!r}"
     if isinstance(values, Mapping):
         x = tuple(_numbers(call, f"the places of {what}", values).tolist())

@@ -2,9 +2,8 @@
 
 Contours stand at the same levels in all panels, so that their distances compare: near together
 where a surface is steep.  The levels are round numbers, labelled where they run, and lie closer
-together where there are more numbers.  What lies
-higher has more of one colour, which is one of the figures': so a surface is light or dark as
-its page, and in print grey.
+together where there are more numbers.  What lies higher has more of one colour, which is one of
+the figures': so a surface is light or dark as its page, and in print grey.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from tinygrad_res.errors import UsageError
 from .. import text
 from ..style import Theme
 from .curves import plot_series
-from .ink import LARGE, SMALL, colour
-from .panel import Panel, draw, heading, spread, tall, wrapped
-from .plot import _MM, _POINTS, Plot
+from .ink import SMALL, colour
+from .panel import Panel, draw, spread, wrapped
+from .plot import Plot, panel_height, points_of, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,29 +66,17 @@ class SurfacePlot(Plot):
         return " ".join([*said, super().description])
 
     def _drawn(self, theme: Theme, width: float) -> MatplotlibFigure:
-        from matplotlib.figure import Figure as MatplotlibFigure
-
-        points = width / _MM * _POINTS
-        title = wrapped(self.title, LARGE, points, bold=True)
+        points = points_of(width)
         (panel,) = self.panels
         lines = -(-len(self.surfaces) // ACROSS)
         square = points / ACROSS
-        below = min(max(0.3 * points, 78.0), 125.0) + 14 + tall(heading(panel, points))
-        height = 28 + 1.3 * LARGE * len(title) + lines * square + below
-        figure = MatplotlibFigure(
-            figsize=(points / _POINTS, height / _POINTS), dpi=_POINTS,
-            facecolor=colour("paper", theme), edgecolor="none", layout="constrained",
-        )  # fmt: skip
+        below = panel_height(panel, points)
+        figure = sheet(self.title, points, lines * square + below, theme, "ink")
         parts: Any = figure.subfigures(2, 1, height_ratios=[lines * square, below])
         upper, lower = parts  # each with margins of its own
         for part in parts:
             part.set_facecolor("none")
         squares = upper.subplots(lines, ACROSS, squeeze=False).ravel()
-        if title:
-            figure.suptitle(
-                "\n".join(title), x=0.01, ha="left", size=LARGE, weight="bold",
-                color=colour("ink", theme),
-            )  # fmt: skip
         for number, (name, values) in enumerate(self.surfaces.items()):
             last, first = number + ACROSS >= len(self.surfaces), number % ACROSS == 0
             self._contours(squares[number], name, values, theme, square, last, first)
