@@ -31,7 +31,6 @@ from .explorer.map import draw_map
 from .explorer.tiles import draw_tiles
 from .explorer.worth import worth
 from .figure import write
-from .layout import Layout
 from .style import FONTS, PALETTE, colour
 from .writers.svg import to_svg
 
@@ -133,14 +132,15 @@ def _page(paths: Paths, max_degree: int | None) -> str:
         "worth": worth(paths, max_degree),
     }
     chain = _chain(paths)
-    drawing: Layout | None
     if chain is not None:
-        drawing, told["chain"] = draw_tiles(chain, names, formulas)
+        tiles, told["chain"] = draw_tiles(chain, names, formulas)
+        svg = to_svg(tiles, apart=True)
     else:
-        drawing, told["map"] = draw_map(paths, segments_of(paths), formulas)
+        drawn, told["map"] = draw_map(paths, segments_of(paths), formulas)
+        svg = to_svg(drawn, apart=True) if drawn is not None else ""
     counts = paths.count_by("weight")
     norms = {k: n if n is not None else float("nan") for k, n, *_ in told["worth"]["degrees"]}
-    bars = draw_bars(counts, norms, told["worth"]["why"])
+    bars = draw_bars(counts, norms)
     told["bars"] = [place for _, place in bars]
     told["names"] = names.texts
     told["maths"] = "".join("01"[is_formula(name)] for name in names.texts)
@@ -157,8 +157,8 @@ def _page(paths: Paths, max_degree: int | None) -> str:
         "free": "free" if counts.get(0) else "",
         "headline": escape(text.weight_free_of(counts.get(0, 0), paths.count())),
         "style": _read("style.css") + _colours(),
-        "tiles": to_svg(drawing, apart=True) if chain is not None and drawing is not None else "",
-        "map": to_svg(drawing, apart=True) if chain is None and drawing is not None else "",
+        "tiles": svg if chain is not None else "",
+        "map": svg if chain is None else "",
         "bars": "".join(f'<div class="bars">{to_svg(layout)}</div>' for layout, _ in bars),
         "symbols": _symbols(chain),
         "data": data,

@@ -12,6 +12,7 @@ from tinygrad_res.graph_parts import Grading
 from tinygrad_res.measures import Paths
 
 EDGE_VISITS = 250_000
+"""So many are paid for, and for the first ``FEWEST_DEGREES`` in any case."""
 FEWEST_DEGREES = 10
 
 
@@ -29,8 +30,13 @@ def norms_by(
         GradientError: the output has several elements and the paths no cotangent.
     """
     if max_degree is None:
-        degrees = sorted(paths.count_by(by))
-        affordable = max(FEWEST_DEGREES, EDGE_VISITS // max(len(paths.graph.edges), 1))
-        max_degree = degrees[min(len(degrees), affordable) - 1]
+        max_degree = affordable_degree(paths, by)
     parts = paths.gradient_by(by, max_degree)
     return {k: abs(g) if isinstance(g, float) else norm(g) for k, g in parts.items()}
+
+
+def affordable_degree(paths: Paths, by: Grading = "weight") -> int:
+    """Return up to which degree the budget pays for norms."""
+    degrees: list[int] = sorted(paths.count_by(by))
+    affordable = max(FEWEST_DEGREES, EDGE_VISITS // max(len(paths.graph.edges), 1))
+    return degrees[min(len(degrees), affordable) - 1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from . import text
 
@@ -38,7 +38,7 @@ def degree_ticks(degrees: Collection[int]) -> list[int]:
     return list(range(found[0], found[-1] + 1, step))
 
 
-def logs_of(values: dict[int, float]) -> dict[int, float]:
+def logs_of(values: Mapping[int, float]) -> dict[int, float]:
     """Return the base-10 logarithms of those values that have one."""
     return {k: math.log10(v) for k, v in values.items() if 0 < v < math.inf}
 

@@ -7,7 +7,7 @@ rows give way to histograms of exact counts and exact gradient norms.
 
 from __future__ import annotations
 
-import math
+import contextlib
 from collections.abc import Sequence
 
 from tinygrad_res.errors import GradientError, GraphError
@@ -19,10 +19,9 @@ from ..highlight import mark_entries, sign_bands
 from ..layout import Canvas, Label, Layout
 from ..legend import OFF_SETS, Entry, draw_legend
 from ..norms import norms_by
-from ..ticks import logs_of, unplotted
 from ..widths import flow_entries, meaning
 from .chain import Block, Chain, Link
-from .histogram import draw_histogram
+from .histogram import draw_histogram, of_counts, of_norms
 from .strip import Collapsed, Part, draw_strip
 from .symbols import symbols_used
 from .unravelled import MOST_ROWS, draw_product, draw_rows
@@ -43,16 +42,8 @@ def chain_layout(chain: Chain, notes: Sequence[str] = ()) -> Layout:
     draw_headline(canvas, left, top - 44, chain.weight_free, chain.count, lines)
     below = bottom + 64
     if chain.blocks and _listable(chain):
-        canvas.add(
-            Label(
-                text.plain("The same paths, one by one"),
-                left,
-                below - 12,
-                14,
-                "text title",
-                "start",
-            )
-        )
+        words = text.plain("The same paths, one by one")
+        canvas.add(Label(words, left, below - 12, 14, "text title", "start"))
         draw_rows(canvas, chain, left, below + 22, width)
     elif not chain.blocks:
         draw_product(canvas, chain, left, bottom + 44)
@@ -61,8 +52,8 @@ def chain_layout(chain: Chain, notes: Sequence[str] = ()) -> Layout:
     sign_bands(canvas)
     left, _, right, bottom = canvas.box
     wide = max(right - left, width)
-    words = dict(_LEGEND, faded=OFF_SETS) if chain.emphasis.fades else _LEGEND
-    draw_legend(canvas, left, bottom + 48, wide, symbols_used(drawn), words, _added(chain, drawn))
+    styles = dict(_LEGEND, faded=OFF_SETS) if chain.emphasis.fades else _LEGEND
+    draw_legend(canvas, left, bottom + 48, wide, symbols_used(drawn), styles, _added(chain, drawn))
     return canvas.finish(_title(chain), " ".join([describe(chain), *(f"{n}." for n in notes)]))
 
 
@@ -100,9 +91,10 @@ def _collapse(chain: Chain) -> tuple[Part, ...]:
 
 def _from_to(chain: Chain) -> text.Runs:
     """Say what was counted."""
+    output = _node(chain.output, "y" if chain.output.shape else "L")
     return (
-        text.plain(f"gradient path{'s' * (chain.count != 1)} from ") + _node(chain.output, "y" if chain.output.shape else "L")
-        + text.plain(" back to ") + _node(chain.input, "x") + text.plain(_window(chain))
+        *text.plain(f"gradient path{'s' * (chain.count != 1)} from "), *output,
+        *text.plain(" back to "), *_node(chain.input, "x"), *text.plain(_window(chain)),
     )  # fmt: skip
 
 
@@ -159,27 +151,12 @@ def _place(chain: Chain, node: GraphNode) -> str:
 
 
 def _histograms(canvas: Canvas, chain: Chain, x: float, y: float, width: float) -> None:
-    counts = chain.by_weight
-    longest = max(counts)
-    try:
-        norms = norms_by(chain.paths)
-    except (GradientError, GraphError):
-        norms = {}
-    top = max(norms, default=longest)
-    cut = "" if top == longest else f"computed up to {top} weight layers"
-    note = "; ".join(filter(None, (cut, unplotted(norms))))
+    shown = [of_counts(chain.by_weight)]
+    with contextlib.suppress(GradientError, GraphError):
+        shown.append(of_norms(norms_by(chain.paths), max(chain.by_weight)))
     wide = (width - 130) / 2
-    free = f"{text.grouped(counts.get(0, 0))} weight-free"
-    draw_histogram(
-        canvas, {k: math.log10(n) for k, n in counts.items()}, list(counts),
-        "number of paths, exact (log scale)", "", free, x + 40, y + 36, wide, 150,
-    )  # fmt: skip
-    if norms:
-        size = text.value(norms[0]) if norms.get(0) else ""
-        draw_histogram(
-            canvas, logs_of(norms), list(norms), "gradient norm through them, exact (log scale)",
-            note, f"weight-free: {size}", x + wide + 130, y + 36, wide, 150,
-        )  # fmt: skip
+    for i, histogram in enumerate(shown):
+        draw_histogram(canvas, histogram, x + 40 + i * (wide + 90), y + 36, wide, 150)
 
 
 def _title(chain: Chain) -> str:

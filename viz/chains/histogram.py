@@ -1,30 +1,60 @@
-"""A histogram by degree on a logarithmic scale, for counts of any size."""
+"""Histograms by degree on a logarithmic scale, for counts of any size and for gradient norms."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from .. import text
 from ..layout import Canvas, Curve, Label, Shape
-from ..ticks import degree_ticks, log_ticks
+from ..ticks import degree_ticks, log_ticks, logs_of, unplotted
 
 MOST_STEMS = 60
 
 
-def draw_histogram(
-    canvas: Canvas, logs: dict[int, float], degrees: list[int], title: str, note: str, free: str,
-    x: float, y: float, width: float, height: float,
-) -> None:  # fmt: skip
-    """Draw ``{degree: log10 of its value}`` in the rectangle at ``(x, y)``.
+@dataclass(frozen=True)
+class Histogram:
+    """What a histogram shows.
 
-    Args:
+    Attributes:
+        title: what is counted or measured.
+        logs: base-10 logarithms by degree, of those values that have one.
         degrees: those that occur, with and without a logarithm.
-        title: what is counted.
-        note: what else there is to say about it, ``""`` for nothing.
-        free: what to write at degree 0, the weight-free paths; ``""`` where there are none.
+        free: what to write at degree 0, the weight-free paths.
+        note: what else there is to say, ``""`` for nothing.
     """
-    canvas.add(Label(text.plain(title), x, y - 32, 12.5, "text", "start"))
-    if note:
-        canvas.add(Label(text.plain(note), x, y - 16, 11, "text quiet", "start"))
-    longest = max(degrees)
+
+    title: str
+    logs: dict[int, float]
+    degrees: tuple[int, ...]
+    free: str
+    note: str = ""
+
+
+def of_counts(counts: dict[int, int]) -> Histogram:
+    """Return the histogram of exact numbers of paths."""
+    free = f"{text.grouped(counts.get(0, 0))} weight-free"
+    title = "number of paths, exact (log scale)"
+    return Histogram(title, logs_of(counts), tuple(counts), free)
+
+
+def of_norms(norms: dict[int, float], highest: int) -> Histogram:
+    """Return the histogram of gradient norms, which may end before the highest degree."""
+    free = f"weight-free: {text.value(norms[0])}" if 0 in norms else ""
+    short = f"computed up to {max(norms)} weight layers" if max(norms) < highest else ""
+    note = "; ".join(filter(None, (short, unplotted(norms))))
+    title = "gradient norm through them, exact (log scale)"
+    return Histogram(title, logs_of(norms), tuple(norms), free, note)
+
+
+def draw_histogram(
+    canvas: Canvas, shown: Histogram, x: float, y: float, width: float, height: float
+) -> None:
+    """Draw a histogram in the rectangle at ``(x, y)``, its title above and its axis' words below."""
+    logs = shown.logs
+    canvas.add(Label(text.plain(shown.title), x, y - 32, 12.5, "text", "start"))
+    if shown.note:
+        canvas.add(Label(text.plain(shown.note), x, y - 16, 11, "text quiet", "start"))
+    longest = max(shown.degrees)
     low, high = min(logs.values(), default=0.0), max(logs.values(), default=1.0)
     span = max(high - low, 1.0)
     floor = low - 0.08 * span
@@ -44,7 +74,7 @@ def draw_histogram(
             Label(text.plain(words), x - 8, at + 4, 10.5, "text quiet", "end"),
         )
     canvas.add(Curve(((x, base), (x + width, base)), "axis"))
-    for degree in degree_ticks(degrees):
+    for degree in degree_ticks(shown.degrees):
         at = place_of(degree)
         canvas.add(
             Curve(((at, base), (at, base + 4)), "axis"),
@@ -55,7 +85,7 @@ def draw_histogram(
     tops = {k: (place_of(k), height_of(v)) for k, v in logs.items()}
     _bars(canvas, {k: top for k, top in tops.items() if k}, base)
     if 0 in tops:
-        _mark(canvas, tops, base, free)
+        _mark(canvas, tops, base, shown.free)
 
 
 def _mark(canvas: Canvas, tops: dict[int, tuple[float, float]], base: float, free: str) -> None:

@@ -25,7 +25,7 @@ from tinygrad_res.sweeps import ancestry, pull
 from tinygrad_res.tensor_paths import TensorPaths
 
 from .. import text
-from ..norms import EDGE_VISITS, FEWEST_DEGREES
+from ..norms import affordable_degree
 from .data import is_narrowed, number
 
 MOST_LISTED = 256
@@ -94,9 +94,7 @@ def _affordable(paths: Paths) -> int | None:
         return None
     if cost.cotangents <= MOST_COTANGENTS and cost.peak_bytes <= MOST_BYTES:
         return None
-    degrees: list[int] = sorted(paths.count_by("weight"))
-    several = max(FEWEST_DEGREES, EDGE_VISITS // len(paths.graph.edges))
-    return degrees[min(several, len(degrees)) - 1]
+    return affordable_degree(paths)
 
 
 def _backward(paths: Paths) -> Any:
