@@ -127,6 +127,11 @@ def test_a_cap_that_is_no_number_of_nodes_is_refused(most):
         viz.draw(tg.paths(*residual()), max_nodes=most)
 
 
+def test_a_cap_may_be_an_integer_of_any_kind():
+    p = tg.paths(*residual())
+    assert viz.draw(p, max_nodes=np.int64(7)).svg == viz.draw(p, max_nodes=7).svg
+
+
 # Forward
 
 

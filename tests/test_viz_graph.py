@@ -47,6 +47,26 @@ def test_every_edge_is_drawn_and_parallel_ones_apart():
     assert {"2 paths", "gradient paths from multiply back to x"} <= set(texts(figure))
 
 
+def test_more_than_a_dozen_parallel_edges_are_one_arrow_that_says_how_many():
+    x = tg.tensor([1.5, 2.0], requires_grad=True, name="x")
+    counts = {n: len(edges(viz.draw(tg.concat([x] * n)))) for n in (12, 13)}
+    assert counts == {12: 12, 13: 1}
+    flowing = viz.draw(tg.paths(tg.concat([x] * 400).sum(), x), widths="flow", labels="both")
+    assert any(said.startswith("× 400: +") for said in texts(flowing))
+    assert "× n: n edges" in texts(flowing)
+    assert not any("the derivative there" in text for text in texts(flowing))
+
+
+def test_counts_longer_than_python_writes_are_shortened():
+    x = tg.tensor([0.5, 2.0], requires_grad=True, name="x")
+    h = x
+    for _ in range(15_000):
+        h = (h + h) * 0.5
+    figure = viz.draw(h.sum())
+    assert "2¹⁵⁰⁰⁰ paths" in texts(figure)
+    assert "2¹⁵⁰⁰⁰ gradient paths back to x" in figure.layout.description
+
+
 def test_as_many_arrows_as_edges_and_boxes_as_nodes():
     loss = net(2)
     graph, figure = tg.graph(loss), viz.draw(loss)

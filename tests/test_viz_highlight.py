@@ -415,10 +415,12 @@ def test_single_numbers_flow_with_the_sign_of_their_products():
 def unknown_flows():
     x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
     y = tg.tensor([1.0, 2.0], requires_grad=True, name="y")
-    kept(None, x, y)
+    tiny = tg.tensor([1e-300], requires_grad=True, name="x")
+    kept(None, x, y, tiny)
     by_hand = tg.from_networkx(nx.DiGraph([("L", "h"), ("h", "x")]), derivative=None)
     scoped = residual(1)
     return {
+        "too large": (tg.paths(tiny * 1e200 * 1e200, tiny, level="scalar"), "too large for floats"),
         "no cotangent": (tg.paths(x * tg.exp(x), x), "cotangent"),
         "no arrays": (tg.paths(by_hand, "x"), "no arrays"),
         "two inputs": (tg.graph((x * y).sum()), "x, y"),
@@ -427,6 +429,7 @@ def unknown_flows():
     }
 
 
+@pytest.mark.filterwarnings("ignore:(overflow|invalid)")
 @pytest.mark.parametrize("name", unknown_flows())
 def test_a_flow_that_is_not_known_is_an_error_that_says_why(name):
     what, message = unknown_flows()[name]

@@ -118,6 +118,13 @@ OPTIONAL = {("tspan", "dy"), ("tspan", "dy", "font-size"), ("tspan", "font-size"
 """What a subscript or a title may add."""
 
 
+@pytest.mark.parametrize("format", ["svg", "html", "dot", "mmd", "tex"])
+def test_what_no_markup_may_hold_reaches_no_format(format):
+    """Graphviz writes SVG of its own from our DOT."""
+    for figure in kinds(["a\x00\x1b\ufffeb\uffff\udcffc"]).values():
+        assert not set("\x00\x1b\ufffe\uffff\udcff") & set(written(figure, format))
+
+
 @pytest.mark.parametrize("name", HARMFUL)
 def test_names_add_no_nodes_to_dot(name, harmless):
     for kind, figure in kinds([name]).items():

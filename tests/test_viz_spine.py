@@ -414,6 +414,15 @@ def test_a_box_is_wide_enough_for_the_ends_of_its_arcs():
     assert found.widths[0] > starts[-1] - starts[0]
 
 
+@pytest.mark.parametrize("several", [3, 9, 40])
+def test_what_turns_before_a_site_keeps_clear_of_the_sites_it_comes_from(several):
+    sites = [Site(40, 40) for _ in range(several + 1)]
+    found = place(sites, [Link(v, several) for v in range(several)], several)
+    sides = [x + 20 for x, _ in found.centres[:-1]]
+    turns = [x for line in found.lines for x, _ in line[1:-1]]
+    assert min(turns) - max(sides) >= 18
+
+
 def test_what_hangs_meets_the_lower_side_of_its_holder():
     sites = [Site(40, 40), Site(60, 40), *(Site(w, 70, below=1) for w in (200, 20, 50))]
     links = [Link(0, 1), *(Link(v, 1) for v in (2, 3, 4))]

@@ -12,6 +12,7 @@ from tinygrad_res.graph import Graph
 from tinygrad_res.measures import Paths
 from tinygrad_res.numbered import Path
 from tinygrad_res.path_calculus import paths as paths_of
+from tinygrad_res.whole_numbers import whole
 
 from . import text
 from .chains.chain import Chain, read_chain
@@ -114,13 +115,14 @@ def draw(
     """
     _refuse_unknown("labels", labels, _LABELS)
     _refuse_unknown("widths", widths, ("flow",))
-    if isinstance(max_nodes, bool) or not isinstance(max_nodes, int) or max_nodes < 1:
+    most = None if isinstance(max_nodes, bool) else whole(max_nodes)
+    if most is None or most < 1:
         raise UsageError(f"draw: max_nodes={max_nodes!r}: give a number of nodes, 1 or more")
     drawing = read_drawable(what, highlight)
     marks = read_highlight(drawing.highlight, drawing.subject)
     flows = drawing.flow.edges if drawing.flow is not None else None
     banded = widths is not None or flows is not None
-    wish = _Wish(max_nodes, Emphasis(marks, flows, banded, labels or ""), drawing.formula)
+    wish = _Wish(most, Emphasis(marks, flows, banded, labels or ""), drawing.formula)
     if drawing.forward is not None:
         return _draw_forward(drawing.forward, highlight, wish)
     if isinstance(drawing.subject, Graph):

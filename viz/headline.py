@@ -30,7 +30,7 @@ def draw_headline(
     """Write the count of paths, and quiet lines under it, the last one on the height ``bottom``."""
     for i, line in enumerate(reversed(lines)):
         canvas.add(Label(line, x, bottom - _LINE * i, 12.5, "text quiet", "start"))
-    exact = str(total) if total >= _LONGEST_EXACT else ""
+    exact = text.exact(total) if total >= _LONGEST_EXACT else ""
     style = "text identity" if weighted and free else "text title"
     words = text.plain(count_words(free, total, weighted))
     y = bottom - _LINE * len(lines) - 4

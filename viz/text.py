@@ -37,6 +37,7 @@ _ADVANCES = (
     28, 97, 63, 61, 63, 63, 41, 52, 39, 63, 59, 82, 59, 59, 52, 64, 34, 64, 84,
 )  # fmt: skip
 """The advance widths of DejaVu Sans from the space to the tilde, in hundredths of an em."""
+_EXACT_BELOW = 10**600
 _NARROW = frozenset("\u2009·′")
 
 
@@ -168,6 +169,17 @@ def grouped(number: int, longest: int = 24) -> str:
     exponent += number // 10**exponent >= 10
     leading = number // 10 ** (exponent - 2)
     return f"{leading / 100:.2f}{THIN_SPACE}·{THIN_SPACE}10{raised(exponent)}"
+
+
+def exact(number: int) -> str:
+    """Return a count in digits, all of them where a reader may still want to have them.
+
+    Above 600 digits it is shortened as by ``grouped``; Python refuses to write some thousands.
+
+    >>> exact(2**70), exact(2**50_000)
+    ('1180591620717411303424', '2⁵⁰⁰⁰⁰')
+    """
+    return str(number) if number < _EXACT_BELOW else grouped(number)
 
 
 def weight_free_of(free: int, total: int) -> str:

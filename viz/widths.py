@@ -40,7 +40,13 @@ def flows_of(paths: Paths, asked: str) -> dict[int, float]:
     try:
         if paths.level == "scalar":
             carried = paths.edge_flow()  # type: ignore[attr-defined]
-            return {edge.index: float(carried[edge.index]) for edge in paths.edges}
+            found = {edge.index: float(carried[edge.index]) for edge in paths.edges}
+            if not all(map(math.isfinite, found.values())):
+                raise FigureError(
+                    "some products of paths are too large for floats, so what an edge carries is "
+                    "not known: leave the argument out, or scale the loss down"
+                )
+            return found
         if paths.level == "scope":
             raise FigureError("a step between scopes stands for many edges: ask level='tensor'")
         loss, frame = paths.graph.taken_from, paths.frame

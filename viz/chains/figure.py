@@ -120,7 +120,7 @@ def _window(chain: Chain) -> str:
 
 
 def _paths(count: int) -> str:
-    return "1 gradient path leads" if count == 1 else f"{count} gradient paths lead"
+    return "1 gradient path leads" if count == 1 else f"{text.exact(count)} gradient paths lead"
 
 
 def _layers(weights: int) -> str:
@@ -171,14 +171,14 @@ def describe(chain: Chain) -> str:
     ends = f"from {text.clean(chain.output.label)} back to {text.clean(chain.input.label)}"
     said = [
         f"{len(chain.paths.graph.nodes)} recorded nodes and {len(chain.blocks)} blocks.",
-        f"{_paths(chain.count)} {ends}; {chain.weight_free} cross no weight layer.",
+        f"{_paths(chain.count)} {ends}; {text.exact(chain.weight_free)} cross no weight layer.",
     ]
     if chain.chosen is not None:
         crossed = _layers(chain.chosen.degree("weight"))
         said.append(f"One path is drawn in full, through {crossed}; the others are faded.")
     said += [f"Highlighted: {mark.words}." for mark in chain.emphasis.marks]
     if len(degrees) <= 12:
-        parts = ", ".join(f"{k}: {n}" for k, n in degrees.items())
+        parts = ", ".join(f"{k}: {text.exact(n)}" for k, n in degrees.items())
         said.append(f"Paths by weight layers crossed: {parts}.")
     else:
         said.append(f"They cross {min(degrees)} to {max(degrees)} weight layers.")

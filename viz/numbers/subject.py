@@ -25,6 +25,7 @@ from tinygrad_res.scalar import ScalarGraph
 
 from .. import text
 from ..highlight import PLAIN, Emphasis, edges_taken
+from ..widths import flows_of
 from .formula_lines import formula_of
 from .network import on_routes, ways
 from .rows import MOST_ROWS
@@ -148,8 +149,8 @@ def from_single_numbers(
     total = paths.count()
     active = ways(found, (output,), (end,), lambda edge: edge.derivative != 0)
     if emphasis.widths:
-        carried = numbers.edge_flow()
-        emphasis = emphasis._replace(flows={e: float(carried[at]) for e, at in places.items()})
+        carried = flows_of(numbers, "widths='flow'")
+        emphasis = emphasis._replace(flows={e: carried[at] for e, at in places.items()})
     used = None
     if total != ways(found, (output,), (end,)):
         used = {edge.index for path in paths for edge in path.edges}

@@ -104,7 +104,7 @@ def _own_entries(
         found.append(([Shape("box", 17, 0, 10, 10, "square", 1.5)], "parameter"))
     if "cluster" in styles:
         found.append(([Shape("box", 17, 0, 30, 15, "cluster", 3)], "scope"))
-    shown = [a.label for a, on_it in zip(view.arrows, words, strict=True) if on_it and a.times == 1]
+    shown = [a.label for a, on_it in zip(view.arrows, words, strict=True) if on_it and a.times == 1 and a.label]  # fmt: skip
     if labels not in ("value", "none") and any("weight layer" not in label for label in shown):
         found.append(([], "words on an edge: the derivative there, for a product its other factor"))
         if any("(·)" in label for label in shown):
@@ -133,7 +133,7 @@ def describe(graph: Graph, counts: tuple[InputCount, ...]) -> str:
     said = [f"{_several(len(kinds), 'node')}: {shares}; {_several(len(graph.edges), 'edge')}."]
     said += [
         f"{_several(found.count, 'gradient path')} back to {text.clean(found.node.label)}, "
-        f"{found.weight_free} weight-free."
+        f"{text.exact(found.weight_free)} weight-free."
         for found in counts[:8]
     ]
     return " ".join(said)
@@ -171,7 +171,7 @@ def _headline(
 
 def _several(count: int, thing: str) -> str:
     """Return a count of things in words."""
-    return f"{count} {thing}{'s' * (count != 1)}"
+    return f"{text.exact(count)} {thing}{'s' * (count != 1)}"
 
 
 # What stands where

@@ -19,7 +19,7 @@ from .scopes import Cluster, clusters
 from .spine import Grid, Link, Site, grid
 
 NAME_SIZE = 11.5
-_LEAST_GAP, _TURN, _BEFORE_TURN, _ARROW = 34.0, 10.0, 9.0, 9.0
+_LEAST_GAP, _LEAST_ROOM, _TURN, _BEFORE_TURN, _ARROW = 34.0, 18.0, 10.0, 9.0, 9.0
 _WORDS_RISE, _WORDS_HIGH, _WORDS_PAD = 6.5, 13.0, 16.0
 _LANE, _LABELLED_LANE, _FIRST_LANE, _STRIP = 13.0, 27.0, 18.0, 20.0
 _FRAME, _NAME_ROOM, _FRAME_TOP = 10.0, 21.0, 9.0
@@ -201,7 +201,10 @@ class _Sheet:
             + (_BEFORE_TURN + _ARROW + _TURN * (late[c] - 1)) * (late[c] > 0)
             for c in range(n)
         ]
-        self.room = [max(room[c], _LEAST_GAP - (self.fore[c] + self.aft[c]) / 2) for c in range(n)]
+        self.room = [
+            max(room[c], _LEAST_ROOM, _LEAST_GAP - (self.fore[c] + self.aft[c]) / 2)
+            for c in range(n)
+        ]
         self._set_lefts()
         for i, link in sorted(enumerate(self.links), key=lambda one: self._across(one[0])):
             a, _ = self._across(i)

@@ -2,11 +2,13 @@
 
 A small graph is drawn node by node.  Above ``MOST_BOXES`` boxes its scopes are drawn as
 one box each, the innermost first; where that is not enough, the middle of the record
-becomes a single box.  The view says which of these happened.
+becomes a single box; the view says which of these happened.  Parallel edges are arrows
+of their own, up to a dozen of them; more are one arrow that says how many.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -18,6 +20,8 @@ from ..highlight import PLAIN, Emphasis
 
 MOST_BOXES = 120
 _FEW, _KEPT_ENDS = 40, 6
+_MOST_PARALLEL = 12
+"""How many edges between the same two boxes are drawn apart."""
 
 Kind = Literal["operation", "sum", "parameter", "input", "group", "scope"]
 
@@ -164,6 +168,7 @@ def view_graph(
     boxes = tuple(_box(graph, group) for group in groups)
     styles = _styles(graph, targets, counted or [edge.weight for edge in graph.edges])
     flows = emphasis.flows or {}
+    parallel = Counter((place[edge.source], place[edge.target]) for edge in graph.edges)
     found: dict[tuple[int, int, str, bool, tuple[int, ...]], list[float | None]] = {}
     arrows: list[Arrow] = []
     for edge in graph.edges:
@@ -172,7 +177,8 @@ def view_graph(
             continue
         on = used is None or edge.index in used
         marks, flow, style = emphasis.taken_by((edge.index,)), flows.get(edge.index), styles[edge.index]  # fmt: skip
-        if boxes[output].kind == "group" or boxes[operand].kind == "group":
+        many = parallel[output, operand] > _MOST_PARALLEL
+        if many or "group" in (boxes[output].kind, boxes[operand].kind):
             found.setdefault((output, operand, style, on, marks), []).append(flow)
         else:
             arrows.append(Arrow(output, operand, style, _label(edge), 1, on, marks, flow))

@@ -31,7 +31,7 @@ def quoted(text: str) -> str:
     >>> print(quoted('say "hi"'))
     "say \\"hi\\""
     """
-    kept = "".join(c for c in text if c >= " " and not "\ud800" <= c <= "\udfff")
+    kept = "".join(c for c in text if c >= " " and not ("\ud800" <= c <= "\udfff" or c in "\ufffe\uffff"))  # fmt: skip
     return '"' + kept.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
