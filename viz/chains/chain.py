@@ -210,9 +210,7 @@ class _Reading:
     emphasis: Emphasis
 
 
-def read_chain(
-    paths: Paths, chosen: Path | None = None, emphasis: Emphasis = PLAIN
-) -> Chain:  # fmt: skip
+def read_chain(paths: Paths, chosen: Path | None = None, emphasis: Emphasis = PLAIN) -> Chain:
     """Return the blocks and links that a set of paths runs through.
 
     Args:
@@ -310,8 +308,6 @@ def _lane(
 
 def _moves(graph: Graph, edges: tuple[GraphEdge, ...]) -> bool:
     """Whether the numbers that leave at the end of some edges are elsewhere at their start."""
-    if not edges:
-        return False
     ends = graph.nodes[edges[0].source], graph.nodes[edges[-1].target]
     return ends[0].shape != ends[1].shape or any(
         edge.is_identity and _rearranges(graph.nodes[edge.source].op, edge.family) for edge in edges

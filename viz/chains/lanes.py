@@ -34,6 +34,12 @@ def lane_width(lane: Lane) -> float:
     return sum(map(_step_width, _shown(lane.steps)))
 
 
+def lanes_width(lanes: Sequence[Lane]) -> float:
+    """Return the room that a block's lanes need: the last on the axis, the others as arcs."""
+    arcs = (lane_width(lane) + 92 for lane in lanes[:-1])
+    return max(lane_width(lanes[-1]) + 2 * PAD, 120.0, *arcs)
+
+
 def _shown(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """Return the steps to draw: all of them, or the ends with the rest as one."""
     if len(steps) <= MOST_STEPS:

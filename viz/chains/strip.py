@@ -25,6 +25,7 @@ from .lanes import (
     lane_bands,
     lane_width,
     lane_words,
+    lanes_width,
 )  # fmt: skip
 from .symbols import MERGES, block_symbols
 
@@ -55,9 +56,8 @@ Part = Block | Link | Collapsed
 
 def draw_strip(canvas: Canvas, chain: Chain, parts: tuple[Part, ...]) -> None:
     """Draw the chain from ``x = 0`` on, its axis at ``y = 0``."""
-    x = _end(canvas, 0.0, chain.input.name or "x", "input", chain.input.name or "")
-    radius = VALUE_RADIUS
-    key = "input"
+    _end(canvas, 0.0, chain.input.name or "x", "input", chain.input.name or "")
+    x, radius, key = 0.0, VALUE_RADIUS, "input"
     for i, part in enumerate(parts):
         last = i == len(parts) - 1
         here = f"part {i}"
@@ -78,9 +78,7 @@ def draw_strip(canvas: Canvas, chain: Chain, parts: tuple[Part, ...]) -> None:
                 right += SUM_RADIUS + 44
                 ends = Ends("output value", here)
                 lane = Lane((), (), marks=chain.emphasis.taken_by(()))
-                _wire(
-                    canvas, right - VALUE_RADIUS, x + radius, _free(chain), "g", ends, lane, chain
-                )
+                _wire(canvas, right - VALUE_RADIUS, x + radius, "identity", "g", ends, lane, chain)
             _end(canvas, right, named, "output value", chain.output.name or chain.output.op)
         elif isinstance(part, Link):
             canvas.add(Shape("circle", right, 0.0, 2 * after, 2 * after, "value", key=here))
@@ -89,12 +87,7 @@ def draw_strip(canvas: Canvas, chain: Chain, parts: tuple[Part, ...]) -> None:
         x, radius, key = right, after, here
 
 
-def _free(chain: Chain) -> str:
-    """Return how a stretch without a layer is drawn: red wherever there is a red arc to follow."""
-    return "identity" if chain.blocks or chain.weight_free else "plain"
-
-
-def _end(canvas: Canvas, x: float, name: str, key: str, title: str) -> float:
+def _end(canvas: Canvas, x: float, name: str, key: str, title: str) -> None:
     """Draw the value at one end of the chain, its name inside where it fits."""
     r = VALUE_RADIUS
     canvas.add(Shape("circle", x, 0.0, 2 * r, 2 * r, "value", key=key, title=title))
@@ -105,23 +98,19 @@ def _end(canvas: Canvas, x: float, name: str, key: str, title: str) -> float:
         canvas.add(Label(runs, x + r, r + 18, 13, anchor="end", title=title))
     else:
         canvas.add(Label(runs, x - r, r + 18, 13, anchor="start", title=title))
-    return x
 
 
-def _sum(canvas: Canvas, part: Part, x: float, key: str, radius: float) -> None:
+def _sum(canvas: Canvas, part: Block | Collapsed, x: float, key: str, radius: float) -> None:
     """Draw the node where a block's ways meet."""
-    merge = part.merge if isinstance(part, Block) else "add"
-    if isinstance(part, Collapsed):
-        merge = part.blocks[-1].merge
+    block = part.blocks[-1] if isinstance(part, Collapsed) else part
+    merge = block.merge
     if merge == "add":
         canvas.add(Shape("circle", x, 0.0, 2 * radius, 2 * radius, "value", sign="+", key=key))
         return
     canvas.add(Shape("circle", x, 0.0, 2 * radius, 2 * radius, "value", key=key, title=merge))
     sign, _ = MERGES.get(merge, ("•", ""))
     canvas.add(Label(text.plain(sign), x, 4.5, 13, title=merge))
-    met = part.blocks[-1] if isinstance(part, Collapsed) else part
-    words = merge or (met.name if isinstance(met, Block) else "")
-    canvas.add(Label(text.name(words), x, radius + 38, 10.5, "text quiet"))
+    canvas.add(Label(text.name(merge or block.name), x, radius + 38, 10.5, "text quiet"))
 
 
 def _block(
@@ -132,10 +121,7 @@ def _block(
     if not block.lanes:
         return _crowded(canvas, block, x, radius, after, ends, emphasis)
     symbols = block_symbols(block)
-    inner = max(
-        lane_width(block.lanes[-1]) + 2 * PAD, *(lane_width(lane) + 92 for lane in block.lanes[:-1]),
-        120.0,
-    )  # fmt: skip
+    inner = lanes_width(block.lanes)
     left, right = x + radius, x + radius + inner
     centre = right + after
     main = len(block.lanes) - 1
@@ -305,7 +291,7 @@ def _link(
         if link.symbol and chain.blocks:
             _bracket(canvas, left + 4, right - 4, FORWARD_GAP + 14, text.math(link.symbol))
         return right + after
-    style = "weight" if link.lane.weight else _free(chain)
+    style = "weight" if link.lane.weight else "identity"
     if inline or not link.ops:
         right = left + 44
         symbol = "g" if last and chain.blocks else ""

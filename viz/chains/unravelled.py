@@ -7,6 +7,7 @@ for, the weight layers that it crosses and the gradient that it brings.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 from tinygrad_res.errors import GradientError, GraphError
@@ -18,7 +19,7 @@ from .. import text
 from ..highlight import bands
 from ..layout import Canvas, Curve, Label, Shape
 from ..text import Runs
-from .chain import Chain, Lane, Link
+from .chain import Block, Chain, Lane, Link
 from .symbols import block_symbols
 
 ROW = 27.0
@@ -105,13 +106,7 @@ CAPTION = "exact for gradients at the recorded activations; arrays add up, their
 def product(chain: Chain, choice: tuple[int, ...]) -> str:
     """Return a path's product, from the output back, such as ``I · J_{2} · I``."""
     taken = dict(zip((block.number for block in chain.blocks), choice, strict=True))
-    factors = []
-    for part in reversed(chain.parts):
-        if isinstance(part, Link):
-            factors += [part.symbol] * bool(part.symbol)
-        else:
-            factors.append(block_symbols(part)[taken[part.number]])
-    return " · ".join(factors)
+    return " · ".join(_factors(chain, lambda block: block_symbols(block)[taken[block.number]]))
 
 
 def symbol(chain: Chain) -> Runs:
@@ -122,13 +117,14 @@ def symbol(chain: Chain) -> Runs:
 
 def formula(chain: Chain) -> str:
     """Return the sum of all paths in factored form, the right side of an equation."""
-    factors = []
-    for part in reversed(chain.parts):
-        if isinstance(part, Link):
-            factors += [part.symbol] * bool(part.symbol)
-        else:
-            factors.append(f"({' + '.join(block_symbols(part))})")
+    factors = _factors(chain, lambda block: f"({' + '.join(block_symbols(block))})")
     return f" = g {' '.join(factors)}"
+
+
+def _factors(chain: Chain, told: Callable[[Block], str]) -> list[str]:
+    """Return what formulas call the parts from the output back; links that only copy are left out."""
+    found = [p.symbol if isinstance(p, Link) else told(p) for p in reversed(chain.parts)]
+    return list(filter(None, found))
 
 
 def _head(

@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import text
 from ..chains.chain import Block, Chain, Link
-from ..chains.lanes import MOST_STEPS, PAD, draw_arc, draw_lane, lane_width
+from ..chains.lanes import MOST_STEPS, PAD, draw_arc, draw_lane, lanes_width
 from ..chains.strip import ARC_HEIGHT, FIRST_LOW, FORWARD_GAP, LOW_GAP, SUM_RADIUS
 from ..chains.symbols import MERGES, block_symbols
 from ..layout import Canvas, Curve, Item, Label, Layout, Shape
@@ -190,7 +190,7 @@ def _lanes(block: Block, words: list[str]) -> Tile:
         lanes.append(replace(lane, steps=steps))
     symbols = [next(given) for _ in lanes]
     inner = max(
-        lane_width(lanes[-1]) + 2 * PAD, 120.0, *(lane_width(lane) + 92 for lane in lanes[:-1]),
+        lanes_width(lanes),
         *(text.width(text.math(symbol), 13) + 60 for _, symbol in symbols),
     )  # fmt: skip
     r, main = SUM_RADIUS, len(lanes) - 1
