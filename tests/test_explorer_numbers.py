@@ -28,6 +28,8 @@ from explorer_pages import (
 
 import tinygrad_res as tg
 import viz
+from tinygrad_res.errors import FigureError
+from viz import norms
 from viz.explorer import worth
 
 browsers = pytest.mark.skipif(chromium.program() is None, reason="no Chromium on the PATH")
@@ -250,6 +252,44 @@ def test_the_sum_is_held_against_backward_itself(monkeypatch):
     monkeypatch.setattr(worth, "pull", lambda *_, **__: {paths.frame.x._node: np.ones((2, 4))})
     paths = residual(2)
     assert not worth.worth(paths)["holds"]
+
+
+def test_a_page_about_too_much_computes_what_a_budget_pays_for(monkeypatch):
+    paths = residual(14)
+    assert len(worth.worth(paths)["degrees"]) == 15
+    monkeypatch.setattr(worth, "MOST_COTANGENTS", 1)
+    monkeypatch.setattr(norms, "EDGE_VISITS", 12 * len(paths.graph.edges))
+    some = worth.worth(paths)
+    assert [k for k, *_ in some["degrees"]] == list(range(0, 24, 2))
+    assert some["error"] is None and "max_degree" in some["why"]
+    said = viz.explore(paths).html
+    assert "computed up to 22 weight layers" in said
+
+
+def test_entries_are_told_where_they_are_few(monkeypatch):
+    paths = residual(2)
+    assert len(worth.worth(paths)["gradient"]) == 8
+    monkeypatch.setattr(worth, "MOST_NUMBERS", 55)  # three degrees and four paths of 8 entries: 56
+    told = worth.worth(paths)
+    assert told["gradient"] is None and told["degrees"][0][3] is None and told["holds"]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    ("factor", "why"), [(0.0, "the gradient is zero"), (np.inf, "the gradient is not finite")]
+)
+def test_a_gradient_that_has_no_shares_is_said(factor, why):
+    x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
+    told = worth.worth(tg.paths((factor * (x + tg.tanh(x))).sum(), x))
+    assert told["why"] == why and told["listed"][0][1] is None
+
+
+def test_a_set_narrowed_by_another_degree_is_refused_though_its_paths_have_one():
+    x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
+    paths = tg.paths((tg.tanh(tg.relu(x) + x) + x).sum(), x)
+    assert set(paths.count_by("weight")) == {0}
+    with pytest.raises(FigureError, match="other than the weight layers"):
+        viz.explore(paths.with_degree("activation", 1))
 
 
 def test_a_set_that_leaves_paths_out_is_not_held_against_backward():

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import pytest
 import tinygrad_res as tg
 import viz
 from tinygrad_res.errors import FigureError, GraphError
+from viz.chains.chain import read_chain
+from viz.highlight import PLAIN
 from viz.layout import Label, Layout
 
 
@@ -204,7 +207,22 @@ def test_each_path_has_a_row_with_its_product_sorted_by_weight_layers():
     assert len(products) == len(set(products)) == 8
     crossed = [2 * text.count("J") for text in products]
     assert crossed == sorted(crossed)
-    assert "I · J2 · I" in products
+    assert products[1:4] == ["I · I · J1", "I · J2 · I", "J3 · I · I"]
+
+
+def test_the_row_of_a_chosen_path_alone_stands_out():
+    labels = viz.draw(residual_paths(3)[5]).layout.labels
+    rows = [label for label in labels if label.text.count("·") == 2]
+    assert len(rows) == 8 and [label.faded for label in rows].count(False) == 1
+
+
+def test_rows_give_way_to_histograms_where_there_are_many_paths():
+    x = h = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    for k in range(3):
+        V, W = (tg.parameter(np.eye(3), name=f"{c}_{k}") for c in "VW")
+        h = h + tg.tanh(h @ V) + tg.relu(h @ W)
+    shown = texts(viz.draw(tg.paths(h.sum(), x)))
+    assert "number of paths, exact (log scale)" in shown and not any("row" in s for s in shown)
 
 
 def test_row_norms_are_those_of_the_paths():
@@ -274,6 +292,51 @@ def test_branches_list_their_own_layers():
     assert {"A1", "A2", "A3", "sigmoid′"} <= set(shown)
 
 
+def test_a_way_through_a_sum_of_all_numbers_is_no_identity():
+    x = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    (block,) = read_chain(tg.paths((x + x.sum()) * 2.0, x, cotangent=np.ones((2, 3)))).blocks
+    assert [lane.is_identity for lane in block.lanes] == [True, False]
+
+
+def test_a_way_carries_the_flow_of_an_edge_that_no_other_way_takes():
+    x = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    h = tg.tanh(x @ tg.parameter(np.eye(3), name="A"))
+    paths = tg.paths((x + h + tg.relu(h @ tg.parameter(np.eye(3), name="B"))).sum(), x)
+    flows = {edge.index: float(edge.index) for edge in paths.edges}
+    (block,) = read_chain(paths, emphasis=PLAIN._replace(flows=flows)).blocks
+    taken = Counter(edge for lane in block.lanes for edge in lane.edges)
+    assert [taken[lane.flow] for lane in block.lanes] == [1, 1, 1]
+    assert all(lane.flow in lane.edges for lane in block.lanes)
+
+
+def test_a_long_way_counts_the_layers_that_it_leaves_out():
+    shown = texts(viz.draw(plain_paths(40)))
+    assert "… 34 more weight layers …" in shown
+    assert {"W3", "W38"} <= set(shown) and not {"W4", "W37"} & set(shown)
+
+
+def folded(between, shortcut=lambda h: h):
+    """The words of six blocks, of which three are drawn as one, with something behind each."""
+    x = h = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    for k in range(6):
+        h = between(shortcut(h) + tg.tanh(h @ tg.parameter(np.eye(3), name=f"W_{k}")), k)
+    return set(texts(viz.draw(tg.paths(h.sum(), x))))
+
+
+def test_a_fold_says_what_is_between_its_blocks():
+    assert "blocks 3 … 5 with relu between" in folded(lambda h, _: tg.relu(h))
+    mixed = folded(lambda h, k: tg.relu(h) if k % 2 else tg.sigmoid(h))
+    assert "blocks 3 … 5 with more between" in mixed
+    layers = folded(lambda h, _: h @ tg.parameter(np.eye(3), name="T"))
+    assert "3 of 3 have a weight-free way" in layers and "weight-free" not in layers
+
+
+def test_a_fold_says_which_shortcuts_move_numbers():
+    turned = folded(lambda h, _: h, shortcut=lambda h: h[:, ::-1])
+    assert "3 of 3 shortcuts slice and pad" in turned
+    assert not any("slice and pad" in words for words in folded(lambda h, _: h))
+
+
 def test_an_activation_between_blocks_is_drawn_between_them():
     x = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
     h = x
@@ -314,8 +377,10 @@ def test_bars_stand_at_the_logarithms_of_the_counts():
     tops = [s for s in layout.shapes if s.style in ("bar", "bar free")]
     heights = [s.y for s in sorted(tops, key=lambda s: s.x)[:10]]
     counts = list(residual_paths(9).count_by("weight").values())
-    slope, _ = np.polyfit(np.log10(counts), heights, 1)
+    slope, start = np.polyfit(np.log10(counts), heights, 1)
     assert slope < 0
+    hundred = next(label.y - 4 for label in layout.labels if label.text == "10²")
+    assert start + 2 * slope == pytest.approx(hundred)
     assert np.allclose(np.diff(heights), slope * np.diff(np.log10(counts)))
 
 
@@ -324,6 +389,8 @@ def test_six_hundred_blocks_are_counted_exactly():
     assert "1 weight-free path of 2⁶⁰⁰" in texts(figure)
     assert str(2**600) in figure.svg
     assert len(figure.svg) < 200_000
+    assert sum(curve.filled for curve in figure.layout.curves) >= 1  # bars would be too many
+    assert not any(curve.filled for curve in viz.draw(residual_paths(50)).layout.curves)
 
 
 def test_a_block_with_too_many_ways_is_a_box_with_their_number():

@@ -255,6 +255,46 @@ def test_bars_of_sampled_degrees_are_two_standard_errors():
         assert (low, high) == pytest.approx((max(p - error, 0.0), p + error))
 
 
+def test_only_weight_free_paths_are_red():
+    by_weight, by_activation = (viz.plot_paths(chain(2), by=by) for by in ("weight", "activation"))
+    assert 0 in by_activation.counts and "-fill-identity" in by_weight.svg
+    assert "identity" not in by_activation.svg and "weight-free" not in by_activation.svg
+
+
+def test_many_degrees_are_an_area_and_few_are_stems():
+    few, many = (viz.plot_paths(chain(k), show="counts").figure.axes[0] for k in (70, 80))
+    assert max(len(lines.get_segments()) for lines in few.collections) == 70
+    assert max(len(lines.get_paths()[0].vertices) for lines in many.collections) > 160
+
+
+def test_the_last_point_of_a_long_line_has_a_marker():
+    line = viz.plot_series({"a": np.arange(100.0)}).figure.axes[0].lines[0]
+    assert 5 < len(line.get_markevery()) < 12 and line.get_markevery()[-1] == 99
+
+
+def test_a_narrow_plot_has_room_for_its_ticks(tmp_path):
+    written = viz.plot_paths(chain(10), show="counts").save(tmp_path / "a.svg", size="50mm")
+    found = [element.text for element in ET.fromstring(written.read_text()).iter(f"{SVG}text")]
+    assert {"0", "4", "20"} <= set(found) and "2" not in found
+
+
+def test_a_saved_plot_keeps_its_proportions(tmp_path):
+    root = ET.fromstring(
+        viz.plot_series({"a": [1, 2]}).save(tmp_path / "a.svg", size=80).read_text()
+    )
+    _, _, across, down = map(float, root.get("viewBox").split())
+    assert float(root.get("height").removesuffix("mm")) == pytest.approx(
+        80 * down / across, rel=1e-5
+    )
+
+
+def test_a_dark_picture_has_a_dark_ground(tmp_path):
+    from matplotlib.image import imread
+
+    pixels = imread(viz.plot_series({"a": [1, 2]}).save(tmp_path / "a.png", "dark"))
+    assert "#{:02x}{:02x}{:02x}".format(*np.round(255 * pixels[0, 0, :3]).astype(int)) == "#14171c"
+
+
 def test_shares_by_degree_sum_to_one():
     plot = viz.plot_paths(chain(5), show="shares")
     assert sum(plot.shares.values()) == pytest.approx(1.0)
@@ -320,6 +360,12 @@ def test_gradient_norms_of_convolutions_and_transposed_weights():
     (found,) = viz.plot_gradient_norms(loss).norms.values()
     loss.backward()
     assert list(found.values()) == pytest.approx([np.linalg.norm(t.grad.data) for t in (W, V)])
+
+
+def test_a_product_of_weights_alone_is_no_layer():
+    x = tg.tensor(np.ones((2, 3)))
+    A, B = (tg.parameter(np.eye(3), name=name) for name in "AB")
+    assert set(viz.plot_gradient_norms((x @ (A @ B)).sum()).norms[""]) == {1}
 
 
 def test_a_sigmoid_net_loses_its_gradient_and_a_residual_net_does_not():
