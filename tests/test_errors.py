@@ -16,6 +16,7 @@ from tinygrad_res.errors import (
     DeviceError,
     DtypeError,
     FigureError,
+    FileError,
     GradientError,
     GraphError,
     NotDifferentiableError,
@@ -281,6 +282,7 @@ CASES = [
     (lambda: tg.graph(tg.tensor(1.0)), GraphError, "graph: nothing was recorded for"),
     (lambda: data.load("numbers"), DataError, "unknown data 'numbers': use 'digits', or the path of an .npz file"),
     (lambda: draw(1.0), FigureError, "draw: cannot draw a float: a number does not know what it was computed from: pass the tensor that holds it"),
+    (lambda: tg.nn.Linear(1, 1).save("no such folder/a.npz"), FileError, "save: cannot write 'no such folder/a.npz' (No such file or directory): choose a folder that exists"),
     (lambda: sweep(divmod_of, grid(a=[1], b=[0])), SweepError, "sweep: 1 of 1 cells are missing:\n  a=1, b=0: ZeroDivisionError"),
 ]  # fmt: skip
 
@@ -328,7 +330,7 @@ def test_every_class_of_the_hierarchy_is_raised_by_some_call():
 @pytest.mark.parametrize("kind", sorted({kind for _, kind, _ in CASES}, key=str))
 def test_one_base_class_catches_all_and_a_builtin_one_does_too(kind):
     assert issubclass(kind, errors.Error)
-    assert issubclass(kind, (ValueError, TypeError, RuntimeError))
+    assert issubclass(kind, (ValueError, TypeError, RuntimeError, OSError))
 
 
 def test_the_error_of_numpy_is_kept_as_the_cause():

@@ -12,7 +12,7 @@ import pytest
 
 import tinygrad_res as tg
 from tinygrad_res import data
-from tinygrad_res.errors import FigureError, GraphError, UsageError
+from tinygrad_res.errors import FigureError, FileError, GraphError, UsageError
 from tinygrad_res.experiments import (
     EffectivePathLength,
     at_random,
@@ -108,8 +108,7 @@ class Elsewhere(Executor):
 
 def digits_paths(blocks=3, width=8, seed=0, batch=16):
     digits = data.load("digits", seed)
-    rng = np.random.default_rng(seed)
-    network = effective_paths.preactivation_mlp(blocks, width, 0.5, rng).to("cpu", "float64")
+    network = effective_paths.digits_mlp(blocks, width, 0.5, seed).to("cpu", "float64")
     return functools.partial(
         effective_paths.loss_paths, network, digits.test_x[:batch], digits.test_y[:batch]
     )
@@ -334,7 +333,7 @@ def test_saved_numbers_read_back(small, tmp_path):
 def test_file_of_unknown_ending_or_in_no_folder_is_refused(small, tmp_path):
     with pytest.raises(FigureError, match=r"use \.json, \.svg"):
         small.save(tmp_path / "a.txt")
-    with pytest.raises(FigureError, match="cannot write"):
+    with pytest.raises(FileError, match="cannot write"):
         small.save(tmp_path / "none" / "a.json")
     assert list(tmp_path.iterdir()) == []
 
@@ -367,7 +366,7 @@ def test_plot_shows_shares_of_the_totals_as_far_as_they_are_seen(tmp_path):
     ],
 )
 def test_number_out_of_bounds_is_refused_before_any_work(monkeypatch, arguments, message):
-    monkeypatch.setattr(effective_paths, "preactivation_mlp", None)
+    monkeypatch.setattr(effective_paths, "digits_mlp", None)
     with pytest.raises(UsageError, match=f"effective_path_length: {message}"):
         effective_path_length(**arguments)
 

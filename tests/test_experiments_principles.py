@@ -31,7 +31,7 @@ from tinygrad_res.experiments import (
     zoo,
 )
 from tinygrad_res.experiments.demonstration import Claim
-from tinygrad_res.experiments.zoo import factors_of, multiplied
+from tinygrad_res.experiments.zoo_study import factors_of, multiplied
 
 DEMONSTRATIONS = {
     "chain-rule": {},

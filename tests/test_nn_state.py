@@ -8,7 +8,7 @@ import pytest
 
 import tinygrad_res as tg
 from tinygrad_res import nets, nn
-from tinygrad_res.errors import DataError, FigureError, UsageError
+from tinygrad_res.errors import DataError, FileError, UsageError
 
 RNG = np.random.default_rng(6)
 ENDINGS = (".safetensors", ".npz")
@@ -251,7 +251,7 @@ def test_files_that_are_not_there_and_unknown_endings_are_named(tmp_path):
         small().load(tmp_path / "weights.pt")
     with pytest.raises(UsageError, match=r"save: .*weights.pkl' does not end in a known format"):
         small().save(tmp_path / "weights.pkl")
-    with pytest.raises(FigureError, match="save: cannot write"):
+    with pytest.raises(FileError, match="save: cannot write"):
         small().save(tmp_path / "nowhere" / "weights.npz")
 
 

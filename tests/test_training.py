@@ -13,7 +13,7 @@ import standin
 
 import tinygrad_res as tg
 from tinygrad_res import checkpoints, data, nets, nn, optim
-from tinygrad_res.errors import DataError, FigureError, GradientError, UsageError
+from tinygrad_res.errors import DataError, FileError, GradientError, UsageError
 from tinygrad_res.training import accuracy, fit, mean_loss, squared_error
 
 DIGITS = data.load("digits")
@@ -326,7 +326,7 @@ def test_damaged_and_foreign_files_are_no_checkpoints(tmp_path):
 def test_folder_that_is_not_there_is_told_before_the_first_step(tmp_path):
     network, told = small(), []
     before = network.state_dict()
-    with pytest.raises(FigureError, match="choose a folder that exists"):
+    with pytest.raises(FileError, match="choose a folder that exists"):
         train(network, steps=2, checkpoint=tmp_path / "no" / "a.npz", callback=told.append)
     assert not told
     for name, values in network.state_dict().items():

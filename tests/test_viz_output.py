@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_res as tg
 import viz
-from tinygrad_res.errors import FigureError
+from tinygrad_res.errors import FigureError, FileError
 from viz.text import clean
 from viz.writers.dot import quoted
 
@@ -116,14 +116,14 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(FigureError, match=r"a\.svg.*No space left"):
+    with pytest.raises(FileError, match=r"a\.svg.*No space left"):
         figures()[0].save(target)
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["a.svg"]
 
 
 def test_a_folder_that_does_not_exist_is_named(tmp_path):
-    with pytest.raises(FigureError, match=r"nowhere.*choose a folder"):
+    with pytest.raises(FileError, match=r"nowhere.*choose a folder"):
         figures()[0].save(tmp_path / "nowhere" / "a.svg")
 
 

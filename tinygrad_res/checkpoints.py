@@ -57,7 +57,7 @@ def save(
     Raises:
         GradientError: a number of the network or the optimiser is not finite, so going on from
             here would be of no use; the file is left as it was.
-        FigureError: the file cannot be written.
+        FileError: the file cannot be written.
 
     >>> import tempfile
     >>> import tinygrad_res as tg

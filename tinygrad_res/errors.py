@@ -50,8 +50,12 @@ class UsageError(Error, ValueError):
     """An argument outside its choices; the message lists them."""
 
 
+class FileError(Error, OSError):
+    """A file or folder that cannot be written."""
+
+
 class FigureError(Error, RuntimeError):
-    """A figure that cannot be drawn or written."""
+    """A figure that cannot be drawn, or in no format that is known."""
 
 
 class SweepError(Error, RuntimeError):

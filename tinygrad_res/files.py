@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import tempfile
 from pathlib import Path
 
-from .errors import FigureError
+from .errors import FileError
 
 
 def make_writable(argument: str, folder: Path) -> None:
     """Make a folder that an argument names, and check now that files can be written there.
 
     Raises:
-        FigureError: it cannot be made, or not be written to.
+        FileError: it cannot be made, or not be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return
     except OSError as error:
-        raise FigureError(
+        raise FileError(
             f"{argument} {folder}: cannot write there ({error.strerror}): choose a folder of yours"
         ) from error
 
@@ -30,25 +31,20 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
     """Write a file by way of a temporary one beside it, which then takes its name.
 
     Raises:
-        FigureError: the file cannot be written; nothing is left behind.
+        FileError: the file cannot be written.  Then, and where it is interrupted, nothing is left.
     """
     target = Path(path)
-    temporary = ""
+    temporary = target.with_name(f".{target.stem[:40]}-{secrets.token_hex(4)}{target.suffix}")
     try:
-        handle, temporary = tempfile.mkstemp(
-            prefix=f".{target.stem[:40]}-", suffix=target.suffix, dir=target.parent
-        )
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, target)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise FigureError(
+        raise FileError(
             f"save: cannot write {str(target)!r} ({error.strerror or error}): "
             "choose a folder that exists and that you may write to"
         ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
     return target

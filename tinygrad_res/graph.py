@@ -319,7 +319,7 @@ class Graph:
 
         Raises:
             UsageError: it ends otherwise.
-            FigureError: the file cannot be written.
+            FileError: the file cannot be written.
         """
         from .graph_files import save
 

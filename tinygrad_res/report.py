@@ -42,17 +42,18 @@ class Training:
 
 def train(
     network: Network, data: Images, steps: int, device: str = "cpu", batch: int = 64,
-    lr: float = 3e-4, seed: int = 0,
+    lr: float = 3e-4, seed: int = 0, progress: bool = True,
 ) -> Training:  # fmt: skip
-    """Train with Adam for some steps, showing a progress bar.
+    """Train with Adam for some steps, with a progress bar where asked for.
 
     Raises:
         GradientError: the loss grew beyond all bounds; the message says at which step.
     """
     optimiser = Adam(network.to(device).parameters(), lr=lr)
     outcome = fit(
-        network, data, optimiser, steps=steps, batch=batch, seed=seed, loss_limit=DIVERGED
-    )
+        network, data, optimiser, steps=steps, batch=batch, seed=seed, loss_limit=DIVERGED,
+        progress=progress,
+    )  # fmt: skip
     return Training(steps, outcome.losses[:1] + outcome.losses[-1:], outcome.score)
 
 
@@ -148,7 +149,9 @@ def _power(n: int) -> str:
     return f"2^{n.bit_length() - 1}" if n > 1 and n & (n - 1) == 0 else _digits(n)
 
 
-def examine(network: Network, data: Images, device: str = "cpu", batch: int = 64) -> PathReport:
+def examine(
+    network: Network, data: Images, device: str = "cpu", batch: int = 64, progress: bool = True
+) -> PathReport:
     """Run one held-out batch forward and backward, and account for the gradient's paths.
 
     The derivative of the loss by the images is taken on a copy of the network in float64,
@@ -168,7 +171,8 @@ def examine(network: Network, data: Images, device: str = "cpu", batch: int = 64
     start, end, loss = _forward(network, x, labels)
     loss.backward()
     found = paths(loss, x, start=start, end=end)
-    parts = found.gradient_by("weight", progress=f"weighing the paths of {network.name}")
+    bar = f"weighing the paths of {network.name}" if progress else ""
+    parts = found.gradient_by("weight", progress=bar)
     whole = x.grad.data  # type: ignore[union-attr]
     difference = float(abs(sum(parts.values()) - whole).max())
     return PathReport(

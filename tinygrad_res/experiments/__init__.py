@@ -14,14 +14,14 @@ from .active_paths import dead_units, forward_sums
 from .added_layers import identity_mapping
 from .depth import degradation, responses
 from .effective_paths import effective_path_length
-from .five_blocks import five_blocks
+from .five_blocks_study import five_blocks
 from .junctions import chain_rule, fully_connected
 from .length_report import EffectivePathLength
 from .lengths import Lengths, at_random, path_lengths
 from .lesion_study import lesions
 from .outcome import Outcome
 from .resnet_lengths import resnet_path_lengths
-from .sensitivity import sensitivity
+from .sensitivity_study import sensitivity
 from .shattering import shattered_gradients
 from .short_path_training import short_paths
 from .shortcuts import additions_and_concatenations, residual_module
@@ -31,7 +31,7 @@ from .slopes import activations
 from .surface_study import loss_surfaces
 from .vanishing import vanishing_gradients
 from .variants import shortcut_variants
-from .zoo import zoo
+from .zoo_study import zoo
 
 __all__ = [
     "EXPERIMENTS", "EffectivePathLength", "Experiment", "Lengths", "activations",

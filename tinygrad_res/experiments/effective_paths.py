@@ -30,8 +30,7 @@ import numpy as np
 from .. import Paths, paths, primitives, tensor
 from ..data import Images, load
 from ..errors import UsageError
-from ..nets import Network
-from ..nn import Flatten, Linear, ReLU, Residual, Sequential, he_normal
+from ..nets import Network, residual_mlp
 from ..report import Training, train
 from ..whole_numbers import at_least
 from .length_report import EffectivePathLength
@@ -119,32 +118,20 @@ def _run(
     """Measure a network before and after training and a deep random one, all of one seed."""
     data = load("digits", seed)
     measure = functools.partial(measured, data=data, batch=batch, samples=samples, seed=seed)
-    network = preactivation_mlp(blocks, width, gain, np.random.default_rng(seed))
+    network = digits_mlp(blocks, width, gain, seed)
     before = measure(network)
-    training = train(network, data, steps, batch=batch, lr=lr, seed=seed)
+    training = train(network, data, steps, batch=batch, lr=lr, seed=seed, progress=False)
     after = measure(network)
-    random = measure(preactivation_mlp(deep, width, RANDOM_GAIN, np.random.default_rng(seed)))
+    random = measure(digits_mlp(deep, width, RANDOM_GAIN, seed))
     return {
         "training": asdict(training), "before": before.plain(), "after": after.plain(),
         "random": random.plain(),
     }  # fmt: skip
 
 
-def preactivation_mlp(blocks: int, width: int, gain: float, rng: np.random.Generator) -> Network:
-    """Return an MLP for the digits of blocks h + W'' relu(W' relu(h)).
-
-    Weights in the branches are He's, the second ones times ``gain``: a branch multiplies the
-    mean square of what goes through it, forward or backward, by gain^2 on average.
-    """
-    body = []
-    for _ in range(blocks):
-        first, second = Linear(width, width, rng=rng), Linear(width, width, rng=rng)
-        for layer, factor in ((first, 1.0), (second, gain)):
-            layer.weight.data = he_normal(rng, layer.weight.shape) * factor
-        body.append(Residual(Sequential(ReLU(), first, ReLU(), second)))
-    stem = Sequential(Flatten(), Linear(64, width, rng=rng))
-    head = Sequential(ReLU(), Linear(width, 10, rng=rng))
-    return Network("preactivation-mlp", stem, Sequential(*body), head)
+def digits_mlp(blocks: int, width: int, gain: float, seed: int) -> Network:
+    """Return a pre-activated MLP for the digits, whose branches multiply mean squares by gain^2."""
+    return residual_mlp(blocks, width=width, rng=seed, preactivation=True, branches=gain)
 
 
 def measured(network: Network, data: Images, batch: int, samples: int, seed: int) -> Lengths:
@@ -153,9 +140,7 @@ def measured(network: Network, data: Images, batch: int, samples: int, seed: int
         loss_paths, copy.deepcopy(network).to("cpu", "float64"),
         data.test_x[:batch], data.test_y[:batch],
     )  # fmt: skip
-    return path_lengths(
-        make, samples, seed, progress=f"sampling paths of {len(network.body)} blocks"
-    )
+    return path_lengths(make, samples, seed)
 
 
 def loss_paths(network: Network, images: np.ndarray, labels: np.ndarray) -> Paths:

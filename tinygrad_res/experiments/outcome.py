@@ -40,7 +40,8 @@ class Outcome(ABC):
         The file appears complete or not at all.
 
         Raises:
-            FigureError: the ending is unknown, or the file cannot be written.
+            FigureError: the ending is unknown.
+            FileError: the file cannot be written.
         """
         ending = Path(path).suffix.lower()
         if ending == ".json":

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from .. import __version__
 from ..errors import SweepError, UsageError
-from ..files import write_whole
+from ..files import make_writable, write_whole
 
 Cell = Mapping[str, Any]
 """A setting: keyword arguments of values that JSON holds."""
@@ -59,6 +59,7 @@ def sweep(
 
     Raises:
         UsageError: two cells are the same, or a value is none that JSON holds.
+        FileError: the folder, or a file in it, cannot be written.
         SweepError: cells failed, or a worker was lost.  The others are finished first; the
             error holds them, and names those that are missing.
 
@@ -68,7 +69,9 @@ def sweep(
     names = [_name(function, cell) for cell in cells]
     if len(set(names)) < len(names):
         raise UsageError("sweep: two cells are the same: each would be computed twice")
-    kept = None if folder is None else _folder(folder)
+    kept = None if folder is None else Path(folder)
+    if kept is not None:
+        make_writable("sweep: folder", kept)
     found = {name: _read(kept, name) for name in names if kept is not None}
     done = {name: outcome[0] for name, outcome in found.items() if outcome is not None}
     missing: dict[str, BaseException] = {}
@@ -136,15 +139,6 @@ def _name(function: Callable[..., Any], cell: Cell) -> str:
         ) from None
     asked = f"{__version__} {function.__module__}.{function.__qualname__} {setting}"
     return f"{function.__name__.strip('_')}-{hashlib.sha256(asked.encode()).hexdigest()[:16]}"
-
-
-def _folder(folder: str | os.PathLike[str]) -> Path:
-    path = Path(folder)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"sweep: folder {str(path)!r}: {error.strerror}: choose another") from None
-    return path
 
 
 def _read(folder: Path, name: str) -> tuple[Any] | None:

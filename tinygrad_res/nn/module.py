@@ -151,7 +151,7 @@ class Module:
         Neither holds code, nor is it read with pickle.  The file appears whole or not at all.
 
         Raises:
-            FigureError: the file cannot be written.
+            FileError: the file cannot be written.
             UsageError: the ending is another one.
         """
         return state.write(path, self.named_state())

@@ -122,7 +122,7 @@ def write(path: str | os.PathLike[str], values: Iterable[tuple[str, Any]]) -> Pa
     """Write arrays or tensors, each with its name, to a file; its ending chooses the format.
 
     Raises:
-        FigureError: the file cannot be written.
+        FileError: the file cannot be written.
         UsageError: the ending is unknown.
     """
     encode, _ = _format("save", path)

@@ -176,7 +176,7 @@ def measured(blocks: int, steps: int, batch: int, seed: int) -> dict[str, list[f
     data = load("digits", seed)
     network = residual_mlp(blocks, rng=seed)
     before = _of_blocks(network, data.test_x[:batch])
-    train(network, data, steps, batch=batch, lr=1e-3, seed=seed)
+    train(network, data, steps, batch=batch, lr=1e-3, seed=seed, progress=False)
     return {"before": before, "after": _of_blocks(network, data.test_x[:batch])}
 
 

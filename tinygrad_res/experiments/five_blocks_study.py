@@ -102,9 +102,9 @@ def _trained(blocks: int, width: int, steps: int, seed: int) -> dict[str, Any]:
     data = load("digits", seed)
     network = residual(blocks, width, seed)
     computed, by_numpy = _outputs(network, data)
-    before = examine(network, data, batch=MEASURED)
+    before = examine(network, data, batch=MEASURED, progress=False)
     ours = _train(network, data, steps, seed)
-    after = examine(network, data, batch=MEASURED)
+    after = examine(network, data, batch=MEASURED, progress=False)
     plain = plain_mlp(blocks, width=width, rng=seed)
     theirs = _train(plain, data, steps, seed)
     return {
@@ -113,7 +113,7 @@ def _trained(blocks: int, width: int, steps: int, seed: int) -> dict[str, Any]:
             ("of these weight-free", 1, after.counts[0]),
             ("by weight layers crossed, z each", binomial(blocks, 2), polynomial(after.counts)),
             ("by weight layers, without shortcuts", f"z^{2 * blocks}",
-             polynomial(examine(plain, data, batch=2).counts)),
+             polynomial(examine(plain, data, batch=2, progress=False).counts)),
             ("a[l+2] = g(z[l+2] + a[l]), logits less NumPy's", 0.0, apart(computed, by_numpy)),
             ("sum of all g_k less backward's, before training", 0.0, before.error),
             ("sum of all g_k less backward's, after training", 0.0, after.error),
