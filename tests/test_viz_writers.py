@@ -171,7 +171,7 @@ def test_a_png_keeps_its_pixels_and_says_its_width():
     assert pixels[1] / int.from_bytes(wide[at : at + 4], "big") == pytest.approx(0.080, rel=0.01)
 
 
-@pytest.mark.parametrize("size", [0, -3, "80", "mm", "80px", float("nan"), float("inf"), True, [80], "1e9mm"])  # fmt: skip
+@pytest.mark.parametrize("size", [0, -3, "80", "mm", "80px", float("nan"), float("inf"), True, [80], "1e9mm", 1e-9])  # fmt: skip
 def test_what_is_no_width_is_an_error_before_any_file_is_touched(size, tmp_path):
     with pytest.raises(UsageError, match=r"size .* is no width on paper.*'80mm'"):
         gallery.figure("residual_block").save(tmp_path / "a.svg", size=size)
@@ -185,10 +185,22 @@ def test_a_size_that_a_format_has_not_is_an_error(format, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("scale", [0, -1, 1e9, "2", None])
+@pytest.mark.parametrize("scale", [0, -1, 1e-9, 1e9, "2", None])
 def test_what_is_no_scale_is_an_error(scale):
     with pytest.raises(UsageError, match="scale"):
         gallery.figure("residual_block").pipe("png", scale=scale)
+
+
+def test_sizes_and_scales_may_be_numbers_of_any_kind():
+    figure = gallery.figure("residual_block")
+    assert figure.pipe("svg", size=np.float32(80)) == figure.pipe("svg", size="80mm")
+    assert figure.pipe("png", scale=np.int64(1)) == figure.pipe("png", scale=1)
+
+
+def test_a_png_that_no_memory_holds_is_refused_with_the_scale_that_fits():
+    x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
+    with pytest.raises(UsageError, match=r"scale=100 makes .* pixels.* at most [1-9]\d*\.\d"):
+        viz.draw(x.sum()).pipe("png", scale=100)
 
 
 # Styles
@@ -247,6 +259,13 @@ def test_text_is_returned_as_text_where_an_encoding_is_given():
     found = [figure.pipe(format, encoding="utf-8") for format in TEXTS]
     assert found[0] == figure.svg and found[1] == figure.source
     assert figure.tikz in found[2] and found[3] == figure.mermaid and found[4] == figure.html
+
+
+@pytest.mark.parametrize(("format", "encoding"), [("pdf", "utf-8"), ("svg", "ascii"), ("svg", "no"), ("svg", 8)])  # fmt: skip
+def test_an_encoding_that_cannot_read_the_format_is_an_error(format, encoding):
+    x = tg.tensor([1.0, 2.0], requires_grad=True, name="权")
+    with pytest.raises(UsageError, match=f"encoding={encoding!r} cannot read {format}"):
+        viz.draw(x.sum()).pipe(format, encoding=encoding)
 
 
 @pytest.mark.parametrize("call", ["pipe", "render"])

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, get_args, overload
 
@@ -32,7 +33,7 @@ FigureStyle = Theme | Literal["auto"]
 Width = str | float | None
 
 _STYLES: tuple[str, ...] = ("auto", *get_args(Theme))
-_WIDEST = 10_000.0
+_NARROWEST, _WIDEST, _LEAST_SCALE = 1.0, 10_000.0, 0.1
 _MM = {"mm": 1.0, "cm": 10.0, "in": 25.4, "pt": 25.4 / 72.27, "bp": 25.4 / 72}
 _LENGTH = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*(mm|cm|in|pt|bp)\s*")
 
@@ -110,7 +111,7 @@ class Figure:
             The path written.
 
         Raises:
-            UsageError: an unknown style, or a size or scale that is none.
+            UsageError: an unknown style, a size or scale that is none, or a PNG too large to draw.
             FigureError: the ending is unknown, the format has no size, or the file cannot
                 be written.
 
@@ -185,14 +186,21 @@ class Figure:
             encoding: return text instead of bytes, decoded so; ``"utf-8"`` for text formats.
 
         Raises:
-            UsageError: an unknown format or style, or a size or scale that is none.
+            UsageError: an unknown format or style, a size or scale that is none, or an
+                encoding in which the format cannot be read.
             FigureError: the format has no size.
         """
         content = self._content("pipe", format, rendering("pipe", style, size, scale))
-        return content if encoding is None else content.decode(encoding)
+        try:
+            return content if encoding is None else content.decode(encoding)
+        except (LookupError, UnicodeError, TypeError) as error:
+            raise UsageError(
+                f"pipe: encoding={encoding!r} cannot read {format}: use 'utf-8' for formats that "
+                "are text, and leave it out for pdf and png"
+            ) from error
 
     def _content(self, call: str, format: str, how: Rendering) -> bytes:
-        if format not in _WRITERS:
+        if format not in [*_WRITERS]:
             raise UsageError(
                 f"{call}: format {format!r} is unknown: use one of {', '.join(_WRITERS)}"
             )
@@ -240,9 +248,10 @@ def rendering(call: str, style: str, size: Width, scale: float) -> Rendering:
     """
     if style not in _STYLES:
         raise UsageError(f"{call}: style {style!r} is unknown: use one of {', '.join(_STYLES)}")
-    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale <= 100:
+    pixels = _number(scale)
+    if pixels is None or not _LEAST_SCALE <= pixels <= 100:
         raise UsageError(f"{call}: scale {scale!r} is no number of pixels: use one from 0.1 to 100")
-    return Rendering(style, _millimetres(call, size), scale)  # type: ignore[arg-type]
+    return Rendering(style, _millimetres(call, size), pixels)  # type: ignore[arg-type]
 
 
 def _millimetres(call: str, size: Width) -> float | None:
@@ -253,17 +262,20 @@ def _millimetres(call: str, size: Width) -> float | None:
     """
     if size is None:
         return None
-    found = None
+    found = _number(size)
     if isinstance(size, str) and (read := _LENGTH.fullmatch(size)):
         found = float(read[1]) * _MM[read[2]]
-    elif isinstance(size, (int, float)) and not isinstance(size, bool):
-        found = float(size)
-    if found is None or not math.isfinite(found) or not 0 < found <= _WIDEST:
+    if found is None or not math.isfinite(found) or not _NARROWEST <= found <= _WIDEST:
         raise UsageError(
             f"{call}: size {size!r} is no width on paper: give a number of mm, such as 80, or "
-            f"text such as '80mm', '8cm', '3.3in' or '240pt', up to {_WIDEST:g} mm"
+            f"text such as '80mm', '8cm', '3.3in' or '240pt', from {_NARROWEST:g} to {_WIDEST:g} mm"
         )
     return found
+
+
+def _number(given: object) -> float | None:
+    """Return a number of any kind as a float, and ``None`` for anything else."""
+    return None if isinstance(given, bool) or not isinstance(given, Real) else float(given)
 
 
 def mimebundle(
@@ -279,8 +291,11 @@ def write(path: str | os.PathLike[str], writers: dict[str, Callable[[], bytes]])
     """Write a file whole, by the writer for its ending.
 
     Raises:
+        UsageError: ``path`` is none.
         FigureError: no writer for the ending, or the file cannot be written.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(f"save: path={path!r}: pass a str or a pathlib.Path")
     target = Path(path)
     ending = target.suffix.lower()
     if ending not in writers:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import io
 import itertools
+import math
 import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
+
+from tinygrad_res.errors import UsageError
 
 from ..layout import Curve, Item, Label, Layout, Shape, arrowhead
 from ..style import OFF_PATH_OPACITY, Style, Theme, colour, look
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.font_manager import FontProperties
 
 _POINTS_PER_INCH, _MM_PER_INCH = 72, 25.4
-_UNITS = 1000
+_UNITS, _MOST_PIXELS = 1000, 250_000_000
 _FALLBACK_FONTS = (
     "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Micro Hei",
     "PingFang SC", "Microsoft YaHei", "Noto Emoji", "Segoe UI Emoji", "Symbola",
@@ -38,7 +41,17 @@ def to_raster(
         scale: pixels of the PNG for each pixel of the layout.
         width: the picture's width in mm; a pixel of the layout is 1/72 inch if left out.
             A PNG has as many pixels as without, and is said to be that wide.
+
+    Raises:
+        UsageError: the PNG would have more than 250 million pixels.
     """
+    pixels = layout.width * layout.height * scale**2
+    if format == "png" and pixels > _MOST_PIXELS:
+        most = math.floor(10 * math.sqrt(_MOST_PIXELS / pixels) * scale) / 10
+        raise UsageError(
+            f"save: scale={scale:g} makes {pixels:.2g} pixels, too many for a PNG: use a scale "
+            f"of at most {most:g}, or save it as .svg or .pdf"
+        )
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
