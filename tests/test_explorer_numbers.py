@@ -249,8 +249,9 @@ def test_a_wrong_count_is_seen(show):
 
 
 def test_the_sum_is_held_against_backward_itself(monkeypatch):
-    monkeypatch.setattr(worth, "pull", lambda *_, **__: {paths.frame.x._node: np.ones((2, 4))})
     paths = residual(2)
+    assert worth.worth(paths)["holds"]
+    monkeypatch.setattr(type(paths.frame), "backward", lambda _: np.ones((2, 4)))
     assert not worth.worth(paths)["holds"]
 
 

@@ -21,7 +21,7 @@ from .dag import reached, reaching
 from .errors import GraphError
 from .graph import Graph
 from .graph_parts import Amount, Grading, GraphEdge
-from .sweeps import seed
+from .sweeps import ancestry, pull, seed
 from .tensor import Tensor, raw
 
 
@@ -135,6 +135,17 @@ class Frame:
         whole = self.graph.level == "scalar"
         shape = like.shape if whole else self.graph.nodes[self.root].shape
         return raw(seed("paths", like, self.cotangent, shape, like.dtype))
+
+    def backward(self) -> Any:
+        """Return what a backward pass brings to ``x``, which knows no paths; hooks see nothing.
+
+        An array of the shape of ``x``; ``None`` where the output does not depend on it, and
+        where there is no tensor to start from or to lead to.
+        """
+        if self.graph.taken_from is None or self.x is None:
+            return None
+        node, x = self.graph.taken_from._node, self.x._node
+        return pull({node: self.seed()}, ancestry([node]), [x], hooked=False).get(x)
 
     def edge(self, number: int) -> GraphEdge:
         """Return an edge of the graph, or one from the root to an element of the output."""

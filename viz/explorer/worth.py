@@ -21,7 +21,6 @@ from tinygrad_res.errors import GradientError, GraphError
 from tinygrad_res.grading import norm
 from tinygrad_res.measures import Paths
 from tinygrad_res.numbered import Path
-from tinygrad_res.sweeps import ancestry, pull
 from tinygrad_res.tensor_paths import TensorPaths
 
 from .. import text
@@ -104,15 +103,14 @@ def _backward(paths: Paths) -> Any:
     degree.
     """
     frame, loss = paths.frame, paths.graph.taken_from
-    if loss is None or frame.x is None:
+    if loss is None:
         return None
     one_of_several = paths.level == "scalar" and not frame.firsts and math.prod(loss.shape) != 1
     used = on_a_path(frame.size, [frame.root], frame.ends, frame.sources, frame.targets)
     left_out = np.count_nonzero(used[: len(paths.graph.edges)]) - len(paths.edges)
     if one_of_several or left_out or frame.root < frame.size - 1 or is_narrowed(paths):
         return None
-    node, x = loss._node, frame.x._node
-    found = pull({node: frame.seed()}, ancestry([node]), [x], hooked=False).get(x)
+    found = frame.backward()
     return found if frame.shape is not None or found is None else found[_entry(paths)]
 
 
