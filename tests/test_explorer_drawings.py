@@ -1,0 +1,86 @@
+"""Drawings of the explorer, as Python makes them: the map, the tiles of a chain, the histograms."""
+
+import numpy as np
+import pytest
+from explorer_pages import dense, plain, residual, windowed
+
+import tinygrad_res as tg
+from viz import text
+from viz.chains.chain import read_chain
+from viz.explorer.bars import draw_bars
+from viz.explorer.data import Names, segments_of
+from viz.explorer.formulas import Formulas
+from viz.explorer.map import draw_map
+from viz.explorer.tiles import draw_tiles
+from viz.layout import Curve, Label
+from viz.norms import norms_by
+
+
+def mapped(paths):
+    return draw_map(paths, segments_of(paths), Formulas())
+
+
+def half_free():
+    """A copy on the weight-free path, and another that only weighted paths take."""
+    x = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    h = x @ tg.parameter(np.eye(3), name="V")
+    return tg.paths((x + (h + tg.tanh(h))).sum(), x)
+
+
+@pytest.mark.parametrize("made", [dense, plain, half_free, lambda: residual(2)])
+def test_red_on_the_map_are_the_copies_on_weight_free_paths(made):
+    paths = made()
+    layout, told = mapped(paths)
+    pairs = zip(layout.items, told["rows"], strict=True)
+    red = {row[1] for item, row in pairs if isinstance(item, Curve) and item.style == "identity"}
+    free = [edge for path in paths if not path.degree("weight") for edge in path.edges]
+    assert red == {edge.index for edge in free if edge.is_identity}
+
+
+def test_scopes_that_read_alike_are_told_apart():
+    x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
+    h = x
+    for name in ("a b", "a\nb", "", "a\x00b"):
+        with tg.scope(name or " "):
+            h = h * tg.tanh(h)
+    _, told = mapped(tg.paths(h.sum(), x))
+    assert sorted(set(told["scopes"].values())) == ["a b", "a b′", "a b′′", "unnamed"]
+
+
+def test_a_graph_of_too_many_nodes_has_no_map_and_says_so():
+    x = h = tg.tensor([1.0], requires_grad=True, name="x")
+    for _ in range(260):
+        h = tg.tanh(h)
+    layout, told = mapped(tg.paths(h, x))
+    assert layout is None and told["rows"] == []
+    assert told["why"].startswith("no map: 261 nodes and 260 edges")
+
+
+def test_words_of_all_blocks_fit_the_tile_that_they_share():
+    names = Names()
+    layout, told = draw_tiles(read_chain(residual(12)), names, Formulas())
+    assert len(told["tiles"]) < 4 < len(told["parts"])
+    for tile, words, *_ in told["parts"]:
+        _, start, drawn, _ = told["tiles"][tile]
+        for i, (_, word) in enumerate(drawn):
+            item = layout.items[start + i]
+            if word >= 0:
+                assert isinstance(item, Label)
+                own = text.joined(text.math(names.texts[words[word][0]]))
+                assert len(own) <= len(text.joined(item.runs))
+
+
+@pytest.mark.parametrize("made", [lambda: residual(5), windowed, plain])
+def test_degrees_stand_where_the_page_is_told(made):
+    paths = made()
+    for layout, told in draw_bars(paths.count_by("weight"), norms_by(paths)):
+        found = sorted({s.x for s in layout.shapes if s.style in ("bar", "bar free")})
+        expected = [told["start"] + told["step"] * k for k in paths.count_by("weight")]
+        assert found == pytest.approx(expected, abs=0.1)
+
+
+def test_norms_that_end_early_or_are_zero_are_said_or_left_out():
+    counts = {0: 1, 1: 2, 2: 1}
+    _, (norms, _) = draw_bars(counts, {0: 1.0, 1: 0.5})
+    assert "computed up to 1 weight layers" in [label.text for label in norms.labels]
+    assert len(draw_bars(counts, {0: 0.0, 1: 0.0, 2: 0.0})) == len(draw_bars(counts, {})) == 1
