@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tinygrad_res.errors import FigureError
-from tinygrad_res.graph_parts import GraphEdge
+from tinygrad_res.graph_parts import GraphEdge, GraphNode
 from tinygrad_res.measures import Paths
 
 from .. import text
@@ -71,7 +71,9 @@ def numbering(paths: Paths, names: Names) -> dict[str, Any]:
     their place and its number counted from the segment's first; a segment is ``[shape, first
     number, names of nodes, names of edges, LaTeX of nodes, numbers of parallel edges, what
     edges carry]`` (see ``signs.py``), the last a row of numbers at scalar level and empty at others.
-    ``degree`` is the one degree that paths of the set have, ``None`` for a set of all degrees.
+    ``degree`` is the one degree that paths of the set have, ``None`` for a set of all degrees;
+    ``count`` the number of paths as Python counts it, in digits; ``bar`` whether formulas begin
+    with the output's cotangent.
 
     Raises:
         FigureError: the set was narrowed by another degree.
@@ -126,22 +128,36 @@ def number(value: float) -> float | None:
 
 def kind_of(paths: Paths, edge: int) -> int:
     """Return how an edge is drawn, as its place in ``KINDS``."""
-    if edge >= len(paths.graph.edges):
-        return 3
-    found = paths.graph.edges[edge]
-    return 1 if found.weight > 0 else 2 if found.activation > 0 else 0 if found.is_identity else 3
+    found = recorded_edge(paths, edge)
+    if found is None:
+        return KINDS.index("plain")
+    passed = {
+        "weight": found.weight > 0, "activation": found.activation > 0,
+        "identity": found.is_identity, "plain": True,
+    }  # fmt: skip
+    return KINDS.index(next(kind for kind, passes in passed.items() if passes))
+
+
+def recorded_edge(paths: Paths, edge: int) -> GraphEdge | None:
+    """Return an edge of the graph, ``None`` for one from the root that stands for all outputs."""
+    return paths.graph.edges[edge] if edge < len(paths.graph.edges) else None
+
+
+def recorded_node(paths: Paths, node: int) -> GraphNode | None:
+    """Return a node of the graph, ``None`` for the root that stands for all outputs."""
+    return paths.graph.nodes[node] if node < len(paths.graph.nodes) else None
 
 
 def edge_name(paths: Paths, edge: int) -> str:
     """Return what stands on an edge."""
-    known = edge < len(paths.graph.edges)
-    return paths.graph.edges[edge].label if known else "cotangent"
+    found = recorded_edge(paths, edge)
+    return found.label if found is not None else "cotangent"
 
 
 def node_name(paths: Paths, node: int) -> str:
     """Return what a node is called."""
-    known = node < len(paths.graph.nodes)
-    return paths.graph.nodes[node].label if known else "all outputs"
+    found = recorded_node(paths, node)
+    return found.label if found is not None else "all outputs"
 
 
 def _demanded(paths: Paths, segments: Sequence[list[Edge]], grades: dict[int, int]) -> int | None:
@@ -166,10 +182,10 @@ def _all(ways: Iterable[Counter[int]]) -> int:
 def _ways(edges: list[Edge], grades: dict[int, int]) -> Counter[int]:
     """Count the ways through a segment by degree."""
     found: dict[int, Counter[int]] = {}
-    for number, source, target in edges:
+    for edge, source, target in edges:
         own = found.setdefault(source, Counter())
         for degree, n in found.get(target, {0: 1}).items():
-            own[degree + grades.get(number, 0)] += n
+            own[degree + grades.get(edge, 0)] += n
     return found[edges[-1][1]]
 
 

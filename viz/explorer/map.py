@@ -16,7 +16,7 @@ from ..layout import Canvas, Curve, Item, Label, Layout, Point, Shape
 from ..records.lines import rounded
 from ..records.places import NAME_SIZE, Frame, Places, place
 from ..records.spine import Link, Site
-from .data import KINDS, Edge, edge_name, kind_of, node_name
+from .data import KINDS, Edge, edge_name, kind_of, node_name, recorded_edge, recorded_node
 from .formulas import Formulas
 
 MOST_NODES, MOST_EDGES = 250, 500
@@ -111,19 +111,20 @@ def _shown(scopes: list[str]) -> dict[str, str]:
 
 
 def _scope(paths: Paths, node: int) -> str:
-    known = node < len(paths.graph.nodes)
-    return paths.graph.nodes[node].scope if known else ""
+    found = recorded_node(paths, node)
+    return found.scope if found is not None else ""
 
 
 def _is_sum(paths: Paths, node: int) -> bool:
-    known = node < len(paths.graph.nodes)
-    return known and paths.graph.nodes[node].label == "add"
+    found = recorded_node(paths, node)
+    return found is not None and found.label == "add"
 
 
 def _detail(paths: Paths, node: int) -> str:
-    if node >= len(paths.graph.nodes) or paths.level == "scalar":
+    found = recorded_node(paths, node)
+    if found is None or paths.level == "scalar":
         return ""
-    return "×".join(map(str, paths.graph.nodes[node].shape)) or "scalar"
+    return "×".join(map(str, found.shape)) or "scalar"
 
 
 def _width(paths: Paths, node: int) -> float:
@@ -135,7 +136,8 @@ def _width(paths: Paths, node: int) -> float:
 
 def _words(paths: Paths, number: int) -> text.Runs:
     """Return what stands on an edge, nothing on one that copies; at scalar level its number."""
-    if number < len(paths.graph.edges) and paths.graph.edges[number].is_identity:
+    found = recorded_edge(paths, number)
+    if found is not None and found.is_identity:
         return ()
     words = text.name(edge_name(paths, number), 14)
     if paths.level != "scalar":
