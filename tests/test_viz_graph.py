@@ -181,6 +181,15 @@ def test_a_large_graph_without_scopes_is_cut_in_its_middle_and_says_so():
     assert "the middle of the record" in view.note
 
 
+def test_a_graph_of_few_nodes_and_very_many_edges_is_collapsed_and_says_so():
+    parts = [tg.tensor([1.0, 2.0], requires_grad=True, name="x")]
+    for _ in range(40):
+        parts.append(tg.concat(parts)[:2])
+    figure = viz.draw(tg.concat(parts))
+    assert figure.layout.width < 3000 and len(edges(figure)) <= 240
+    assert any("901 recorded edges; the middle" in said for said in texts(figure))
+
+
 def test_collapsed_edges_keep_their_number():
     x = tg.tensor(np.ones(3), requires_grad=True, name="x")
     with tg.scope("many"):

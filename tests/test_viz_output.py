@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_res as tg
 import viz
-from tinygrad_res.errors import FigureError, FileError
+from tinygrad_res.errors import FigureError, FileError, UsageError
 from viz.text import clean
 from viz.writers.dot import quoted
 
@@ -125,6 +125,19 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
 def test_a_folder_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(FileError, match=r"nowhere.*choose a folder"):
         figures()[0].save(tmp_path / "nowhere" / "a.svg")
+
+
+@pytest.mark.parametrize("name", ["a\0.svg", "\ud800.svg", "x" * 300 + ".svg"])
+def test_a_name_that_no_file_may_have_is_an_error_of_ours(name, tmp_path):
+    with pytest.raises(FileError, match="cannot write"):
+        figures()[0].save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path", [None, 3, b"a.svg"])
+def test_what_is_no_path_is_an_error_of_ours(path):
+    with pytest.raises(UsageError, match=r"pass a str or a pathlib\.Path"):
+        figures()[0].save(path)
 
 
 def test_an_unknown_ending_is_an_error_that_lists_the_known(tmp_path):

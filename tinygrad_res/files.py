@@ -39,12 +39,12 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
         with temporary.open("xb") as file:
             file.write(content)
         os.replace(temporary, target)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise FileError(
-            f"save: cannot write {str(target)!r} ({error.strerror or error}): "
+            f"save: cannot write {str(target)!r} ({getattr(error, 'strerror', None) or error}): "
             "choose a folder that exists and that you may write to"
         ) from error
     finally:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             temporary.unlink()
     return target

@@ -78,7 +78,8 @@ def draw(
             list of some, or ``{"label": path or list, ...}``, is drawn in its set.
             ``tg.edge_flow(loss, x)`` is drawn as bands, ``tg.formula(loss, x)`` below the
             paths that it sums over, and ``tg.forward_paths(loss, x)`` as the sum that it is.
-        max_nodes: a graph with more nodes is drawn by scope, and says so.
+        max_nodes: a graph with more nodes, or twice as many edges, is drawn by scope, and says
+            so.
         highlight: a part of what is drawn to bring out: a set of paths, a path, a list of
             paths such as ``p.top(3)``, or up to four of these as ``{"label": set, ...}``.
             Each has a colour, a dash and a sign of its own; the legend tells its count, and

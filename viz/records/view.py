@@ -1,9 +1,9 @@
 """What to draw of a recorded graph: boxes, arrows, and which way they are coded.
 
-A small graph is drawn node by node.  Above ``MOST_BOXES`` boxes its scopes are drawn as
-one box each, the innermost first; where that is not enough, the middle of the record
-becomes a single box; the view says which of these happened.  Parallel edges are arrows
-of their own, up to a dozen of them; more are one arrow that says how many.
+A small graph is drawn node by node.  Above ``MOST_BOXES`` boxes, or twice as many arrows, its
+scopes are drawn as one box each, the innermost first; where that is not enough, the middle of
+the record becomes a single box; the view says which of these happened.  Parallel edges are
+arrows of their own, up to a dozen of them; more are one arrow that says how many.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ..highlight import PLAIN, Emphasis
 
 MOST_BOXES = 120
 _FEW, _KEPT_ENDS = 40, 6
-_MOST_PARALLEL = 12
-"""How many edges between the same two boxes are drawn apart."""
+_MOST_PARALLEL, _ARROWS_PER_BOX = 12, 2
+"""How many edges between the same two boxes are drawn apart, and how many in all for each box."""
 
 Kind = Literal["operation", "sum", "parameter", "input", "group", "scope"]
 
@@ -196,7 +196,7 @@ def _label(edge: GraphEdge) -> str:
         return "" if edge.is_identity else edge.label
     if edge.weight < 0:
         return "some weight layers"
-    return f"{edge.weight} weight layer{'s' * (edge.weight != 1)}" if edge.weight else ""
+    return text.several(edge.weight, "weight layer") if edge.weight else ""
 
 
 def _styles(graph: Graph, targets: Iterable[int], counted: Sequence[int]) -> list[str]:
@@ -223,9 +223,10 @@ def _groups(graph: Graph, most: int) -> tuple[list[list[int]], str]:
     """Share the nodes among boxes; say how, where a box holds several."""
     scopes = [tuple(node.scope.split("/")) if node.scope else () for node in graph.nodes]
     singles = [[node.index] for node in graph.nodes]
-    if len(singles) <= most:
+    n, arrows = len(singles), _arrows(graph)
+    if n <= most and arrows <= _ARROWS_PER_BOX * most:
         return singles, ""
-    n = len(singles)
+    recorded = f"{n} recorded nodes" if n > most else f"{arrows} recorded edges"
     groups = singles
     for depth in range(max(map(len, scopes)), 0, -1):
         by_scope: dict[tuple[object, ...], list[int]] = {}
@@ -234,13 +235,19 @@ def _groups(graph: Graph, most: int) -> tuple[list[list[int]], str]:
             by_scope.setdefault(key, []).append(index)
         groups = list(by_scope.values())
         if len(groups) <= min(most, _FEW):
-            return groups, f"{n} recorded nodes; each scope is drawn as one box"
+            return groups, f"{recorded}; each scope is drawn as one box"
     ends = max(1, min(_KEPT_ENDS, (most - 1) // 2))
     middle = [index for group in groups[ends:-ends] for index in group]
-    note = f"{n} recorded nodes; the middle of the record is drawn as one box"
+    note = f"{recorded}; the middle of the record is drawn as one box"
     if len(groups) < n:
         note += ", and each scope"
     return [*groups[:ends], middle, *groups[-ends:]], note
+
+
+def _arrows(graph: Graph) -> int:
+    """Return how many arrows the edges are that are drawn node by node."""
+    parallel = Counter((edge.source, edge.target) for edge in graph.edges)
+    return sum(n if n <= _MOST_PARALLEL else 1 for n in parallel.values())
 
 
 def _box(graph: Graph, group: list[int]) -> Box:
