@@ -182,6 +182,15 @@ def exact(number: int) -> str:
     return str(number) if number < _EXACT_BELOW else grouped(number)
 
 
+def several(count: int, thing: str) -> str:
+    """Return a count of things in words.
+
+    >>> several(1, "weight layer"), several(0, "block")
+    ('1 weight layer', '0 blocks')
+    """
+    return f"{exact(count)} {thing}{'s' * (count != 1)}"
+
+
 def weight_free_of(free: int, total: int) -> str:
     """Return the count that stands over a figure.
 

@@ -124,7 +124,7 @@ def _paths(count: int) -> str:
 
 
 def _layers(weights: int) -> str:
-    return f"{weights} weight layer{'s' * (weights != 1)}" if weights else "no weight layer"
+    return text.several(weights, "weight layer") if weights else "no weight layer"
 
 
 def _weighted_ends(chain: Chain) -> str:
@@ -161,7 +161,7 @@ def _histograms(canvas: Canvas, chain: Chain, x: float, y: float, width: float) 
 
 def _title(chain: Chain) -> str:
     n = len(chain.blocks)
-    kind = f"a chain of {n} block{'s' * (n != 1)}" if n else "a plain chain"
+    kind = f"a chain of {text.several(n, 'block')}" if n else "a plain chain"
     return f"Gradient paths through {kind}: {text.weight_free_of(chain.weight_free, chain.count)}"
 
 

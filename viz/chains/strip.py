@@ -326,4 +326,4 @@ def _stage_texts(link: Link, first: bool, last: bool) -> tuple[Runs, Runs]:
     if not weights:
         return text.name(" · ".join(link.ops), 22), ()
     title = "stem" if first else "classifier" if last else "transition"
-    return text.plain(title), text.plain(f"{weights} weight layer{'s' * (weights > 1)}")
+    return text.plain(title), text.plain(text.several(weights, "weight layer"))

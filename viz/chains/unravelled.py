@@ -90,7 +90,7 @@ def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float, width: float) ->
 def draw_product(canvas: Canvas, chain: Chain, x: float, y: float) -> None:
     """Say under a chain without blocks that its one product is the whole gradient."""
     weights = next(iter(chain.by_weight))
-    layers = f"{weights} weight layer{'s' * (weights != 1)}"
+    layers = text.several(weights, "weight layer")
     words = f"one path, one product: it crosses {layers}, and nothing is added to it"
     total = _size(chain.paths)
     size = f"; {_measure(chain)} {total}" if total is not None else ""

@@ -144,7 +144,7 @@ def _words(part: Block | Link) -> list[Word]:
         steps = [(step.label, text.name(step.label)) for lane in part.lanes for step in lane.steps]
         return [*steps, *map(_symbol, block_symbols(part)), caption]
     weights = part.lane.weight
-    layers = f"{weights} weight layer{'s' * (weights != 1)}"
+    layers = text.several(weights, "weight layer")
     ops = text.clean(" · ".join(part.ops) or "copy", 22)
     return [_plain(layers if weights else ops), _symbol(part.symbol)]
 

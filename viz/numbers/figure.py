@@ -298,7 +298,7 @@ def _headline(
 
 
 def _layers(weights: int) -> str:
-    return f"{weights} weight layer{'s' * (weights != 1)}" if weights else "no weight layer"
+    return text.several(weights, "weight layer") if weights else "no weight layer"
 
 
 def _rows(

@@ -128,11 +128,12 @@ def describe(graph: Graph, counts: tuple[InputCount, ...]) -> str:
     """Say in words what the figure shows."""
     kinds = [node.kind for node in graph.nodes]
     shares = ", ".join(
-        _several(kinds.count(kind), kind) for kind in (*_KINDS, "input") if kind in kinds
+        text.several(kinds.count(kind), kind) for kind in (*_KINDS, "input") if kind in kinds
     )
-    said = [f"{_several(len(kinds), 'node')}: {shares}; {_several(len(graph.edges), 'edge')}."]
+    edges = text.several(len(graph.edges), "edge")
+    said = [f"{text.several(len(kinds), 'node')}: {shares}; {edges}."]
     said += [
-        f"{_several(found.count, 'gradient path')} back to {text.clean(found.node.label)}, "
+        f"{text.several(found.count, 'gradient path')} back to {text.clean(found.node.label)}, "
         f"{text.exact(found.weight_free)} weight-free."
         for found in counts[:8]
     ]
@@ -158,7 +159,7 @@ def _headline(
     if len(counts) > _MOST_INPUTS:
         lines.append(text.plain(f"and to {len(counts) - _MOST_INPUTS} more inputs"))
     kinds = [node.kind for node in graph.nodes]
-    what = ", ".join(_several(kinds.count(kind), kind) for kind in _KINDS if kind in kinds)
+    what = ", ".join(text.several(kinds.count(kind), kind) for kind in _KINDS if kind in kinds)
     notes = "".join(f"; {words}" for words in (view.note, remark) if words)
     recorded = text.plain(f"{graph.level} level, recorded for ") + output
     lines.append(recorded + text.plain(f": {what}{notes}"))
@@ -167,11 +168,6 @@ def _headline(
         draw_headline(canvas, x, top - 26, free, total, lines, weighted)
     else:
         canvas.add(Label(lines[-1], x, top - 26, 12.5, "text quiet", "start"))
-
-
-def _several(count: int, thing: str) -> str:
-    """Return a count of things in words."""
-    return f"{text.exact(count)} {thing}{'s' * (count != 1)}"
 
 
 # What stands where
