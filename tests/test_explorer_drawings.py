@@ -84,3 +84,36 @@ def test_norms_that_end_early_or_are_zero_are_said_or_left_out():
     _, (norms, _) = draw_bars(counts, {0: 1.0, 1: 0.5})
     assert "computed up to 1 weight layers" in [label.text for label in norms.labels]
     assert len(draw_bars(counts, {0: 0.0, 1: 0.0, 2: 0.0})) == len(draw_bars(counts, {})) == 1
+
+
+def test_outputs_that_no_path_leaves_are_not_told():
+    x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
+    paths = tg.paths(tg.tanh(x), x, level="scalar", at=(0,), cotangent=[1.0, 1.0])
+    (edges,) = segments_of(paths)
+    assert {edge for edge, _, _ in edges} == {e for path in paths for e in path._numbers}
+
+
+def stepped(told, formula):
+    """Return where each glyph of a formula stands, as the page's script steps to it."""
+    found = []
+    for x, y, scale, *glyphs in told["set"][formula][1:]:
+        for glyph in glyphs:
+            found.append((x, y, scale))
+            x += told["glyphs"][glyph][0] * scale
+    return found
+
+
+def test_the_page_steps_to_where_glyphs_stand():
+    formulas = Formulas()
+    label = Label(text.math("∂W_{12} + J_{3}"), 0.0, 0.0, 12)
+    place = formulas.place(label)
+    steps = stepped(formulas.told, place)
+    _, line, _ = text.typeset(label.runs)
+    assert len(steps) == len(line.glyphs) > 5
+    for (x, y, scale), (_, *at) in zip(steps, line.glyphs, strict=True):
+        assert (x / 1000, y / 1000, scale) == pytest.approx(at, abs=2e-3)
+
+
+def test_a_formula_that_ends_in_words_is_left_to_the_browser():
+    assert Formulas().place(Label(text.math("J_{k}: derivative"), 0.0, 0.0, 12)) == -1
+    assert Formulas().place(Label(text.plain("derivative"), 0.0, 0.0, 12)) == -1

@@ -13,6 +13,7 @@ import viz
 from tinygrad_res.errors import FigureError, GradientError, UsageError
 from viz import norms
 from viz.plots.ink import COLOURS, MARKS
+from viz.plots.surface import plot_surface
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = [
@@ -402,6 +403,16 @@ def test_gradient_norms_need_a_loss_with_weights():
         viz.plot_gradient_norms((x * x).sum(), of="inputs")
     with pytest.raises(UsageError, match="real numbers"):
         viz.plot_gradient_norms({"a": "abc"})
+
+
+# Surfaces
+
+
+def test_a_surface_that_dips_below_zero_is_drawn_where_it_is_positive():
+    place = np.linspace(-1, 1, 5)
+    plot = plot_surface({"bowl": place[:, None] ** 2 + place**2 - 0.3}, at=place)
+    assert min(plot.levels) > 0 and "1 value of zero or less not shown" in plot.description
+    assert np.nanmin(plot.surfaces["bowl"]) < 0 and "least −0.300 at (0, 0)" in plot.description
 
 
 # Activations

@@ -7,6 +7,7 @@ from typing import Any
 
 from tinygrad_res.errors import UsageError
 
+from .. import text
 from .panel import Panel
 from .plot import Plot
 from .series import read
@@ -53,7 +54,7 @@ def plot_series(
     for head, part in rows.items():
         found = read("plot_series", part, at)
         lost = sum(y <= 0 for one in found for y in one.y) if log else 0
-        hidden = f"{lost} values of zero or less not shown" if lost else ""
+        hidden = f"{text.several(lost, 'value')} of zero or less not shown" if lost else ""
         said = "; ".join(filter(None, (note, hidden)))
         panels.append(Panel(x, y, found, title=str(head), note=said, log=bool(log)))
     return Plot(panels, title)
