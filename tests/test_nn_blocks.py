@@ -6,7 +6,7 @@ import pytest
 
 import tinygrad_res as tg
 from tinygrad_res import nets, nn
-from tinygrad_res.errors import UsageError
+from tinygrad_res.errors import ShapeError, UsageError
 
 RNG = np.random.default_rng(8)
 
@@ -161,3 +161,20 @@ def test_what_has_no_branch_to_scale_is_refused():
         nn.scale_branches(nn.Linear(1, 1), "zero")
     with pytest.raises(UsageError, match="a residual branch without a weight"):
         nn.scale_branches(nn.Residual(nn.ReLU()), "zero")
+
+
+def test_a_shortcut_of_another_shape_is_refused_and_not_broadcast():
+    with pytest.raises(ShapeError, match=r"Residual: the shortcut gives \(2, 4\) and .* \(2, 1\)"):
+        nn.Residual(nn.Linear(4, 1))(np.ones((2, 4)))
+
+
+def test_branches_are_scaled_at_their_last_layer_that_has_a_weight():
+    parts = nn.Linear(2, 2, rng=0), nn.BatchNorm1d(2, affine=False), nn.Scale(0.5)
+    before = parts[0].weight.data
+    nn.scale_branches(nn.Residual(nn.Sequential(*parts)), 0.25)
+    np.testing.assert_array_equal(parts[0].weight.data, before / 4)
+
+
+def test_a_learned_scale_has_its_weight_as_its_only_state():
+    assert list(nn.Scale(np.ones(3), trainable=True).state_dict()) == ["weight"]
+    assert list(nn.Scale(np.ones(3)).state_dict()) == ["factor"]

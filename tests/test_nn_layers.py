@@ -290,6 +290,9 @@ def test_layers_are_drawn_again_from_the_same_seed():
         (lambda: nn.Conv2d(4, 6, 3, groups=4), "Conv2d: groups=4: must divide in_channels=4 and"),
         (lambda: nn.Conv2d(4, 6, (3, 3, 3)), r"Conv2d: kernel_size=\(3, 3, 3\): pass an int"),
         (lambda: nn.Conv2d(4, 6, 0), "Conv2d: kernel_size=0: pass an int of at least 1"),
+        (lambda: nn.Conv2d(4, 6, 2.5), "Conv2d: kernel_size=2.5: pass an int of at least 1"),
+        (lambda: nn.Embedding(3, 2, 1.5), "Embedding: padding_idx=1.5: there are 3 rows"),
+        (lambda: nn.Sequential(nn.ReLU(), tg.relu), "Sequential: part 1 is a .*: pass modules"),
         (lambda: nn.BatchNorm2d(0), "BatchNorm2d: num_features=0"),
         (lambda: nn.LayerNorm((3, 0)), "LayerNorm: normalized_shape=0"),
         (lambda: nn.AdaptiveAvgPool2d(0), "AdaptiveAvgPool2d: output_size=0"),
@@ -326,3 +329,18 @@ def test_layers_compute_on_a_device_what_they_compute_on_the_host(xp, case):
     for here, there in zip(*found, strict=True):
         assert there.device == "cuda"
         oracles.check_close(there, here, rtol=1e-9, atol=1e-11)
+
+
+def test_sizes_may_be_numpy_integers_and_inputs_lists_of_integers():
+    assert nn.Conv2d(1, 1, np.int64(3)).weight.shape == (1, 1, 3, 3)
+    assert nn.AdaptiveAvgPool2d(np.int64(2)).output_size == (2, 2)
+    assert nn.Transition(1, 1)([[[[1, 2], [3, 4]]]]).shape == (1, 1, 1, 1)
+    kept = nn.Dropout(0.5, rng=0)([1, 2, 3, 4])
+    assert set(kept.data / [1, 2, 3, 4]) == {0.0, 2.0}
+
+
+def test_a_part_of_a_sequence_is_a_list_of_its_modules():
+    first, *others = parts = nn.ReLU(), nn.Tanh(), nn.SiLU()
+    layers = nn.Sequential(*parts)
+    assert layers[0] is first
+    assert layers[1:] == others

@@ -1,6 +1,7 @@
 """State in and out: by name, all or none, and from files that hold no code."""
 
 import json
+import os
 import pickle
 
 import numpy as np
@@ -201,7 +202,7 @@ def test_files_of_a_newer_format_are_refused(tmp_path):
     content = path.read_bytes()
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
-    assert header["__metadata__"] == {"tinygrad_res.format": "1"}
+    assert header["__metadata__"]["tinygrad_res.format"] == "1"
     path.write_bytes(content.replace(b'format":"1"', b'format":"9"'))
     with pytest.raises(DataError, match="is of format 9"):
         small().load(path)
@@ -280,3 +281,27 @@ def test_a_trained_network_classifies_the_same_after_a_file(tmp_path):
     network(x)
     other.load(network.save(tmp_path / "resnet8.safetensors"))
     np.testing.assert_array_equal(network.eval()(x).data, other.eval()(x).data)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_single_changed_bit_of_a_weight_is_noticed(tmp_path, ending):
+    path = small().save(tmp_path / f"a{ending}")
+    content = bytearray(path.read_bytes())
+    content[content.find(small().state_dict()["0.weight"].tobytes())] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="is damaged"):
+        small().load(path)
+
+
+def test_a_save_that_is_interrupted_leaves_the_old_file_alone(tmp_path, monkeypatch):
+    path = small().save(tmp_path / "a.npz")
+    before = path.read_bytes()
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        small().save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

@@ -345,3 +345,21 @@ def test_steps_on_a_device_pull_nothing_to_the_host(xp, name):
         found.append(p)
     assert found[1].device == "cuda"
     np.testing.assert_allclose(found[1].numpy(), found[0].data, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+def test_options_that_are_numpy_numbers_widen_no_float32(name):
+    found = []
+    for number in (float, np.float64):
+        p = tg.parameter(np.array([1.0, -2.0], np.float32))
+        extra = {"betas": (number(0.9), number(0.99))}
+        extra = {"momentum": number(0.9)} if name == "SGD" else extra
+        optimizer = getattr(optim, name)([p], lr=number(0.1), weight_decay=number(0.1), **extra)
+        for _ in range(3):
+            optimizer.zero_grad()
+            (p * p * p).sum().backward()
+            optimizer.step(number(0.5))
+        state = [v for v in optimizer.state[0].values() if isinstance(v, np.ndarray)]
+        assert {v.dtype for v in state} == {np.dtype(np.float32)}
+        found.append(p.data)
+    np.testing.assert_array_equal(*found)

@@ -1,5 +1,6 @@
 """Training: what ``fit`` makes of a network, and that a stopped training goes on bit for bit."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -262,7 +263,7 @@ def test_checkpoint_holds_no_pickle(tmp_path):
     [
         (lambda: small(width=17), r"(?s)is of another network: .*1\.weight: of shape \(16, 64\), but must be \(17, 64\)"),
         (lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), r"(?s)is of another network: .*unexpected: 2\.weight"),
-        (lambda: small(dropout=True), r"network with generators \[\], and this one has \['4\.rng'\]"),
+        (lambda: small(dropout=True), r"network with the generators \{\}, and this one has \{'4\.rng': 'PCG64'\}"),
     ],
 )  # fmt: skip
 def test_checkpoint_of_another_network_is_refused_and_changes_nothing(tmp_path, network, message):
@@ -302,11 +303,27 @@ def test_checkpoint_of_another_training_is_refused_and_changes_nothing(tmp_path,
     assert path.read_bytes() == content
 
 
-def test_other_data_of_the_same_shape_are_noticed(tmp_path):
-    train(small(), steps=3, checkpoint=tmp_path / "a.npz")
-    network = small()
+@pytest.mark.parametrize(
+    "other", [data.load("digits", 1), dataclasses.replace(DIGITS, train_x=DIGITS.train_x / 2)]
+)
+def test_other_data_of_the_same_shape_are_noticed(tmp_path, other):
+    path, network = tmp_path / "a.npz", small()
+    train(small(), steps=3, checkpoint=path)
     with pytest.raises(UsageError, match="the training data was"):
-        fit(network, data.load("digits", 1), momentum(network), steps=5, checkpoint=tmp_path / "a.npz", progress=False)  # fmt: skip
+        fit(network, other, momentum(network), steps=5, checkpoint=path, progress=False)
+
+
+def test_a_refused_checkpoint_leaves_the_generators_alone(tmp_path):
+    path = tmp_path / "a.npz"
+    train(small(dropout=True), steps=2, checkpoint=path)
+    network = small(dropout=True)
+    drawing = network[4].rng.bit_generator.state
+    with pytest.raises(UsageError, match="the optimiser was SGD and is Adam"):
+        train(network, optim.Adam(network.parameters()), steps=5, checkpoint=path)
+    assert network[4].rng.bit_generator.state == drawing
+    network[4].rng = np.random.Generator(np.random.MT19937(0))
+    with pytest.raises(DataError, match=r"this one has .*'4\.rng': 'MT19937'"):
+        train(network, steps=5, checkpoint=path)
 
 
 def test_damaged_and_foreign_files_are_no_checkpoints(tmp_path):

@@ -86,7 +86,7 @@ def save(
         "optimizer": type(optimizer).__name__,
         "groups": remembered["param_groups"],
         "counts": counts,
-        "generators": {name: rng.bit_generator.state for name, rng in _generators(network).items()},
+        "generators": _states(network),
         "settings": settings or {},
     }
     text = json.dumps(about, default=lambda value: value.tolist()).encode()
@@ -121,18 +121,20 @@ def load(
     about, losses = _about(where, arrays)
     if settings is not None:
         _check_same(where, about["settings"], settings)
-    generators = _generators(network)
-    if set(generators) != set(about["generators"]):
+    kinds = [
+        {name: state["bit_generator"] for name, state in states.items()}
+        for states in (about["generators"], _states(network))
+    ]
+    if kinds[0] != kinds[1]:
         raise DataError(
-            f"{where}: is of a network with generators {sorted(about['generators'])}, and this one "
-            f"has {sorted(generators)}"
+            f"{where}: is of a network with the generators {kinds[0]}, and this one has {kinds[1]}"
         )
     if steps is not None and about["step"] > steps:
         raise UsageError(
             f"{where}: has {about['step']} steps, and {steps} are asked for: ask for more, or for "
             "resume=False"
         )
-    before = network.state_dict()
+    before, drawing = network.state_dict(), _states(network)
     prefix = "network."
     try:
         network.load_state_dict(
@@ -145,12 +147,12 @@ def load(
     except DataError as error:
         raise DataError(f"{where}: is of another network: {error}") from error
     try:
+        _set_states(network, about["generators"])
         if optimizer is not None:
             optimizer.load_state_dict(_remembered(where, about, arrays, optimizer))
-        for name, rng in generators.items():
-            rng.bit_generator.state = about["generators"][name]
     except Exception:
         network.load_state_dict(before)
+        _set_states(network, drawing)
         raise
     evaluations = {int(step): value for step, value in about["evaluations"].items()}
     return Progress(about["step"], losses, evaluations, about["seconds"])
@@ -216,6 +218,16 @@ def _check_same(where: str, there: dict[str, Any], here: dict[str, Any]) -> None
             f"{where}: is of another training: {'; '.join(differing)}. Go on as it began, begin anew "
             "with resume=False, or take its network alone with checkpoints.load(path, network)"
         )
+
+
+def _states(network: Module) -> dict[str, Any]:
+    """Return the states of the generators that modules hold."""
+    return {name: rng.bit_generator.state for name, rng in _generators(network).items()}
+
+
+def _set_states(network: Module, states: dict[str, Any]) -> None:
+    for name, rng in _generators(network).items():
+        rng.bit_generator.state = states[name]
 
 
 def _generators(network: Module) -> dict[str, np.random.Generator]:

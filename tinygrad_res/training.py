@@ -141,12 +141,13 @@ def fit(
     loss = loss or _loss(data.train_y)
     score = evaluate or _score(data, loss)
     name = getattr(network, "name", None) or type(network).__name__
-    settings = {
-        "the seed": at_least(0, "fit", "seed", seed),
-        "the batch": batch,
-        "the clip_norm": clip_norm,
-        "the training data": _fingerprint(data),
-    }
+    at_least(0, "fit", "seed", seed)
+    settings: dict[str, Any] = {}
+    if checkpoint is not None:
+        settings = {
+            "the seed": seed, "the batch": batch, "the clip_norm": clip_norm,
+            "the training data": _fingerprint(data),
+        }  # fmt: skip
 
     done = Progress()
     network.train()
@@ -285,9 +286,11 @@ def _evaluated(network: Module, score: Callable[[Module], float]) -> float:
 
 
 def _fingerprint(data: Data) -> str:
-    """Return a short text that other training data would not have: shape, and sum of targets."""
-    targets = np.ascontiguousarray(backend.to_host(data.train_y))
-    return f"{data.train_x.shape} with targets {zlib.crc32(targets.tobytes()):08x}"
+    """Return a short text that other training data would not have: shapes and checksums."""
+    return " and ".join(
+        f"{part.shape} {zlib.crc32(np.ascontiguousarray(backend.to_host(part)).data):08x}"
+        for part in (data.train_x, data.train_y)
+    )
 
 
 def _diverged(name: str, done: Progress, optimizer: Optimizer) -> str:

@@ -50,7 +50,9 @@ def load(source: str, seed: int = 0) -> Images:
             f"data {source}: holds the arrays {_names(path)}; it must hold x, the images, and y, "
             "their classes"
         ) from error
-    except (OSError, ValueError, TypeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except (
+        OSError, ValueError, TypeError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile,
+    ) as error:  # fmt: skip
         raise DataError(
             f"data {source}: cannot be read as an .npz file of plain numbers: write it with "
             "numpy.savez(path, x=images, y=classes)"

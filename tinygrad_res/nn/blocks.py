@@ -21,7 +21,7 @@ import numpy as np
 from .. import primitives as ops
 from ..errors import ShapeError, UsageError
 from ..record import scope
-from ..tensor import Tensor, parameter, tensor
+from ..tensor import Tensor, parameter, shape_of, tensor
 from .activations import ReLU, Sigmoid
 from .initialisations import he_normal
 from .layers import Conv2d, Random
@@ -66,10 +66,19 @@ class Residual(Module):
         self.branch, self.shortcut, self.after, self.gate = branch, shortcut, after, gate
 
     def forward(self, x: Any) -> Tensor:
-        """Return a tensor of the branch's shape."""
+        """Return a tensor of the branch's shape.
+
+        Raises:
+            ShapeError: the shortcut's shape is another one.
+        """
         with scope("branch", branch=True):
             inner = self.branch.forward(x)
         outer = x if self.shortcut is None else self.shortcut(x)
+        if shape_of(outer) != shape_of(inner):
+            raise ShapeError(
+                f"Residual: the shortcut gives {shape_of(outer)} and the branch "
+                f"{shape_of(inner)}: use a shortcut such as PadShortcut or ProjectionShortcut"
+            )
         if self.gate is not None:
             opened = self.gate(x)
             inner, outer = opened * inner, (1 - opened) * outer
@@ -95,7 +104,8 @@ class Scale(Module):
     def __init__(self, factor: Any, trainable: bool = False) -> None:
         values = np.asarray(factor, np.float32)
         self.weight = parameter(values, "alpha") if trainable else None
-        self.factor = float(factor) if values.ndim == 0 else tensor(values)
+        if not trainable:
+            self.factor = float(factor) if values.ndim == 0 else tensor(values)
 
     def forward(self, x: Any) -> Tensor:
         """Return a tensor of x's shape."""
@@ -237,9 +247,10 @@ class Transition(Sequential):
 
     def forward(self, x: Any) -> Any:
         """Return (N, out, H / 2, W / 2) for ``x`` (N, in, H, W)."""
-        if min(x.shape[2:], default=0) < 2:
+        shape = shape_of(x)
+        if min(shape[2:], default=0) < 2:
             raise ShapeError(
-                f"Transition: shape {x.shape}: it halves height and width, which must be at least "
+                f"Transition: shape {shape}: it halves height and width, which must be at least "
                 "2 here (for a DenseNet, 29 in the images)"
             )
         return super().forward(x)

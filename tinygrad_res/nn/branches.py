@@ -55,7 +55,9 @@ def scale_branches(network: Module, how: str | float) -> None:
     if isinstance(how, str) and how not in BRANCHES:
         raise UsageError(f"scale_branches: {how!r}: use {', '.join(BRANCHES)}, or a number")
     blocks = [m for m in network.modules() if isinstance(m, Residual)]
-    weighted = [[m for m in b.branch.modules() if hasattr(m, "weight")] for b in blocks]
+    weighted = [
+        [m for m in b.branch.modules() if getattr(m, "weight", None) is not None] for b in blocks
+    ]
     if not all(weighted) or not blocks:
         raise UsageError(
             f"scale_branches: {type(network).__name__} has "

@@ -46,7 +46,8 @@ class Dropout(Module):
         if not self.training or self.p == 0:
             return x
         x = x if isinstance(x, Tensor) else tensor(x)
-        kept = (self.rng.random(x.shape, dtype=np.float32) >= self.p).astype(x.dtype)
+        dtype = x.dtype if x.dtype.kind == "f" else float
+        kept = (self.rng.random(x.shape, dtype=np.float32) >= self.p).astype(dtype)
         if self.p < 1:
             kept /= 1 - self.p
         return ops.multiply(x, backend.namespace(raw(x)).asarray(kept))

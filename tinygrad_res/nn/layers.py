@@ -16,7 +16,7 @@ from .. import primitives as ops
 from ..errors import ShapeError, UsageError
 from ..record import no_grad
 from ..tensor import Parameter, Tensor, parameter, raw
-from ..whole_numbers import at_least
+from ..whole_numbers import at_least, whole
 from .initialisations import Draw, default, fans, normal, uniform
 from .module import Module
 
@@ -88,11 +88,7 @@ class Conv2d(Module):
                 f"Conv2d: groups={groups}: must divide in_channels={in_channels} and "
                 f"out_channels={out_channels}"
             )
-        window = (kernel_size,) * 2 if isinstance(kernel_size, int) else tuple(kernel_size)
-        if len(window) != 2:
-            raise UsageError(f"Conv2d: kernel_size={kernel_size!r}: pass an int, or two in a tuple")
-        for k in window:
-            at_least(1, "Conv2d", "kernel_size", k)
+        window = pair("Conv2d", "kernel_size", kernel_size)
         shape = (out_channels, in_channels // groups, *window)
         self.weight, self.bias = _drawn(shape, bias, rng, draw)
         self.geometry: dict[str, Any] = {
@@ -102,6 +98,18 @@ class Conv2d(Module):
     def forward(self, x: Any) -> Tensor:
         """Return (N, out, OH, OW) for ``x`` (N, in, H, W)."""
         return ops.conv2d(x, self.weight, self.bias, **self.geometry)
+
+
+def pair(name: str, what: str, size: Any) -> tuple[int, ...]:
+    """Return a number for height and one for width, of one for both or of two.
+
+    Raises:
+        UsageError: it is no positive whole number, or pair of them.
+    """
+    each = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
+    if len(each) != 2:
+        raise UsageError(f"{name}: {what}={size!r}: pass an int, or two in a tuple")
+    return tuple(at_least(1, name, what, n) for n in each)
 
 
 def _drawn(
@@ -144,11 +152,12 @@ class Embedding(Module):
         )
         values = normal(np.random.default_rng(rng), 1.0, shape)
         if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
+            row = whole(padding_idx)
+            if row is None or not -num_embeddings <= row < num_embeddings:
                 raise UsageError(
-                    f"Embedding: padding_idx={padding_idx}: there are {num_embeddings} rows"
+                    f"Embedding: padding_idx={padding_idx!r}: there are {num_embeddings} rows"
                 )
-            padding_idx %= num_embeddings
+            padding_idx = row % num_embeddings
             values[padding_idx] = 0
         self.weight = parameter(values, "weight")
         self.padding_idx = padding_idx

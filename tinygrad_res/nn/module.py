@@ -188,24 +188,31 @@ class Sequential(Module):
     >>> layers = tg.nn.Sequential(tg.nn.Flatten(), tg.nn.ReLU())
     >>> layers(tg.tensor([[[-1.0, 2.0]]]))
     tensor([[0., 2.]])
+
+    Raises:
+        UsageError: a part is no module.
     """
 
     def __init__(self, *parts: Module) -> None:
         for i, part in enumerate(parts):
+            if not isinstance(part, Module):
+                raise UsageError(
+                    f"{type(self).__name__}: part {i} is a {type(part).__name__}: pass modules, "
+                    "such as nn.ReLU() for tg.relu, one by one"
+                )
             setattr(self, str(i), part)
 
     def forward(self, x: Any) -> Any:
         """Return the last module's output."""
-        for part in vars(self).values():
-            if isinstance(part, Module):
-                x = part(x)
+        for part in self:
+            x = part(x)
         return x
 
     def __len__(self) -> int:
         return sum(1 for _ in self.children())
 
     def __getitem__(self, i: int) -> Module:
-        return list(self.children())[i][1]
+        return list(self)[i]
 
     def __iter__(self) -> Iterator[Module]:
         return (part for _, part in self.children())

@@ -8,10 +8,9 @@ import numpy as np
 
 from .. import backend
 from .. import primitives as ops
-from ..errors import ShapeError, UsageError
+from ..errors import ShapeError
 from ..tensor import Tensor, raw, shape_of, tensor
-from ..whole_numbers import whole
-from .layers import Size
+from .layers import Size, pair
 from .module import Module
 
 
@@ -75,13 +74,7 @@ class AdaptiveAvgPool2d(Module):
     """
 
     def __init__(self, output_size: Size) -> None:
-        each = (output_size,) * 2 if isinstance(output_size, int) else tuple(output_size)
-        if len(each) != 2 or not all((whole(n) or 0) > 0 for n in each):
-            raise UsageError(
-                f"AdaptiveAvgPool2d: output_size={output_size!r}: pass a positive int, or two in "
-                "a tuple"
-            )
-        self.output_size = each
+        self.output_size = pair("AdaptiveAvgPool2d", "output_size", output_size)
 
     def forward(self, x: Any) -> Tensor:
         """Return (N, C, *output_size) for ``x`` (N, C, H, W).

@@ -3,7 +3,8 @@
 Two formats, chosen by the file's ending: ``.safetensors``, which PyTorch's users have too, and
 NumPy's ``.npz``.  Neither is read with pickle, so a file from elsewhere can run nothing.  Each
 says the version of our format beside the arrays; a file without it comes from somewhere else
-and is read for its arrays alone.
+and is read for its arrays alone.  Safetensors has no checksum, as npz has, so ours stands beside
+that version.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 VERSION = 1
 """Of the format.  Files of a higher one are refused."""
 
-VERSION_KEY = "tinygrad_res.format"
+VERSION_KEY, SUM_KEY = "tinygrad_res.format", "tinygrad_res.crc32"
 
 
 class Unmatched(NamedTuple):
@@ -145,7 +146,9 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         version = int(found)
     except OSError as error:
         raise DataError(f"load: cannot read {str(path)!r} ({error.strerror or error})") from error
-    except (ValueError, TypeError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except (
+        ValueError, TypeError, KeyError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile,
+    ) as error:  # fmt: skip
         raise DataError(
             f"load: {str(path)!r} is damaged, or holds no arrays of numbers ({error})"
         ) from error
@@ -161,7 +164,8 @@ def _to_safetensors(values: dict[str, np.ndarray]) -> bytes:
     from safetensors.numpy import save
 
     contiguous = {name: np.ascontiguousarray(v).reshape(v.shape) for name, v in values.items()}
-    return bytes(save(contiguous, metadata={VERSION_KEY: str(VERSION)}))
+    metadata = {VERSION_KEY: str(VERSION), SUM_KEY: str(_checksum(contiguous))}
+    return bytes(save(contiguous, metadata=metadata))
 
 
 def _from_safetensors(content: bytes) -> tuple[dict[str, np.ndarray], Any]:
@@ -176,7 +180,20 @@ def _from_safetensors(content: bytes) -> tuple[dict[str, np.ndarray], Any]:
         raise ValueError(error) from error
     # The format: eight bytes of length, then a header in JSON, checked by now.
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    return values, header.get("__metadata__", {}).get(VERSION_KEY, 0)
+    metadata = header.get("__metadata__", {})
+    ours = metadata.get(VERSION_KEY) == str(VERSION)
+    if ours and metadata.get(SUM_KEY) != str(_checksum(values)):
+        raise ValueError("its checksum differs")
+    return values, metadata.get(VERSION_KEY, 0)
+
+
+def _checksum(values: dict[str, np.ndarray]) -> int:
+    """Return the CRC-32 of names, dtypes, shapes and bytes, which must lie row by row."""
+    found = 0
+    for name, array in sorted(values.items()):
+        found = zlib.crc32(f"{name} {array.dtype} {array.shape}".encode(), found)
+        found = zlib.crc32(array.data, found)
+    return found
 
 
 def _to_npz(values: dict[str, np.ndarray]) -> bytes:

@@ -12,6 +12,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from .. import backend
 from ..errors import GradientError, UsageError
 from ..record import Leaf
@@ -89,7 +91,7 @@ class Optimizer:
             raise UsageError(f"optimiser: step: factor {factor}: must be a number from 0 on")
         number = 0
         for group in self.param_groups:
-            options = group | {"lr": group["lr"] * float(factor)}
+            options = group | {"lr": float(group["lr"] * factor)}
             for p in group["params"]:
                 state = self.state.setdefault(number, {})
                 p.data = self._update(options, state, raw(p), raw(p.grad))
@@ -145,7 +147,7 @@ class Optimizer:
             for i, values in state_dict["state"].items()
         }
         for group, new in zip(self.param_groups, state_dict["param_groups"], strict=True):
-            group.update({name: value for name, value in new.items() if name != "params"})
+            group.update({name: _plain(value) for name, value in new.items() if name != "params"})
         self.state = state
 
     def _group(self, given: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,7 +164,7 @@ class Optimizer:
             )
         params = given["params"]
         group = {"params": [params] if isinstance(params, Tensor) else list(params)}
-        group |= {name: given.get(name, value) for name, value in defaults.items()}
+        group |= {name: _plain(given.get(name, value)) for name, value in defaults.items()}
         _check_options(group)
         return group
 
@@ -302,6 +304,13 @@ def _holds(bound: Any, value: Any) -> bool:
         return bool(bound(value))
     except TypeError:
         return False
+
+
+def _plain(value: Any) -> Any:
+    """Return NumPy's numbers as Python's, which leave the dtype of what they meet as it is."""
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(_plain, value))
+    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
 
 
 def _shown(value: Any) -> str:
