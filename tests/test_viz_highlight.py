@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 import networkx as nx
 import numpy as np
 import pytest
+import standin
 
 import tinygrad_res as tg
 import viz
@@ -435,6 +436,20 @@ def test_a_flow_that_is_not_known_is_an_error_that_says_why(name):
     what, message = unknown_flows()[name]
     with pytest.raises(FigureError, match=rf"widths='flow'.*{message}"):
         viz.draw(what, widths="flow")
+
+
+@pytest.mark.parametrize("level", ["tensor", "scalar"])
+def test_what_lies_on_a_device_is_drawn_as_what_lies_on_the_host(level, standing_in):
+    def picture(array):
+        x, W = (
+            tg.tensor(array([1.0, 2.0]), requires_grad=True, name="x"),
+            array([[2.0, 1.0], [0, 1]]),
+        )
+        p = tg.paths((x + x @ tg.parameter(W, name="W")).sum(), x, level=level)
+        return viz.draw(p, highlight=p[0], widths="flow", labels="both").svg
+
+    assert picture(standing_in.asarray) == picture(np.array)
+    standin.transfers.clear()  # a figure's numbers are read on the host
 
 
 # Labels

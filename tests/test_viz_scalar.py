@@ -518,3 +518,18 @@ def test_the_description_lists_few_products():
     description = viz.draw(chain_rule()).layout.description
     assert "∂F/∂m · ∂m/∂x = 0.902." in description
     assert "gradient paths from F back to x" in description
+
+
+def test_numbers_of_a_weight_free_row_are_bold_and_keep_clear_of_their_product():
+    x = tg.tensor(1.125, requires_grad=True, name="x")
+    W = tg.parameter(2.0, name="W")
+    h = x + tg.matmul(x.reshape(1, 1), W.reshape(1, 1)).sum()
+    for k in range(7):
+        h = h * (0.1123 + k)
+    layout = viz.draw(next(iter(tg.paths(h, x, level="scalar").weight_free()))).layout
+    bold = [
+        label for label in layout.labels if label.style == "text identity" and label.size == 12.5
+    ]
+    assert [label.text for label in bold if "·" in label.text]
+    for one, other in itertools.combinations(bold, 2):
+        assert one.box[2] < other.box[0] or other.box[2] < one.box[0] or one.y != other.y

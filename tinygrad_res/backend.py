@@ -97,4 +97,4 @@ def to_host(array: Any) -> np.ndarray:
 
     NumPy's arithmetic makes numbers of arrays without axes; they become arrays again.
     """
-    return np.asarray(array) if isinstance(array, (np.ndarray, np.generic)) else array.get()
+    return np.asarray(array) if isinstance(array, (np.ndarray, np.generic, float)) else array.get()

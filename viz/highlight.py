@@ -13,8 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from tinygrad_res.backend import to_host
 from tinygrad_res.errors import FigureError, GradientError, GraphError
 from tinygrad_res.grading import norm
 from tinygrad_res.graph import Graph
@@ -260,7 +259,7 @@ def edges_taken(paths: Paths) -> set[int]:
 def _product(path: Path) -> str:
     """Return the product of a path in words; nothing where it has none."""
     try:
-        found = np.asarray(path.product())
+        found = to_host(path.product())
     except (GradientError, GraphError):
         return ""
     if found.size == 1:

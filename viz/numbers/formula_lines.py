@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import numpy as np
-
+from tinygrad_res.backend import to_host
 from tinygrad_res.errors import Error
 from tinygrad_res.formulas import STEPS, Formula, formula
 from tinygrad_res.graph import Graph
@@ -46,8 +45,8 @@ def formula_of(paths: Paths) -> Formula | None:
     end = paths.graph.nodes[frame.ends[0]]
     try:
         found = formula(loss, frame.x, end.element, STEPS, most=MOST_TERMS)
-        whole = float(np.asarray(found.paths.gradient()).sum())
-        part = float(np.asarray(paths.gradient()).sum())
+        whole = float(to_host(found.paths.gradient()).sum())
+        part = float(to_host(paths.gradient()).sum())
     except Error:
         return None
     same = found.paths.count() == paths.count() and abs(whole - part) <= _CLOSE * abs(whole)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
+from tinygrad_res.backend import to_host
 from tinygrad_res.errors import GradientError, GraphError
 from tinygrad_res.numbered import Path
 
@@ -57,7 +56,7 @@ def _row(wires: dict[int, Wire], path: Path) -> Row:
     acting = [wire for wire in found if wire.factor and wire.value is not None]
     start = _cotangent(path)
     try:
-        product = number(float(np.asarray(path.product()).sum()))
+        product = number(float(to_host(path.product()).sum()))
     except (GradientError, GraphError):
         product = ""
     return Row(
@@ -96,8 +95,9 @@ def draw_rows(
     """
     symbols = [_joined(row.factors) for row in rows]
     numbers = [text.plain(" · ".join(map(_bracketed, row.numbers))) for row in rows]
-    first = max(text.width(runs, 13) for runs in symbols)
-    second = max(text.width(runs, 12.5) for runs in numbers)
+    bold = [weighted and row.weights == 0 for row in rows]
+    first = max(text.width(runs, 13, free) for runs, free in zip(symbols, bold, strict=True))
+    second = max(text.width(runs, 12.5, free) for runs, free in zip(numbers, bold, strict=True))
     if first + second > _WIDEST:
         numbers, second = [() for _ in rows], 0.0
     columns = [x, x + first + _COLUMN]
@@ -112,9 +112,10 @@ def draw_rows(
     for at, words in zip(columns, heads, strict=True):
         if words:
             canvas.add(Label(text.plain(words), at, y, 11, "text quiet", "start"))
-    for i, (row, symbol, figures) in enumerate(zip(rows, symbols, numbers, strict=True)):
+    for i, (row, symbol, figures, free) in enumerate(
+        zip(rows, symbols, numbers, bold, strict=True)
+    ):
         line = y + ROW * (i + 1)
-        free = weighted and row.weights == 0
         ink = "text identity" if free else "text"
         words = "" if not weighted else "0, weight-free" if free else str(row.weights)
         cells: list[tuple[Runs, float, float]] = [

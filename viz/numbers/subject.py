@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tinygrad_res.backend import to_host
 from tinygrad_res.errors import GradientError, GraphError
 from tinygrad_res.formulas import Formula
 from tinygrad_res.forward import ForwardPaths
@@ -199,7 +200,7 @@ def _counts(paths: Any) -> tuple[int, int | None, int]:
 def _gradient(paths: Paths) -> float | None:
     """Return the sum of all products where it is one number."""
     try:
-        found = np.asarray(paths.gradient())
+        found = to_host(paths.gradient())
     except (GradientError, GraphError):
         return None
     return float(found.sum()) if found.size == 1 else None
