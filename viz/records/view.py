@@ -16,6 +16,7 @@ from typing import Literal
 from tinygrad_res.graph import Graph
 from tinygrad_res.graph_parts import GraphEdge, GraphNode
 
+from .. import text
 from ..highlight import PLAIN, Emphasis
 
 MOST_BOXES = 120
