@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import Error, FigureError, UsageError
 from .files import write_whole
 from .numbered import Path as GradientPath
+from .scripts import Found
 from .subjects import Source, add_subject, check_highlight, chosen_paths, highlighted, subject
 from .terminal import say
 
@@ -140,7 +141,7 @@ def _draw(options: argparse.Namespace) -> int:
         sys.stdout.buffer.write(content)
         return 0
     write_whole(out, content)
-    say(f"wrote {out}: {figure.layout.title}{_legible(figure, width)}")
+    say(f"wrote {out}: {figure.layout.title}{_ran_on(found)}{_legible(figure, width)}")
     return 0
 
 
@@ -159,10 +160,14 @@ def _explore(options: argparse.Namespace) -> int:
             f"{found.where} is one path: give tg.paths(...) to explore it among others"
         )
     viz.explore(among).save(out)
-    say(f"wrote {out}: {among!r}")
+    say(f"wrote {out}: {among!r}{_ran_on(found)}")
     if not options.no_browser and not webbrowser.open(out.resolve().as_uri()):
         say(f"there is no browser here: open {out.resolve()} in one")
     return 0
+
+
+def _ran_on(found: Found) -> str:
+    return f", on random {found.ran_on}" if found.ran_on else ""
 
 
 # Where it goes

@@ -6,6 +6,7 @@ declares.  Paths do not depend on them; which of them are dead, and what they ca
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from . import nn
 from .errors import Error, UsageError
 from .guess import did_you_mean
 from .nn.onnx_network import OnnxNetwork
+from .nn.onnx_operators import OPERATORS
 from .nn.onnx_reading import Input, Plan
 from .scripts import Found
 from .snapshot import graph
@@ -28,6 +30,8 @@ MOVES = frozenset((
     "Tile", "Transpose", "Unsqueeze",
 ))  # fmt: skip
 """Operators that hand integers on as they are."""
+_NUMBERED = re.compile(r"onnx::\w+|val_\d+|\d+")
+"""Names that PyTorch's exporters give weights that they transposed or merged."""
 
 
 def take(
@@ -41,7 +45,8 @@ def take(
     Inputs of floats are drawn from a standard normal distribution and carry a gradient; integers
     that look something up are drawn from its places, other integers are 1 and booleans true.
     Lengths that the model leaves open are 1.  Paths lead to the first input or, where it holds
-    integers, to the parameter that it looks up.
+    integers, to the parameter that it looks up.  Weights that the exporter only numbered are
+    called after the module that uses them; both names are known.
 
     Args:
         file: the ``.onnx`` file.
@@ -63,7 +68,13 @@ def take(
             f"{file} has no output {output!r}{did_you_mean(output, plan.outputs)}: "
             f"it has {', '.join(plan.outputs)}"
         )
-    given = _drawn(network, _lengths(file, plan, shapes or {}), seed)
+    lengths = _lengths(file, plan, shapes or {})
+    try:
+        given = _drawn(network, lengths, seed)
+    except (MemoryError, ValueError) as error:
+        raise UsageError(f"{file}: its inputs are too large at {lengths}: {error}") from error
+    variables = {**given, **{p.name or "": p for p in network.parameters()}}
+    _rename(network)
     results = _run(file, network, given, shapes or {})
     out = results[output or plan.outputs[0]]
     where = f"{file}:{output}" if output else str(file)
@@ -71,11 +82,12 @@ def take(
         floats = ", ".join(name for name, value in results.items() if value.dtype.kind == "f")
         raise UsageError(
             f"{where}: the output {output or plan.outputs[0]} holds {out.dtype}, which carries no "
-            f"gradient: {f'name one of floats, {floats}' if floats else 'so do all others'}"
+            f"gradient: {f'name one of floats, {floats}' if floats else 'no output holds floats'}"
         )
     out.name = out.name or output or plan.outputs[0]
     loss = out.sum()
-    return Found(where, file.stem, loss, _first(network, given, loss), {})
+    ran_on = ", ".join(f"{name} {x.shape}" for name, x in given.items())
+    return Found(where, file.stem, loss, _first(plan, given, variables, loss), variables, ran_on)
 
 
 def _run(
@@ -83,10 +95,10 @@ def _run(
 ) -> dict[str, Tensor]:
     """Return the outputs by name."""
     try:
-        results = network(**given)
+        results = network(*given.values())
     except Error as error:
-        open = [i.name for i in network.plan.inputs if i.name not in shapes and not _closed(i)]
-        hint = f"; lengths left open were taken as 1: give {_example(open[0])}" if open else ""
+        open = [i for i in network.plan.inputs if i.name not in shapes and not _closed(i)]
+        hint = f"; lengths left open are 1: give yours, as in {_example(open[0])}" if open else ""
         raise type(error)(f"{file}: {str(error).removeprefix('from_onnx: ')}{hint}") from error
     names = network.plan.outputs
     return dict(zip(names, results if isinstance(results, tuple) else (results,)))
@@ -115,7 +127,7 @@ def _lengths(
         if declared.shape is None and declared.name not in shapes:
             raise UsageError(
                 f"{file} does not say the shape of its input {declared}: "
-                f"give {_example(declared.name)}"
+                f"give it, as in {_example(declared)}"
             )
         found[declared.name] = shapes.get(declared.name) or tuple(
             n if isinstance(n, int) else known.get(n or "", 1) for n in declared.shape or ()
@@ -144,8 +156,10 @@ def _closed(declared: Input) -> bool:
     return all(isinstance(n, int) for n in declared.shape or ())
 
 
-def _example(name: str) -> str:
-    return f"--shape {name}=1,3,224,224, or what it takes"
+def _example(declared: Input) -> str:
+    open = (1, 3, 224, 224) if declared.shape is None else declared.shape
+    lengths = ",".join(str(n) if isinstance(n, int) else "8" for n in open)
+    return f"--shape {declared.name}={lengths}"
 
 
 # Numbers
@@ -187,13 +201,42 @@ def _looked_up(plan: Plan, name: str) -> Iterator[tuple[str, int]]:
             same.update(step.outputs)
 
 
-def _first(network: OnnxNetwork, given: dict[str, Tensor], loss: Tensor) -> Tensor | None:
+def _first(
+    plan: Plan, given: dict[str, Tensor], variables: dict[str, Tensor], loss: Tensor
+) -> Tensor | None:
     """Return the first input that a gradient reaches, or the first parameter that one looks up."""
     reached = graph(loss)
-    parameters = {p.name: p for p in network.parameters()}
     for name, x in given.items():
-        looked_up = [parameters.get(held) for held, _ in _looked_up(network.plan, name)]
+        looked_up = [variables.get(held) for held, _ in _looked_up(plan, name)]
         for leaf in (x, *looked_up):
             if leaf is not None and leaf.requires_grad and reached.holds(leaf):
                 return leaf
     return None
+
+
+# Names
+
+
+def _rename(network: OnnxNetwork) -> None:
+    """Call weights that were only numbered after their module, as in ``layer1.0.conv1.weight``."""
+    numbered = {p.name: p for p in network.parameters() if _NUMBERED.fullmatch(p.name or "")}
+    taken = {*network.plan.weights, *network.plan.buffers}
+    for step in network.plan.steps:
+        for k, held in enumerate(step.inputs):
+            name = f"{_module(step.scope)}.weight"
+            weight = step.scope and OPERATORS[step.operator].role(k) == "weight"
+            if weight and held in numbered and name not in taken:
+                numbered.pop(held).name = name
+                taken.add(name)
+
+
+def _module(scope: str) -> str:
+    """Return a module's own name, which some exporters repeat at every level of a scope.
+
+    >>> _module("body/body.0/body.0.1/fc"), _module("body/0/1/fc")
+    ('body.0.1.fc', 'body.0.1.fc')
+    """
+    parts = scope.split("/")
+    return ".".join(
+        part.removeprefix(f"{above}.") for above, part in zip(["", *parts], parts) if part
+    )

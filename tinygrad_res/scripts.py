@@ -35,7 +35,7 @@ _MOST_NAMES = 8
 
 @dataclass(frozen=True)
 class Found:
-    """What a script has under a name.
+    """What a script has under a name, or a network's file.
 
     Attributes:
         where: ``FILE.py:NAME``, for messages.
@@ -43,6 +43,7 @@ class Found:
         value: what it holds, or returned.
         x: the tensor to lead to, where it came as the second of a pair ``(loss, x)``.
         variables: the script's tensors, by the names of its variables.
+        ran_on: the random inputs that it ran on, where it was a network.
     """
 
     where: str
@@ -50,6 +51,7 @@ class Found:
     value: Drawable
     x: Tensor | None
     variables: dict[str, Tensor]
+    ran_on: str = ""
 
 
 def parse(where: str) -> tuple[Path, str]:

@@ -130,6 +130,8 @@ class Source:
                 if value not in (None, []):
                     raise UsageError(f"{option} is for networks, and {where} is a script")
             return cls(*scripts.parse(where), arguments, {}, 0)
+        if colon and not output:
+            raise UsageError(f"{where!r} names no output: give one, or leave the colon out")
         if arguments:
             raise UsageError(f"what stands after -- is for scripts, and {where} is a network")
         shapes = dict(given)
