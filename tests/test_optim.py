@@ -363,3 +363,24 @@ def test_options_that_are_numpy_numbers_widen_no_float32(name):
         assert {v.dtype for v in state} == {np.dtype(np.float32)}
         found.append(p.data)
     np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"state": {"0": {}}}, "there is a state of parameter '0', and the optimiser has 1"),
+        ({"state": {0: {"exp_avg": [1.0]}}}, "exp_avg of parameter 0 is a list: expected an array"),
+        ({"param_groups": [{"lr": 0.1}]}, r"it is of groups of \[0\] parameters"),
+    ],
+)
+def test_states_that_a_file_has_changed_are_refused(change, message):
+    optimizer = optim.Adam([tg.parameter([1.0])])
+    with pytest.raises(UsageError, match=f"Adam.load_state_dict: {message}"):
+        optimizer.load_state_dict(optimizer.state_dict() | change)
+    assert not optimizer.state
+
+
+def test_a_schedule_that_gives_no_number_is_refused():
+    (p,) = with_gradients(np.ones(2))
+    with pytest.raises(UsageError, match="step: factor None: must be a number from 0 on"):
+        optim.SGD([p]).step(None)

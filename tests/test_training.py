@@ -442,3 +442,22 @@ def test_training_on_a_device_ends_at_the_same_numbers(xp, tmp_path):
     assert asked <= {"fit", "check_finite", "mean_loss"}  # the losses, and whether all is finite
     assert networks[1].weight.device == "cuda"
     np.testing.assert_allclose(networks[1].weight.numpy(), networks[0].weight.data, rtol=1e-9)
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize(("examples", "targets"), [(0, 0), (9, 8), (8, 9)])
+def test_data_without_examples_or_of_unequal_lengths_are_refused(part, examples, targets):
+    x, y = DIGITS.train_x[:examples], DIGITS.train_y[:targets]
+    wrong = dataclasses.replace(DIGITS, **{f"{part}_x": x, f"{part}_y": y})
+    message = f"the {part}ing part" if part == "train" else "the test part"
+    network = small()
+    with pytest.raises(DataError, match=f"fit: {message}: {examples} examples and {targets} tar"):
+        fit(network, wrong, momentum(network), steps=1, progress=False)
+    with pytest.raises(DataError, match=f"batches: {examples} examples and {targets} targets"):
+        data.batches(x, y, 2)
+    with pytest.raises(DataError, match=f"accuracy: {examples} examples and {targets} targets"):
+        accuracy(network, x, y)
+
+
+def test_a_network_without_parameters_can_be_evaluated():
+    assert accuracy(nn.Flatten(), np.eye(3), np.array([0, 1, 0])) == pytest.approx(2 / 3)

@@ -24,6 +24,7 @@ from tqdm import tqdm
 from . import backend, checkpoints, primitives
 from .checkpoints import Progress
 from .data import batches, steps_per_pass
+from .data.batches import examples
 from .errors import GradientError, UsageError
 from .nn import Module
 from .optim import Optimizer, Schedule, clip_grad_norm
@@ -119,7 +120,8 @@ def fit(
             loss.  The last checkpoint is left as it was.
         UsageError: an argument is out of its bounds, the optimiser is of other parameters, or
             the checkpoint of another training.  Nothing was changed.
-        DataError: the checkpoint is damaged, or of another network.  Nothing was changed.
+        DataError: a part of the data is empty or lacks targets, or the checkpoint is damaged, or
+            of another network.  Nothing was changed.
 
     >>> import tinygrad_res as tg
     >>> rng = np.random.default_rng(0)
@@ -130,12 +132,13 @@ def fit(
     >>> outcome.steps, outcome.score > 0.95
     (105, True)
     """
-    length = _length(steps, epochs, len(data.train_y), batch)
+    count = examples("fit: the training part", data.train_x, data.train_y)
+    if evaluate is None:
+        examples("fit: the test part", data.test_x, data.test_y)
+    length = _length(steps, epochs, count, batch)
     if evaluate_every is not None:
         at_least(1, "fit", "evaluate_every", evaluate_every)
-    every = (
-        steps_per_pass(len(data.train_y), batch) if checkpoint_every is None else checkpoint_every
-    )
+    every = steps_per_pass(count, batch) if checkpoint_every is None else checkpoint_every
     at_least(1, "fit", "checkpoint_every", every)
     device = _device(network, optimizer)
     loss = loss or _loss(data.train_y)
@@ -201,26 +204,33 @@ def accuracy(network: Module, x: Any, y: Any) -> float:
     """Return the share of examples whose largest logit is that of their class.
 
     The network is used as it is: switch it to ``eval()`` before.
+
+    Raises:
+        DataError: there is no example, or not a class for each.
     """
-    right = 0
+    count, right = examples("accuracy", x, y), 0
     with no_grad():
-        for i in range(0, len(y), EVALUATION_BATCH):
+        for i in range(0, count, EVALUATION_BATCH):
             part, labels = (a[i : i + EVALUATION_BATCH] for a in (x, y))
             found = network(tensor(backend.to_device(part, _home(network)))).numpy().argmax(axis=1)
             right += int((found == backend.to_host(labels)).sum())
-    return right / len(y)
+    return right / count
 
 
 def mean_loss(network: Module, x: Any, y: Any, loss: Loss) -> float:
-    """Return the mean over the examples of a loss that is a mean over its batch."""
-    total = 0.0
+    """Return the mean over the examples of a loss that is a mean over its batch.
+
+    Raises:
+        DataError: there is no example, or not a target for each.
+    """
+    count, total = examples("mean_loss", x, y), 0.0
     with no_grad():
-        for i in range(0, len(y), EVALUATION_BATCH):
+        for i in range(0, count, EVALUATION_BATCH):
             part, targets = (
                 backend.to_device(a[i : i + EVALUATION_BATCH], _home(network)) for a in (x, y)
             )
             total += loss(network(tensor(part)), targets).item() * len(part)
-    return total / len(y)
+    return total / count
 
 
 def squared_error(output: Tensor, target: Any) -> Tensor:
@@ -241,18 +251,18 @@ def squared_error(output: Tensor, target: Any) -> Tensor:
     return primitives.mean(primitives.square(difference))
 
 
-def _length(steps: int | None, epochs: int | None, examples: int, batch: int) -> int:
+def _length(steps: int | None, epochs: int | None, count: int, batch: int) -> int:
     """Return the number of steps."""
     at_least(1, "fit", "batch", batch)
     if (steps is None) == (epochs is None):
         raise UsageError("fit: say either steps or epochs")
     if steps is not None:
         return at_least(0, "fit", "steps", steps)
-    return at_least(0, "fit", "epochs", epochs) * steps_per_pass(examples, batch)
+    return at_least(0, "fit", "epochs", epochs) * steps_per_pass(count, batch)
 
 
 def _home(network: Module) -> str:
-    return next(iter(network.parameters())).device
+    return next((p.device for p in network.parameters()), "cpu")
 
 
 def _device(network: Module, optimizer: Optimizer) -> str:

@@ -13,16 +13,30 @@ from typing import Any
 import numpy as np
 
 from .. import backend
+from ..errors import DataError
 from ..whole_numbers import at_least
 
 
-def steps_per_pass(examples: int, size: int) -> int:
+def examples(name: str, x: Any, y: Any) -> int:
+    """Return how many examples there are, after comparing with the number of targets.
+
+    Raises:
+        DataError: there is none, or not a target for each.
+    """
+    if len(x) != len(y) or not len(x):
+        raise DataError(
+            f"{name}: {len(x)} examples and {len(y)} targets: give as many, and at least one"
+        )
+    return len(x)
+
+
+def steps_per_pass(count: int, size: int) -> int:
     """Return the number of batches in one pass over so many examples, as ``batches`` cuts them.
 
     >>> steps_per_pass(10, 4)
     2
     """
-    return examples // min(size, examples)
+    return count // min(size, count)
 
 
 def batches(
@@ -41,6 +55,7 @@ def batches(
         start: the number of batches to pass over, drawing what they would have drawn.
 
     Raises:
+        DataError: there is no example, or not a target for each.
         UsageError: ``size`` is no number from 1 on, ``seed`` or ``start`` none from 0 on.
 
     >>> x = np.arange(4)
@@ -53,7 +68,7 @@ def batches(
     """
     size = at_least(1, "batches", "size", size)
     seed, start = at_least(0, "batches", "seed", seed), at_least(0, "batches", "start", start)
-    return _batches(x, y, min(size, len(x)), np.random.default_rng(seed), start)
+    return _batches(x, y, min(size, examples("batches", x, y)), np.random.default_rng(seed), start)
 
 
 def _batches(

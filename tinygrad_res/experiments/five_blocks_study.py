@@ -51,7 +51,7 @@ class FiveBlocks(Demonstration):
         data = load("digits", seed)
         network = residual(self.setting["blocks"], self.setting["width"], seed)
         _train(network, data, self.setting["steps"], seed)
-        return viz.draw(examine(network, data, batch=MEASURED).paths)
+        return viz.draw(examine(network, data, batch=MEASURED, progress=False).paths)
 
 
 def five_blocks(

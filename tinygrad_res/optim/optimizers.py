@@ -18,6 +18,7 @@ from .. import backend
 from ..errors import GradientError, UsageError
 from ..record import Leaf
 from ..tensor import Parameter, Tensor, raw
+from ..whole_numbers import whole
 
 Parameters = Iterable[Parameter] | Iterable[dict[str, Any]]
 State = dict[str, Any]
@@ -87,7 +88,7 @@ class Optimizer:
                 f"optimiser: no gradient for {', '.join(missing[:5])}: call loss.backward() "
                 "first, and give the optimiser only parameters that the loss depends on"
             )
-        if not 0 <= factor < math.inf:
+        if not _holds(lambda f: 0 <= f < math.inf, factor):
             raise UsageError(f"optimiser: step: factor {factor}: must be a number from 0 on")
         number = 0
         for group in self.param_groups:
@@ -134,9 +135,9 @@ class Optimizer:
         _check_groups(where, self.state_dict()["param_groups"], state_dict["param_groups"])
         parameters = self.parameters
         for i in state_dict["state"]:
-            if not 0 <= i < len(parameters):
+            if whole(i) is None or not 0 <= i < len(parameters):
                 raise UsageError(
-                    f"{where}: there is a state of parameter {i}, and the optimiser has "
+                    f"{where}: there is a state of parameter {i!r}, and the optimiser has "
                     f"{len(parameters)} parameters, from 0"
                 )
         state = {
@@ -324,6 +325,8 @@ def _copied(value: Any) -> Any:
 def _placed(what: str, value: Any, p: Parameter) -> Any:
     """Return a remembered value of a parameter as its own copy, beside the parameter."""
     if not backend.is_array(value):
+        if whole(value) is None:
+            raise UsageError(f"{what} is a {type(value).__name__}: expected an array or a count")
         return value
     if value.shape != p.shape:
         raise UsageError(f"{what} has shape {value.shape}, but the parameter has shape {p.shape}")
@@ -333,7 +336,7 @@ def _placed(what: str, value: Any, p: Parameter) -> Any:
 
 def _check_groups(where: str, ours: list[Any], theirs: list[Any]) -> None:
     """Refuse groups of other sizes, or with other options."""
-    sizes = [[len(group["params"]) for group in groups] for groups in (ours, theirs)]
+    sizes = [[len(group.get("params", ())) for group in groups] for groups in (ours, theirs)]
     if sizes[0] != sizes[1]:
         raise UsageError(
             f"{where}: it is of groups of {sizes[1]} parameters, but the optimiser has {sizes[0]}"
