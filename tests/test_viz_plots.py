@@ -618,7 +618,7 @@ def test_the_users_settings_leave_no_trace_and_are_left():
 
 def test_a_plot_shows_itself_as_svg_with_words_for_those_who_cannot_see_it():
     plot = viz.plot_paths(paths_of_a_net(), by="length")
-    assert set(plot._repr_mimebundle_()) == {"image/svg+xml", "text/plain"}
+    assert set(plot._repr_mimebundle_()) == {"text/html", "image/svg+xml", "text/plain"}
     assert set(plot._repr_mimebundle_(include={"text/plain"})) == {"text/plain"}
     root = ET.fromstring(plot.svg)
     assert root.get("role") == "img" and root.find(f"{SVG}title").text == plot.title

@@ -272,16 +272,16 @@ def test_an_encoding_that_cannot_read_the_format_is_an_error(format, encoding):
 def test_an_unknown_format_is_an_error_that_lists_the_known(call, tmp_path):
     figure = gallery.figure("residual_block")
     asked = ("gif",) if call == "pipe" else (tmp_path / "a", "gif")
-    with pytest.raises(UsageError, match=r"svg, pdf, png, dot, tex, mmd, html"):
+    with pytest.raises(UsageError, match=r"svg, pdf, png, dot, tex, tikz, mmd, html"):
         getattr(figure, call)(*asked)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_notebook_chooses_among_what_a_figure_can_show():
     figure = gallery.figure("residual_block")
-    assert set(figure._repr_mimebundle_()) == {"image/svg+xml", "text/plain"}
+    assert set(figure._repr_mimebundle_()) == {"text/html", "image/svg+xml", "text/plain"}
     assert set(figure._repr_mimebundle_(include={"text/plain"})) == {"text/plain"}
-    assert set(figure._repr_mimebundle_(exclude={"text/plain"})) == {"image/svg+xml"}
+    assert set(figure._repr_mimebundle_(exclude={"text/plain"})) == {"text/html", "image/svg+xml"}
 
 
 @pytest.mark.parametrize("format", TEXTS)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
-from tinygrad_res.errors import GraphError, UsageError
+from tinygrad_res.errors import FigureError, GraphError, UsageError
 from tinygrad_res.formulas import Formula
 from tinygrad_res.forward import ForwardPaths
 from tinygrad_res.graph import Graph
@@ -17,8 +18,8 @@ from tinygrad_res.whole_numbers import whole
 from . import text
 from .chains.chain import Chain, read_chain
 from .chains.figure import chain_layout
-from .drawable import Drawable, read_drawable
-from .figure import Figure
+from .drawable import Drawable, Drawing, read_drawable
+from .figure import Figure, Width, millimetres
 from .highlight import (
     MOST_LISTED,
     Emphasis,
@@ -41,6 +42,7 @@ from .numbers.subject import (
     tensor_paths,
     window_of,
 )  # fmt: skip
+from .page import PARTS, WHOLE, Page, wrapped
 from .records.figure import graph_figure
 from .records.view import MOST_BOXES, InputCount, count_paths
 from .widths import flows_of, only_paths
@@ -56,6 +58,7 @@ class _Wish(NamedTuple):
     most: int
     emphasis: Emphasis
     formula: Formula | None = None
+    page: Page = WHOLE
 
 
 def draw(
@@ -63,6 +66,7 @@ def draw(
     highlight: Highlight | None = None,
     labels: Literal["symbol", "value", "both", "none"] | None = None,
     widths: Literal["flow"] | None = None,
+    parts: str | Iterable[str] = PARTS, size: Width = None,
 ) -> Figure:  # fmt: skip
     """Draw a set of paths, a recorded graph, or the graph that a loss was computed by.
 
@@ -92,12 +96,23 @@ def draw(
             all paths over it carry (``tg.edge_flow``; at scalar level ``p.edge_flow()``),
             green with a plus or purple with a minus.  Highlighted sets then run beside the
             bands, and flows are not faded.
+        parts: which parts stand in the figure, of ``"headline"``, ``"picture"``, ``"rows"``
+            (products, charts and terms), ``"formula"`` and ``"legend"``; one of them, or
+            several in any order, such as ``["picture", "legend"]``.  What is left out is still
+            told to those who cannot see the figure.
+        size: a width on paper to lay out for, as ``"80mm"``, ``"3.3in"`` or a number of mm,
+            and the one that ``save`` takes by itself.  Lines of words and the legend break;
+            chains shorten what stands between their values and go on in a further line, and
+            charts stand one below the other, so that no text is smaller than 5 points.  A
+            network of numbers, its products, and the graph of a record keep their width: where
+            they are wider, all is scaled down, and ``Figure.smallest_text`` tells how far.
 
     Raises:
         FigureError: ``what`` is none of these; what is to be highlighted is not in what is
-            drawn; or the flow is not known.
+            drawn; the flow is not known; or a figure has none of the ``parts``.
         GraphError: nothing was recorded for the tensor.
-        UsageError: ``labels``, ``widths`` or ``max_nodes`` is none of the choices.
+        UsageError: ``labels``, ``widths``, ``parts``, ``size`` or ``max_nodes`` is none of the
+            choices.
 
     >>> import tinygrad_res as tg
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
@@ -113,6 +128,8 @@ def draw(
     True
     >>> draw(tg.paths(loss, x, level="scalar")).layout.title
     'Gradient paths (scalar level): 2 weight-free paths of 6'
+    >>> draw(p, parts="picture", size="80mm").smallest_text() >= 5
+    True
     """
     _refuse_unknown("labels", labels, _LABELS)
     _refuse_unknown("widths", widths, ("flow",))
@@ -123,7 +140,17 @@ def draw(
     marks = read_highlight(drawing.highlight, drawing.subject)
     flows = drawing.flow.edges if drawing.flow is not None else None
     banded = widths is not None or flows is not None
-    wish = _Wish(most, Emphasis(marks, flows, banded, labels or ""), drawing.formula)
+    emphasis = Emphasis(marks, flows, banded, labels or "")
+    page = Page(_read_parts(parts), millimetres("draw", size))
+    layout = _drawn(drawing, highlight, _Wish(most, emphasis, drawing.formula, page))
+    if not layout.items:
+        raise FigureError(
+            f"draw: parts={parts!r}: this figure has no such part: add 'picture', or leave parts out"
+        )
+    return Figure(layout, page.width)
+
+
+def _drawn(drawing: Drawing, highlight: Highlight | None, wish: _Wish) -> Layout:
     if drawing.forward is not None:
         return _draw_forward(drawing.forward, highlight, wish)
     if isinstance(drawing.subject, Graph):
@@ -131,7 +158,20 @@ def draw(
     return _draw_paths(drawing.subject, wish, drawing.chosen)
 
 
-def _draw_forward(forward: ForwardPaths, highlight: Highlight | None, wish: _Wish) -> Figure:
+def _read_parts(parts: str | Iterable[str]) -> frozenset[str]:
+    try:
+        found = [parts] if isinstance(parts, str) else list(parts)
+    except TypeError:
+        found = []
+    if not found or not all(isinstance(part, str) and part in PARTS for part in found):
+        raise UsageError(
+            f"draw: parts={parts!r}: give one or several of {', '.join(map(repr, PARTS))}, or leave "
+            "it out for all of them"
+        )
+    return frozenset(found)
+
+
+def _draw_forward(forward: ForwardPaths, highlight: Highlight | None, wish: _Wish) -> Layout:
     """Draw an output as a sum over paths: between numbers, or between arrays where these are many."""
     if highlight is not None or wish.emphasis.widths:
         raise UsageError(
@@ -142,12 +182,12 @@ def _draw_forward(forward: ForwardPaths, highlight: Highlight | None, wish: _Wis
         subject = forward_subject(forward)
     except GraphError:
         subject = None
-    found = _numbers(replace(subject, emphasis=wish.emphasis)) if subject is not None else None
+    whole = None if subject is None else replace(subject, emphasis=wish.emphasis)
+    found = _numbers(whole, wish.page) if whole is not None else None
     if found is not None:
         return found
     x = next(iter(forward.leaves.values()))
-    figure = _draw_paths(paths_of(forward.graph, x), wish)
-    return Figure(with_terms(figure.layout, forward))
+    return with_terms(_draw_paths(paths_of(forward.graph, x), wish), forward, wish.page)
 
 
 def _refuse_unknown(name: str, given: object, choices: tuple[str, ...]) -> None:
@@ -157,40 +197,41 @@ def _refuse_unknown(name: str, given: object, choices: tuple[str, ...]) -> None:
         )
 
 
-def _draw_graph(graph: Graph, wish: _Wish) -> Figure:
+def _draw_graph(graph: Graph, wish: _Wish) -> Layout:
     if graph.level == "scalar":
         few = len(graph.edges) <= MOST_EDGES
-        drawn = _numbers(from_graph(graph, _flowing(wish, graph))) if few else None
+        drawn = _numbers(from_graph(graph, _flowing(wish, graph)), wish.page) if few else None
         above = tensor_graph(graph)
         if drawn is not None:
             return drawn
         if above is not None:
-            figure = _draw_graph(above, _raised(wish, graph, above))
-            return Figure(_with_line(figure.layout, _too_many(len(graph.edges))))
+            layout = _draw_graph(above, _raised(wish, graph, above))
+            return _with_line(layout, _too_many(len(graph.edges)), wish.page)
     graded = all(edge.weight >= 0 for edge in graph.edges)  # no scope with ways that differ
     emphasis = _flowing(wish, graph)
     used = emphasis.edges if emphasis.fades else None
     counts = count_paths(graph) if graded else ()
-    return Figure(graph_figure(graph, wish.most, counts, used, emphasis=emphasis))
+    return graph_figure(graph, wish.most, counts, used, emphasis=emphasis, page=wish.page)
 
 
-def _draw_paths(paths: Paths, wish: _Wish, chosen: Path | None = None) -> Figure:
+def _draw_paths(paths: Paths, wish: _Wish, chosen: Path | None = None) -> Layout:
     if not paths.count():
-        return Figure(_no_path(paths))
+        return _no_path(paths, wish.page)
     if paths.level == "scalar":
         edges = size(paths)
         drawn = None
         if edges <= MOST_EDGES:
-            drawn = _numbers(from_paths(paths, chosen, _flowing(wish, paths), wish.formula))
+            subject = from_paths(paths, chosen, _flowing(wish, paths), wish.formula)
+            drawn = _numbers(subject, wish.page)
         above = tensor_paths(paths)
         if drawn is not None:
             return drawn
         if above is not None:
-            figure = _draw_paths(above, _raised(wish, paths.graph, above.graph))
-            return Figure(_with_line(figure.layout, _too_many(edges)))
+            layout = _draw_paths(above, _raised(wish, paths.graph, above.graph))
+            return _with_line(layout, _too_many(edges), wish.page)
     if paths.level == "tensor":
         single = from_single_numbers(paths, chosen, wish.emphasis, wish.formula)
-        drawn = _numbers(single) if single is not None else None
+        drawn = _numbers(single, wish.page) if single is not None else None
         if drawn is not None:
             return drawn
     emphasis = _flowing(wish, paths)
@@ -198,19 +239,18 @@ def _draw_paths(paths: Paths, wish: _Wish, chosen: Path | None = None) -> Figure
         chain = read_chain(paths, chosen, emphasis)
         if not _is_tangle(chain):
             held = paths.graph.taken_from is not None
-            layout = chain_layout(chain, [TENSOR_LEVEL + NO_ARRAYS * (not held)])
-            return Figure(with_formula(layout, wish.formula))
+            layout = chain_layout(chain, [TENSOR_LEVEL + NO_ARRAYS * (not held)], wish.page)
+            return with_formula(layout, wish.formula, wish.page)
     used = None if paths.count() > MOST_LISTED else edges_taken(paths)
     if chosen is not None or emphasis.fades:
         used = emphasis.edges | {edge.index for edge in (chosen.edges if chosen else ())}
     free, total = paths.count_by("weight").get(0, 0), paths.count()
     counts = (InputCount(paths.inputs[0], total, free),)
     title = f"Gradient paths ({paths.level} level): {text.weight_free_of(free, total)}"
-    drawing = graph_figure(
+    return graph_figure(
         paths.graph, wish.most, counts, used, title, paths.window("weight").tolist(), emphasis,
-        window_of(paths),
+        window_of(paths), wish.page,
     )  # fmt: skip
-    return Figure(drawing)
 
 
 def _flowing(wish: _Wish, what: Paths | Graph) -> Emphasis:
@@ -239,10 +279,10 @@ def _raised(wish: _Wish, scalar: Graph, above: Graph) -> _Wish:
     return wish._replace(emphasis=wish.emphasis._replace(marks=marks))
 
 
-def _numbers(subject: Subject) -> Figure | None:
+def _numbers(subject: Subject, page: Page) -> Layout | None:
     """Return the figure of paths between numbers, or ``None`` where it has too many columns."""
     network = network_of(subject)
-    return Figure(scalar_layout(subject, network)) if network.ranks <= MOST_COLUMNS else None
+    return scalar_layout(subject, network, page) if network.ranks <= MOST_COLUMNS else None
 
 
 def _too_many(edges: int) -> str:
@@ -252,12 +292,15 @@ def _too_many(edges: int) -> str:
     )
 
 
-def _with_line(layout: Layout, words: str) -> Layout:
+def _with_line(layout: Layout, words: str, page: Page) -> Layout:
     """Return a figure with a line of words over everything else."""
-    canvas = Canvas()
+    canvas = Canvas(page)
     canvas.add(*layout.items)
-    left, top, _, _ = canvas.box
-    canvas.add(Label(text.plain(words), left, top - 14, 12, "text quiet", "start"))
+    left, top, right, _ = canvas.box
+    canvas.begin("headline")
+    lines = wrapped(text.plain(words), 12, max(right - left, page.room))
+    for i, line in enumerate(reversed(lines)):
+        canvas.add(Label(line, left, top - 14 - 17 * i, 12, "text quiet", "start"))
     return canvas.finish(layout.title, f"{layout.description} {words}.")
 
 
@@ -266,16 +309,13 @@ def _is_tangle(chain: Chain) -> bool:
     return len(chain.blocks) == 1 and not chain.blocks[0].lanes
 
 
-def _no_path(paths: Paths) -> Layout:
+def _no_path(paths: Paths, page: Page) -> Layout:
     """Return a figure that says that there is nothing to draw."""
     source = paths.graph.output.label
-    canvas = Canvas()
-    canvas.add(
-        Label(text.plain("no path"), 0.0, 0.0, 20, "text title", "start"),
-        Label(
-            text.plain("no gradient path in this set starts at ") + text.name(source)
-            + text.plain(": what it would bring is zero"),
-            0.0, 26.0, 12.5, "text quiet", "start",
-        ),
-    )  # fmt: skip
+    canvas = Canvas(page)
+    canvas.add(Label(text.plain("no path"), 0.0, 0.0, 20, "text title", "start"))
+    said = text.plain("no gradient path in this set starts at ") + text.name(source)
+    lines = wrapped((*said, *text.plain(": what it would bring is zero")), 12.5, page.room)
+    for i, line in enumerate(lines):
+        canvas.add(Label(line, 0.0, 26.0 + 19 * i, 12.5, "text quiet", "start"))
     return canvas.finish("No gradient path", f"There is no path from {text.clean(source)}.")

@@ -6,11 +6,12 @@ The names are those of the ``graphviz`` package: ``source``, ``pipe``, ``render`
 
 from __future__ import annotations
 
+import base64
 import math
 import os
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Real
 from pathlib import Path
@@ -26,7 +27,7 @@ from .writers.dot import to_dot
 from .writers.html import to_html
 from .writers.mermaid import to_mermaid
 from .writers.raster import to_raster
-from .writers.svg import to_svg
+from .writers.svg import to_svg, xml_text
 from .writers.tikz import to_tex, to_tikz
 
 FigureStyle = Theme | Literal["auto"]
@@ -57,15 +58,16 @@ class Figure:
 
     Attributes:
         layout: what is drawn where; every file format is written from it.
+        width: how wide it is on paper in mm where it was laid out for a width, else ``None``.
     """
 
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
+    def __init__(self, layout: Layout, width: float | None = None) -> None:
+        self.layout, self.width = layout, width
 
     @cached_property
     def svg(self) -> str:
         """The picture as SVG text; the same input gives the same text."""
-        return to_svg(self.layout)
+        return to_svg(self.layout, width=self.width)
 
     @cached_property
     def source(self) -> str:
@@ -79,32 +81,37 @@ class Figure:
 
     @cached_property
     def tikz(self) -> str:
-        r"""The picture as a ``tikzpicture``, for ``\input`` in a paper that uses ``tikz``."""
-        return to_tikz(self.layout)
+        r"""The picture as a ``tikzpicture``; ``save`` writes it in any width, as ``.tikz``."""
+        return to_tikz(self.layout, width=self.width)
 
     @cached_property
     def html(self) -> str:
         """The picture as a page of HTML that asks nothing of the network and runs nothing."""
-        return to_html(self.layout)
+        return to_html(self.layout, width=self.width)
 
     def save(
         self, path: str | os.PathLike[str], style: FigureStyle = "auto", *, size: Width = None,
         scale: float = 2.0,
     ) -> Path:  # fmt: skip
-        """Write the picture to a file; its ending chooses the format.
+        r"""Write the picture to a file; its ending chooses the format.
 
-        The file appears complete or not at all.
+        The file appears complete or not at all.  A character that no font has is shown in PNG,
+        PDF and TikZ by its code point, such as U+6743 (in TikZ in a box), never by another
+        character; SVG and HTML leave it to the fonts of their reader.
 
         Args:
-            path: ends in ``.svg``, ``.pdf``, ``.png``, ``.dot``, ``.tex``, ``.mmd`` or
-                ``.html``.
+            path: ends in ``.svg``, ``.pdf``, ``.png``, ``.dot``, ``.tex``, ``.tikz``, ``.mmd``
+                or ``.html``.  A ``.tex`` is a document of its own, a ``.tikz`` the picture
+                alone, for ``\input`` in a paper that uses ``tikz`` (and ``fix-cm``, where its
+                fonts come in fixed sizes).
             style: ``"light"``, ``"dark"``, ``"print"`` (black on white, told apart by lines
                 alone), or ``"auto"``: in SVG and HTML, light or dark as the reader prefers;
                 light elsewhere.  Mermaid has the colours of its page in any case.
             size: the width on paper, as ``"80mm"``, ``"3.3in"`` or a number of mm; the
-                height and the texts stay in proportion.  Left out, a pixel of the layout
-                is a pixel in SVG and HTML, and 1/72 inch in PDF, PNG and TikZ.  DOT and
-                Mermaid have no size.
+                height and the texts stay in proportion, so ``smallest_text(size)`` may be
+                too little to read; ``draw(..., size=...)`` lays a figure out for a width.
+                Left out, it is that width, or a pixel of the layout is a pixel in SVG and
+                HTML, and 1/72 inch in PDF, PNG and TikZ.  DOT and Mermaid have no size.
             scale: pixels of a PNG for each pixel of the layout, whatever its ``size``.
 
         Returns:
@@ -128,6 +135,8 @@ class Figure:
     def smallest_text(self, size: Width = None) -> float:
         """Return how high the smallest text is set on paper, in points; journals ask for 5 to 7.
 
+        Below 5, draw for the width with ``draw(..., size=...)``, or leave out ``parts``.
+
         Args:
             size: the width on paper, as ``save`` takes it.
 
@@ -139,7 +148,7 @@ class Figure:
         >>> viz.draw(tg.paths(tg.tanh(x), x)).smallest_text() > 5
         True
         """
-        width = _millimetres("smallest_text", size)
+        width = millimetres("smallest_text", size) or self.width
         unit = 1.0 if width is None else width / _MM["bp"] / self.layout.width
         sizes = [
             label.size * (SUB_SIZE if any(kind for _, kind in label.runs) else 1.0)
@@ -182,7 +191,8 @@ class Figure:
         """Return what ``save`` would write.
 
         Args:
-            format: ``"svg"``, ``"pdf"``, ``"png"``, ``"dot"``, ``"tex"``, ``"mmd"`` or ``"html"``.
+            format: ``"svg"``, ``"pdf"``, ``"png"``, ``"dot"``, ``"tex"``, ``"tikz"``, ``"mmd"`` or
+                ``"html"``.
             encoding: return text instead of bytes, decoded so; ``"utf-8"`` for text formats.
 
         Raises:
@@ -211,9 +221,9 @@ class Figure:
             if how.width is not None and format in _SIZELESS:
                 raise FigureError(
                     f"{call}: {format!r} has no size on paper, its reader lays it out: "
-                    "leave size out, or choose svg, pdf, png, tex or html"
+                    "leave size out, or choose svg, pdf, png, tex, tikz or html"
                 )
-            made = _WRITERS[format](self, how)
+            made = _WRITERS[format](self, replace(how, width=how.width or self.width))
             return made if isinstance(made, bytes) else made.encode()
 
         return content
@@ -222,10 +232,13 @@ class Figure:
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None,
         **_: Any,
     ) -> dict[str, str]:  # fmt: skip
-        return mimebundle(self.svg, repr(self), include, exclude)
+        said = f"{self.layout.title}. {self.layout.description}"
+        return mimebundle(self.svg, said, repr(self), include, exclude)
 
     def __repr__(self) -> str:
-        return f"Figure({self.layout.title!r}, {self.layout.width:g} x {self.layout.height:g})"
+        paper = f", for {self.width:g} mm" if self.width else ""
+        size = f"{self.layout.width:g} x {self.layout.height:g}{paper}"
+        return f"Figure({self.layout.title!r}, {size})"
 
 
 _WRITERS: dict[str, Callable[[Figure, Rendering], str | bytes]] = {
@@ -234,6 +247,7 @@ _WRITERS: dict[str, Callable[[Figure, Rendering], str | bytes]] = {
     "png": lambda figure, how: to_raster(figure.layout, "png", how.theme, how.scale, how.width),
     "dot": lambda figure, how: to_dot(figure.layout, how.theme),
     "tex": lambda figure, how: to_tex(figure.layout, how.theme, how.width),
+    "tikz": lambda figure, how: to_tikz(figure.layout, how.theme, how.width),
     "mmd": lambda figure, _: figure.mermaid,
     "html": lambda figure, how: to_html(figure.layout, how.style, how.width),
 }
@@ -251,13 +265,16 @@ def rendering(call: str, style: str, size: Width, scale: float) -> Rendering:
     pixels = _number(scale)
     if pixels is None or not _LEAST_SCALE <= pixels <= 100:
         raise UsageError(f"{call}: scale {scale!r} is no number of pixels: use one from 0.1 to 100")
-    return Rendering(style, _millimetres(call, size), pixels)  # type: ignore[arg-type]
+    return Rendering(style, millimetres(call, size), pixels)  # type: ignore[arg-type]
 
 
-def _millimetres(call: str, size: Width) -> float | None:
+def millimetres(call: str, size: Width) -> float | None:
     """Return a width in mm.
 
-    >>> _millimetres("save", "3in"), _millimetres("save", 80)
+    Raises:
+        UsageError: ``size`` is no width.
+
+    >>> millimetres("save", "3in"), millimetres("save", 80)
     (76.19999999999999, 80.0)
     """
     if size is None:
@@ -279,10 +296,19 @@ def _number(given: object) -> float | None:
 
 
 def mimebundle(
-    svg: str, words: str, include: Collection[str] | None, exclude: Collection[str] | None
-) -> dict[str, str]:
-    """Return a picture by the types of content that a notebook asks for."""
-    bundle = {"image/svg+xml": svg, "text/plain": words}
+    svg: str, said: str, words: str, include: Collection[str] | None,
+    exclude: Collection[str] | None,
+) -> dict[str, str]:  # fmt: skip
+    """Return a picture by the types of content that a notebook asks for.
+
+    Pages show it as an image that is never wider than they are, and read out what is ``said``.
+    """
+    image = base64.b64encode(svg.encode("utf-8", "replace")).decode()
+    html = (
+        f'<img src="data:image/svg+xml;base64,{image}" alt="{xml_text(said)}" '
+        'style="max-width:100%;height:auto">'
+    )
+    bundle = {"text/html": html, "image/svg+xml": svg, "text/plain": words}
     wanted = set(include or bundle) - set(exclude or ())
     return {kind: content for kind, content in bundle.items() if kind in wanted}
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from . import text
 from .layout import Canvas, Label
+from .page import wrapped
 from .text import Runs
 
-_SIZE, _LINE = 20, 19.0
+_SIZE, _NARROW_SIZE, _QUIET_SIZE, _LINE = 20, 15, 12.5, 19.0
 _LONGEST_EXACT = 10**24
 
 
@@ -28,10 +29,17 @@ def draw_headline(
     weighted: bool = True,
 ) -> None:  # fmt: skip
     """Write the count of paths, and quiet lines under it, the last one on the height ``bottom``."""
-    for i, line in enumerate(reversed(lines)):
-        canvas.add(Label(line, x, bottom - _LINE * i, 12.5, "text quiet", "start"))
+    left, _, right, _ = canvas.box
+    page = canvas.page
+    room = max(right - left, page.room)
     exact = text.exact(total) if total >= _LONGEST_EXACT else ""
     style = "text identity" if weighted and free else "text title"
-    words = text.plain(count_words(free, total, weighted))
-    y = bottom - _LINE * len(lines) - 4
-    canvas.add(Label(words, x, y, _SIZE, style, "start", title=exact))
+    size = _NARROW_SIZE if page.narrow else _SIZE
+    count = wrapped(text.plain(count_words(free, total, weighted)), size, room, bold=True)
+    broken = [part for line in lines for part in wrapped(line, _QUIET_SIZE, room)]
+    canvas.begin("headline")
+    for i, line in enumerate(reversed(broken)):
+        canvas.add(Label(line, x, bottom - _LINE * i, _QUIET_SIZE, "text quiet", "start"))
+    y = bottom - _LINE * len(broken) - 4
+    for i, line in enumerate(reversed(count)):
+        canvas.add(Label(line, x, y - 1.3 * size * i, size, style, "start", title=exact))

@@ -327,18 +327,19 @@ def sign_bands(canvas: Canvas) -> None:
         item.box for item in canvas.items
         if isinstance(item, Label) or (isinstance(item, Shape) and item.style not in _GROUNDS)
     ]  # fmt: skip
-    signs: list[Item] = []
-    for item in canvas.items:
+    signs: list[tuple[str, list[Item]]] = []
+    for i, item in enumerate(canvas.items):
         if not isinstance(item, Curve) or item.style not in _BANDS:
             continue
         kind, number, *_ = item.style.split()
         x, y = _free_place(item, taken)
         taken.append(_around(x, y))
-        if kind == "set":
-            signs.append(sign(int(number) - 1, x, y))
-        else:
-            signs += flow_sign("-" in number, x, y)
-    canvas.add(*signs)
+        on_set = kind == "set"
+        drawn = [sign(int(number) - 1, x, y)] if on_set else flow_sign("-" in number, x, y)
+        signs.append((canvas.part_of(i), list(drawn)))
+    for part, drawn in signs:
+        canvas.begin(part)
+        canvas.add(*drawn)
 
 
 def _free_place(curve: Curve, taken: Sequence[Box]) -> Point:

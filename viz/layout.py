@@ -10,10 +10,12 @@ item, so that nothing can be clipped.
 from __future__ import annotations
 
 import math
+from bisect import bisect, bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from .page import WHOLE, Page
 from .style import STYLES
 from .symbols import latex
 from .text import Runs, joined, typeset, width
@@ -192,10 +194,21 @@ class Layout:
 
 
 class Canvas:
-    """Collects items at any coordinates; ``finish`` fits the picture around them."""
+    """Collects items at any coordinates; ``finish`` fits the picture around them.
 
-    def __init__(self) -> None:
+    Attributes:
+        items: what was drawn, in order.
+        page: which parts are wanted, and the room that there is.
+    """
+
+    def __init__(self, page: Page = WHOLE) -> None:
         self.items: list[Item] = []
+        self.page = page
+        self._starts: list[tuple[int, str]] = [(0, "")]
+
+    def begin(self, part: str) -> None:
+        """Say of which part of the figure everything is that is drawn from now on."""
+        self._starts.append((len(self.items), part))
 
     def add(self, *items: Item) -> None:
         """Draw items on top of what is there."""
@@ -208,24 +221,65 @@ class Canvas:
     @property
     def box(self) -> Box:
         """The rectangle around everything drawn so far."""
-        if not self.items:
-            return (0.0, 0.0, 0.0, 0.0)
-        boxes = [item.box for item in self.items]
-        return (
-            min(b[0] for b in boxes), min(b[1] for b in boxes),
-            max(b[2] for b in boxes), max(b[3] for b in boxes),
-        )  # fmt: skip
+        return _around(self.items)
 
-    def finish(self, title: str, description: str, margin: float = 28.0) -> Layout:
-        """Return the layout: everything drawn, with a margin around it."""
-        left, top, right, bottom = self.box
+    def part_of(self, number: int) -> str:
+        """Return the part that an item belongs to, by its number."""
+        return self._starts[bisect(self._starts, number, key=lambda found: found[0]) - 1][1]
+
+    def finish(self, title: str, description: str, margin: float | None = None) -> Layout:
+        """Return the layout: the parts that are wanted, with a margin around them.
+
+        What stands below a part that is left out moves up.  Where the page has a width, the
+        figure has it too, and more where it does not fit.
+        """
+        kept = self._wanted()
+        left, top, right, bottom = _around(kept)
+        margin = self.page.margin if margin is None else margin
+        wide = max(right - left + 2 * margin, self.page.pixels)
+        aside = (wide - (right - left)) / 2
         return Layout(
-            round(right - left + 2 * margin, 1),
+            round(wide, 1),
             round(bottom - top + 2 * margin, 1),
-            tuple(item.moved(margin - left, margin - top) for item in self.items),
+            tuple(item.moved(aside - left, margin - top) for item in kept),
             title,
             description,
         )
+
+    def _wanted(self) -> list[Item]:
+        """Return the items of the parts that are wanted, closed up."""
+        kept: list[Item] = []
+        gone: list[Item] = []
+        ends = [start for start, _ in self._starts[1:]] + [len(self.items)]
+        for (start, part), end in zip(self._starts, ends, strict=True):
+            if part in ("", *self.page.parts):
+                kept += self.items[start:end]
+            else:
+                gone += self.items[start:end]
+        return _closed_up(kept, [item.box for item in gone])
+
+
+def _around(items: Iterable[Item]) -> Box:
+    boxes = [item.box for item in items]
+    if not boxes:
+        return (0.0, 0.0, 0.0, 0.0)
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+def _closed_up(items: list[Item], gone: list[Box]) -> list[Item]:
+    """Return items moved up into the stretches that nothing stands in any more."""
+    tops = sorted(item.box[1] for item in items)
+    stretches: list[tuple[float, float]] = []
+    for _, top, _, bottom in sorted(gone, key=lambda box: box[1]):
+        if stretches and bisect(tops, top) == bisect(tops, stretches[-1][0]):
+            top, bottom = stretches[-1][0], max(stretches.pop()[1], bottom)
+        stretches.append((top, bottom))
+    below = [(top, bisect_left(tops, bottom - 1)) for top, bottom in stretches]
+    cuts = [(tops[k], tops[k] - top) for top, k in below if k < len(tops)]
+    return [
+        item.moved(0.0, -sum(cut for after, cut in cuts if item.box[1] >= after)) for item in items
+    ] if cuts else items  # fmt: skip
 
 
 ARROW_LENGTH, ARROW_WIDTH = 6.5, 5.2

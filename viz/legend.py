@@ -7,11 +7,13 @@ from dataclasses import replace
 
 from . import text
 from .layout import Canvas, Curve, Item, Label, Shape
+from .page import wrapped
+from .text import Runs
 
 Entry = tuple[list[Item], str]
 """A sample, drawn from the origin to the right, and what it stands for."""
 
-_SAMPLE, _GAP, _ROW, _SIZE = 34.0, 26.0, 22.0, 11.5
+_SAMPLE, _GAP, _ROW, _LINE, _SIZE = 34.0, 26.0, 22.0, 15.0, 11.5
 _MIDDLE = _SAMPLE / 2
 _GRADIENT = {"identity", "weight", "activation", "plain"}
 WORDS = {"value": "value", "faded": "off the chosen paths"}
@@ -32,34 +34,38 @@ def draw_legend(
             where it is not the usual, what a ``"plain"`` arrow passes.
         more: what this figure adds: samples with their words, in rows of their own.
     """
-    canvas.add(Curve(((x, y - 20), (x + width, y - 20)), "rule"))
     entries = _entries(canvas.items, words)
+    canvas.begin("legend")
+    canvas.add(Curve(((x, y - 20), (x + width, y - 20)), "rule"))
     if words.get("direction"):
         entries = [([_turned(item) for item in sample], said) for sample, said in entries]
     row = _rows(canvas, entries, x, y, width)
     if more:
         row = _rows(canvas, more, x, row + _ROW, width)
-    at, row = x, row + _ROW + 2
-    for said in symbols:
-        runs = text.math(said)
-        needed = text.width(runs, _SIZE)
-        if at > x and at + needed > x + width:
-            at, row = x, row + _ROW
-        canvas.add(Label(runs, at, row + 4, _SIZE, "text quiet", "start"))
-        at += needed + _GAP
+    explained: list[tuple[list[Item], Runs]] = [([], text.math(said)) for said in symbols]
+    _set(canvas, explained, x, row + _ROW + 2, width)
 
 
 def _rows(canvas: Canvas, entries: Sequence[Entry], x: float, y: float, width: float) -> float:
     """Draw entries in rows from ``(x, y)`` on; return where the last row stands."""
+    return _set(canvas, [(sample, text.plain(said)) for sample, said in entries], x, y, width)
+
+
+def _set(
+    canvas: Canvas, entries: Sequence[tuple[list[Item], Runs]], x: float, y: float, width: float
+) -> float:
+    """Draw samples and their words in rows; words that are wider than a row are broken."""
     at, row = x, y
-    for sample, said in entries:
-        runs = text.plain(said)
+    for sample, runs in entries:
         before = _SAMPLE + 9 if sample else 0.0
         needed = before + text.width(runs, _SIZE)
         if at > x and at + needed > x + width:
             at, row = x, row + _ROW
         canvas.extend(sample, at, row)
-        canvas.add(Label(runs, at + before, row + 4, _SIZE, "text quiet", "start"))
+        lines = wrapped(runs, _SIZE, width - before) if canvas.page.narrow else [runs]
+        for i, line in enumerate(lines):
+            row += _LINE * bool(i)
+            canvas.add(Label(line, at + before, row + 4, _SIZE, "text quiet", "start"))
         at += needed + _GAP
     return row
 

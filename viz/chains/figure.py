@@ -19,6 +19,7 @@ from ..highlight import mark_entries, sign_bands
 from ..layout import Canvas, Label, Layout
 from ..legend import OFF_SETS, Entry, draw_legend
 from ..norms import norms_by
+from ..page import WHOLE, Page
 from ..widths import flow_entries, meaning
 from .chain import Block, Chain, Link
 from .histogram import draw_histogram, of_counts, of_norms
@@ -31,16 +32,18 @@ NARROWEST = 660.0
 _LEGEND = {"value": "value", "faded": "off the chosen paths", "plain": "another derivative"}
 
 
-def chain_layout(chain: Chain, notes: Sequence[str] = ()) -> Layout:
+def chain_layout(chain: Chain, notes: Sequence[str] = (), page: Page = WHOLE) -> Layout:
     """Return the figure of a chain, with lines of words under its headline."""
-    canvas = Canvas()
+    canvas = Canvas(page)
+    canvas.begin("picture")
     drawn = _collapse(chain)
     draw_strip(canvas, chain, drawn)
     left, top, right, bottom = canvas.box
-    width = max(right - left, NARROWEST)
+    width = page.at_least(right - left, NARROWEST)
     lines = [_from_to(chain), *map(text.plain, notes)]
     draw_headline(canvas, left, top - 44, chain.weight_free, chain.count, lines)
     below = bottom + 64
+    canvas.begin("rows")
     if chain.blocks and _listable(chain):
         words = text.plain("The same paths, one by one")
         canvas.add(Label(words, left, below - 12, 14, "text title", "start"))

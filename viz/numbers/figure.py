@@ -18,6 +18,7 @@ from ..headline import count_words, draw_headline
 from ..highlight import Emphasis, bands, beside, mark_entries, sign_bands
 from ..layout import Canvas, Curve, Item, Label, Layout, Point, Shape
 from ..legend import OFF_SETS, Entry, draw_legend
+from ..page import WHOLE, Page
 from ..text import Runs
 from ..widths import flow_entries
 from .columns import RADIUS, SQUARE, Columns, stack
@@ -49,8 +50,8 @@ def network_of(subject: Subject) -> Network:
     )  # fmt: skip
 
 
-def scalar_layout(subject: Subject, network: Network) -> Layout:
-    """Return the figure of paths between numbers."""
+def scalar_layout(subject: Subject, network: Network, page: Page = WHOLE) -> Layout:
+    """Return the figure of paths between numbers, the parts of it that a page asks for."""
     emphasis = subject.emphasis
     few = subject.chosen or (emphasis.fades and sum(m.count for m in emphasis.marks) <= MOST_ROWS)
     needed = {v for w in network.wires if w.used and few for v in (w.output, w.operand)}
@@ -59,7 +60,8 @@ def scalar_layout(subject: Subject, network: Network) -> Layout:
     network = _quiet(network, dead)
     columns = stack(network, needed)
     drawn = plan(network, columns)
-    canvas = Canvas()
+    canvas = Canvas(page)
+    canvas.begin("picture")
     for faded in (True, False):
         routes = [r for r in drawn.routes if _faded(r.wire, dead) == faded]
         canvas.extend(item for route in routes for item in _bands(route, emphasis))
@@ -79,7 +81,7 @@ def scalar_layout(subject: Subject, network: Network) -> Layout:
         _rows(canvas, network, subject, shown, left, bottom + 46)
     _, _, right, bottom = canvas.box
     draw_legend(
-        canvas, left, bottom + 44, max(right - left, _NARROWEST), _symbols(network, subject),
+        canvas, left, bottom + 44, page.at_least(right - left, _NARROWEST), _symbols(network, subject),
         {
             "value": "a number", "faded": _off(subject),
             "direction": "" if subject.forward is None else
@@ -313,17 +315,20 @@ def _rows(
     rows = read_rows(network, shown, subject.emphasis)
     whole = subject.chosen is None
     written = subject.formula if whole else None
+    canvas.begin("rows")
     draw_rows(canvas, rows, None if written else ends, total, whole, network.weighted, x, y)
     if written is not None:
         _, _, right, bottom = canvas.box
         canvas.add(Curve(((x, bottom + 8), (max(right, x + 300), bottom + 8)), "axis"))
-        canvas.add(*formula_items(written, x, bottom + 34))
+        canvas.begin("formula")
+        canvas.add(*formula_items(written, x, bottom + 34, canvas.page.room))
 
 
 def _forward_rows(
     canvas: Canvas, network: Network, subject: Subject, forward: ForwardPaths, x: float, y: float
 ) -> None:
     """Write the active paths, each with its product, or what the paths from each leaf add."""
+    canvas.begin("rows")
     rows = forward_rows(subject, network, MOST_FORWARD)
     if rows:
         first = "value, times what it meets"

@@ -18,6 +18,7 @@ from tinygrad_res.scalar import ScalarGraph
 
 from .. import text
 from ..layout import Canvas, Item, Label, Layout
+from ..page import WHOLE, Page
 from ..text import Runs
 from .symbols import indexed, number
 
@@ -53,8 +54,8 @@ def formula_of(paths: Paths) -> Formula | None:
     return found if same else None
 
 
-def formula_items(found: Formula, x: float, y: float) -> list[Item]:
-    """Return the lines of a formula, the first one's baseline at ``y``."""
+def formula_items(found: Formula, x: float, y: float, room: float = _WIDEST) -> list[Item]:
+    """Return the lines of a formula in a room, the first one's baseline at ``y``."""
     shapes = _shapes(found.paths.graph)
     above, _, below = found.derivative.text[1:].partition("/d")
     left = (
@@ -62,10 +63,12 @@ def formula_items(found: Formula, x: float, y: float) -> list[Item]:
         *_runs(below, shapes),
     )  # fmt: skip
     at = x + text.width(left, _SIZE) + 6
+    room = min(room, _WIDEST)
+    most = x + room - at - 14 if room < _WIDEST else _WIDEST
     items: list[Item] = [Label(left, x, y, _SIZE, "text", "start")]
     steps = list({step.text: step for step in reversed(found.steps)}.values())[::-1]
     for step in steps:
-        lines = _wrapped(_runs(step.text, shapes))
+        lines = _wrapped(_runs(step.text, shapes), most)
         if step is steps[-1] and isinstance(step.value, float):
             lines[-1] = (*lines[-1], *text.plain(f" = {number(step.value)}"))
         words = _WORDS[step.name]
@@ -75,19 +78,23 @@ def formula_items(found: Formula, x: float, y: float) -> list[Item]:
             whole = line if i else (*text.plain("= "), *line)
             items.append(Label(whole, at + 14 * bool(i), y, _SIZE, "text", "start"))
             y += LINE
-        end = at + 14 + text.width(lines[-1], _SIZE)
-        items.append(Label(text.plain(words), end + 18, y - LINE, 11, "text quiet", "start"))
+        beside = at + 14 + text.width(lines[-1], _SIZE) + 18
+        told = text.plain(words)
+        if beside + text.width(told, 11) > x + room and room < _WIDEST:
+            beside, y = at + 14, y + LINE
+        items.append(Label(told, beside, y - LINE, 11, "text quiet", "start"))
     return items
 
 
-def with_formula(layout: Layout, found: Formula | None) -> Layout:
+def with_formula(layout: Layout, found: Formula | None, page: Page = WHOLE) -> Layout:
     """Return a figure with a formula under everything else."""
     if found is None:
         return layout
-    canvas = Canvas()
+    canvas = Canvas(page)
     canvas.add(*layout.items)
     left, _, _, bottom = canvas.box
-    canvas.add(*formula_items(found, left, bottom + 36))
+    canvas.begin("formula")
+    canvas.add(*formula_items(found, left, bottom + 36, page.room))
     return canvas.finish(layout.title, f"{layout.description} {text.clean(str(found), 400)}.")
 
 
@@ -122,12 +129,12 @@ def _runs(written: str, shapes: dict[str, tuple[int, ...]]) -> Runs:
     return tuple(run for run in (*runs, (written[at:], "")) if run[0])
 
 
-def _wrapped(runs: Runs) -> list[Runs]:
+def _wrapped(runs: Runs, room: float) -> list[Runs]:
     """Break a sum into lines, before the plus of a term."""
     lines: list[Runs] = []
     line: Runs = ()
     for term in _terms(runs):
-        if line and text.width((*line, *term), _SIZE) > _WIDEST:
+        if line and text.width((*line, *term), _SIZE) > room:
             lines.append(line)
             line = ()
         line = (*line, *term)

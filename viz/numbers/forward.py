@@ -14,6 +14,7 @@ from tinygrad_res.graph_parts import GraphEdge
 
 from .. import text
 from ..layout import Canvas, Curve, Label, Layout
+from ..page import WHOLE, Page
 from .network import Network, on_routes, ways
 from .rows import Row
 from .subject import Subject
@@ -114,11 +115,12 @@ def draw_terms(canvas: Canvas, forward: ForwardPaths, x: float, y: float) -> Non
     canvas.add(Label(text.plain(said), x, end + 21, 13, "text title", "start"))
 
 
-def with_terms(layout: Layout, forward: ForwardPaths) -> Layout:
+def with_terms(layout: Layout, forward: ForwardPaths, page: Page = WHOLE) -> Layout:
     """Return a figure with the terms of its sum under everything else."""
-    canvas = Canvas()
+    canvas = Canvas(page)
     canvas.add(*layout.items)
     left, _, _, bottom = canvas.box
+    canvas.begin("rows")
     heading = text.plain("The same paths, read forward")
     canvas.add(Label(heading, left, bottom + 44, 14, "text title", "start"))
     draw_terms(canvas, forward, left, bottom + 70)

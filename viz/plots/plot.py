@@ -155,7 +155,8 @@ class Plot:
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None,
         **_: Any,
     ) -> dict[str, str]:  # fmt: skip
-        return mimebundle(self.svg, repr(self), include, exclude)
+        said = f"{self.title or self._summary}. {self.description}"
+        return mimebundle(self.svg, said, repr(self), include, exclude)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.title or self._summary!r})"

@@ -17,6 +17,7 @@ from ..headline import count_words, draw_headline
 from ..highlight import PLAIN, Emphasis, bands, beside, mark_entries, sign_bands
 from ..layout import Canvas, Curve, Item, Label, Layout, Point, Shape
 from ..legend import OFF_SETS, WORDS, Entry, draw_legend
+from ..page import WHOLE, Page
 from ..style import FLOW_WIDTH
 from ..widths import flow_entries, meaning, signed
 from .lines import rounded
@@ -37,7 +38,7 @@ _INK = {"weight": "text weight", "activation": "text activation"}
 def graph_figure(
     graph: Graph, most: int, counts: tuple[InputCount, ...], used: set[int] | None = None,
     title: str = "", counted: Sequence[int] | None = None, emphasis: Emphasis = PLAIN,
-    note: str = "",
+    note: str = "", page: Page = WHOLE,
 ) -> Layout:  # fmt: skip
     """Return the layout of a graph.
 
@@ -49,6 +50,7 @@ def graph_figure(
         counted: the weight layers that every edge counts for, in a figure of paths.
         emphasis: the sets to bring out, and what stands on edges.
         note: what else there is to say about what is counted.
+        page: the parts that are wanted, and the room that there is.
     """
     targets = [found.node.index for found in counts]
     if used is None and counted is not None:
@@ -67,7 +69,8 @@ def graph_figure(
         for arrow, on_it in zip(view.arrows, words, strict=True)
     ]  # fmt: skip
     placed = place(sites, links, view.output, FLOW_WIDTH / 2 if emphasis.widths else 0.0)
-    canvas, on = Canvas(), view.on
+    canvas, on = Canvas(page), view.on
+    canvas.begin("picture")
     for frame in placed.frames:
         _frame(canvas, frame, view, on)
     for arrow, line, on_it, at in zip(view.arrows, placed.lines, words, placed.words, strict=True):
@@ -84,7 +87,7 @@ def graph_figure(
     _headline(canvas, graph, view, left, top, counts, note)
     told = dict(WORDS, faded=OFF_SETS) if emphasis.fades else WORDS
     more = [*_own_entries(canvas, view, words, emphasis.labels), *_added(emphasis, graph.level)]
-    draw_legend(canvas, left, bottom + 40, max(right - left, 560.0), (), told, more)
+    draw_legend(canvas, left, bottom + 40, page.at_least(right - left, 560.0), (), told, more)
     named = graph.output.name or graph.output.op
     title = title or f"The graph recorded for {text.clean(named)} ({graph.level} level)"
     said = [describe(graph, counts)]
@@ -167,6 +170,7 @@ def _headline(
         free, total = sum(c.weight_free for c in counts), sum(c.count for c in counts)
         draw_headline(canvas, x, top - 26, free, total, lines, weighted)
     else:
+        canvas.begin("headline")
         canvas.add(Label(lines[-1], x, top - 26, 12.5, "text quiet", "start"))
 
 

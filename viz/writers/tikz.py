@@ -31,7 +31,7 @@ _PREAMBLE = r"""\documentclass{article}
 
 _GLYPH = r"""\providecommand\tgglyph[2]{\begingroup\setlength\fboxsep{0.06em}\setlength\fboxrule{0.03em}%
 \dimen0=1em\raisebox{-0.1\dimen0}{\fbox{\fontsize{0.42\dimen0}{0.42\dimen0}\selectfont
-\ttfamily\shortstack{#1}}}\endgroup}
+\ttfamily\shortstack{#1}}}\endgroup}%
 """
 
 _ESCAPED = {
@@ -90,8 +90,8 @@ def to_tikz(layout: Layout, theme: Theme = "light", width: float | None = None) 
     )
     lines = [
         f"% {_comment(layout.title)}",
-        _GLYPH + r"\begingroup\sffamily",
-        *(rf"\definecolor{{tg {n}}}{{HTML}}{{{(colour(n, theme) or '')[1:]}}}" for n in names),
+        _GLYPH + r"\begingroup\sffamily%",
+        *(rf"\definecolor{{tg {n}}}{{HTML}}{{{(colour(n, theme) or '')[1:]}}}%" for n in names),
         rf"\begin{{tikzpicture}}[x={unit:.5f}bp, y=-{unit:.5f}bp, inner sep=0pt, outer sep=0pt,",
         r"  line cap=butt, line join=miter, baseline=(current bounding box.north)]",
         rf"\useasboundingbox (0,0) rectangle {_at((layout.width, layout.height))};",
@@ -100,7 +100,7 @@ def to_tikz(layout: Layout, theme: Theme = "light", width: float | None = None) 
         lines.append(rf"\fill[tg paper] (0,0) rectangle {_at((layout.width, layout.height))};")
     for item in layout.items:
         lines += _item(item, theme, unit)
-    return "\n".join([*lines, r"\end{tikzpicture}\endgroup", ""])
+    return "\n".join([*lines, r"\end{tikzpicture}\endgroup%", ""])
 
 
 def latex(text: str) -> str:
