@@ -350,6 +350,29 @@ def gradient_by_depth():
     return viz.plot_gradient_norms(losses, of="outputs")
 
 
+def loss_surface():
+    """The loss around a point
+
+    All weights of ten layers move along two random directions, away from those that made what
+    the output is compared with; below, along the first direction alone.
+    """
+    x, places = numbers("x", 8, 6), np.linspace(-1, 1, 21)
+    start, first, second = 0.8 * numbers("weights", 3, 10, 6, 6)
+
+    def output(kept, weights):
+        h = x
+        for W in weights:
+            h = kept * h + np.tanh(h @ W) / (1 + 2 * kept)
+        return h
+
+    surfaces = {}
+    for name, kept in {"plain": 0, "residual": 1}.items():
+        made = output(kept, start)
+        moved = [[output(kept, start + a * first + b * second) for a in places] for b in places]
+        surfaces[name] = 0.01 + ((np.array(moved) - made) ** 2).mean(axis=(2, 3))
+    return viz.plot_surface(surfaces, at=places)
+
+
 ROOMS: dict[str, tuple[Callable[[], viz.Figure | viz.Plot], ...]] = {
     "Between numbers": (
         chain_rule, same_factor_twice, last_weight, weight_before, every_neuron, flow_of_numbers,
@@ -362,7 +385,7 @@ ROOMS: dict[str, tuple[Callable[[], viz.Figure | viz.Plot], ...]] = {
     "Any record": (
         recorded_graph, dense_block, parallel_branches, two_heads, scope_level, large_record,
     ),
-    "Plots": (activations, gradient_by_depth),
+    "Plots": (activations, gradient_by_depth, loss_surface),
 }  # fmt: skip
 """The figures, by what they are of."""
 

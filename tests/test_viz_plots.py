@@ -201,7 +201,7 @@ def test_sets_of_paths_are_compared_by_name():
     plot = viz.plot_paths({"residual": chain(3), "plain": chain(3, shortcut=False)})
     assert plot.sets["residual"].counts == {0: 1, 2: 3, 4: 3, 6: 1}
     assert plot.sets["plain"].counts == {6: 1}
-    assert plot.title == "Weight-free paths: residual 1 of 8, plain 0 of 1"
+    assert plot.title == "Weight-free paths. residual: 1 of 8; plain: 0 of 1"
     assert texts(plot).count("residual") == texts(plot).count("plain") == 2
     with pytest.raises(UsageError, match=r"plot\.sets"):
         _ = plot.counts
@@ -542,6 +542,68 @@ def test_what_is_written_stays_within_the_picture():
     box = figure.get_tightbbox()
     wide, high = figure.get_size_inches()
     assert box.x0 >= -0.01 and box.y0 >= -0.01 and box.x1 <= wide + 0.01 and box.y1 <= high + 0.01
+
+
+def label_ends(plot, size):
+    """Return where each name beside a line begins and ends, and the width of the plot."""
+    figure = plot._drawn("light", size)
+    figure.draw_without_rendering()
+    boxes = {
+        note.get_text(): note.get_window_extent() for axes in figure.axes
+        for note in axes.texts if note.xycoords == ("axes fraction", "data")
+    }  # fmt: skip
+    return {name: (box.x0, box.x1) for name, box in boxes.items()}, figure.bbox.width
+
+
+@pytest.mark.parametrize("size", [80.0, 140.0])
+def test_names_of_lines_that_end_early_or_together_are_whole(size):
+    early = {
+        "a line that ends early": {0: 1.0, 5: 2.0},
+        "long": list(range(60)),
+        "twin": [0.0, 1.9],
+    }
+    ends, wide = label_ends(viz.plot_series(early), size)
+    assert len(ends) == 3 and max(right for _, right in ends.values()) <= wide
+    assert len({round(left) for left, _ in ends.values()}) == 1
+
+
+def test_nothing_but_data_crosses_the_axes():
+    plot = viz.plot_series({"early": {0: 1.0, 5: 2.0}, "long": list(range(60))})
+    (axes,) = plot.figure.axes
+    assert not [note for note in axes.texts if note.arrow_patch is not None]
+    pieces = [line for line in axes.lines if list(line.get_xdata()) != list(plot.series["long"].x)]
+    beside = [line for line in pieces if not line.get_clip_on()]
+    assert len(beside) == 2
+    assert min(line.get_window_extent().x0 for line in beside) > axes.bbox.x1
+
+
+def test_a_title_keeps_numbers_whole():
+    from viz.plots.panel import wrapped
+
+    words = "Weight-free paths. residual: 0 of 64; deep: 2 of 36\u2009028\u2009797\u2009018\u2009963\u2009968"
+    lines = wrapped(words, 9.0, 227.0, bold=True)
+    assert len(lines) > 1 and any("36 028 797 018 963 968" in line for line in lines)
+
+
+def test_ticks_of_compared_sets_stand_at_degrees_that_occur():
+    sets = {"few": chain(2), "many": chain(6)}
+    figure = viz.plot_paths(sets)._drawn("light", 80.0)
+    assert {int(word) for word in ticks(figure.axes[-1])} <= set(range(0, 13, 2))
+
+
+def test_each_panel_has_axes_and_places_of_its_own():
+    plot = viz.plot_series(
+        {"by lag": {"a": [1.0, 2.0]}, "by depth": {"b": {1: [2.0, 4.0], 3: [3.0, 9.0]}}},
+        x={"by lag": "lag", "by depth": "blocks"}, y="correlation", at={"by lag": [0.25, 0.5]},
+        log={"by depth": True}, note={"by lag": "of noise"},
+    )  # fmt: skip
+    first, second = plot.panels
+    assert (first.x, second.x, first.y, second.y) == ("lag", "blocks", "correlation", "correlation")
+    assert first.series[0].x == (0.25, 0.5) and not first.whole and not first.log
+    assert second.series[0].low == (2.0, 3.0) and second.whole and second.log
+    assert (first.note, second.note) == ("of noise", "")
+    with pytest.raises(UsageError, match="'by width', and there is none"):
+        viz.plot_series({"by lag": {"a": [1.0]}}, x={"by width": "width"})
 
 
 @pytest.mark.parametrize("count", [2, 3, 8])

@@ -20,8 +20,10 @@ def nice(step: float) -> float:
     return next(size * f for f in (1, 2, 5, 10) if size * f >= step - 1e-9)
 
 
-def degree_ticks(degrees: Collection[int]) -> list[int]:
+def degree_ticks(degrees: Collection[int], most: int = MOST_DEGREES) -> list[int]:
     """Return where ticks stand on an axis of degrees: at degrees that occur, where they are regular.
+
+    Where there are more than ``most``, at multiples of a round number, if these occur.
 
     >>> degree_ticks([0, 2, 4, 6])
     [0, 2, 4, 6]
@@ -29,13 +31,16 @@ def degree_ticks(degrees: Collection[int]) -> list[int]:
     [0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40]
     >>> degree_ticks([0])
     [0]
+    >>> degree_ticks(range(2, 15, 2), most=5), degree_ticks(range(3, 16, 2), most=5)
+    ([4, 8, 12], [3, 7, 11, 15])
     """
     found = sorted(degrees)
-    if len(found) <= MOST_DEGREES:
+    if len(found) <= most:
         return found
     apart = math.gcd(*(degree - found[0] for degree in found))
-    step = apart * round(nice((found[-1] - found[0]) / apart / MOST_DEGREES))
-    return list(range(found[0], found[-1] + 1, step))
+    step = apart * round(nice((found[-1] - found[0]) / apart / most))
+    first = found[0] if found[0] % apart else -(-found[0] // step) * step
+    return list(range(first, found[-1] + 1, step))
 
 
 def logs_of(values: Mapping[int, float]) -> dict[int, float]:

@@ -11,8 +11,9 @@ from .curves import plot_series
 from .gradients import GradientNormsPlot, plot_gradient_norms
 from .paths import PathsPlot, plot_paths
 from .plot import Plot
+from .surface import SurfacePlot, plot_surface
 
 __all__ = [
-    "ActivationsPlot", "GradientNormsPlot", "PathsPlot", "Plot", "plot_activations",
-    "plot_gradient_norms", "plot_paths", "plot_series",
+    "ActivationsPlot", "GradientNormsPlot", "PathsPlot", "Plot", "SurfacePlot", "plot_activations",
+    "plot_gradient_norms", "plot_paths", "plot_series", "plot_surface",
 ]  # fmt: skip

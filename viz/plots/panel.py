@@ -1,21 +1,23 @@
 """A panel: one pair of axes, with its series labelled where they end.
 
 Values may have hundreds of digits, so a logarithmic axis is a plain one, on which
-base-10 logarithms of the exact numbers stand.  Names stand beside their lines; where two
-would overlap they move apart, each held to its line by a hair.
+base-10 logarithms of the exact numbers stand.  Names stand in a column right of the axes, each
+as high as its line ends.  Where lines end close together or before the edge, names move apart
+and each has a piece of its line beside it: nothing but data crosses the axes.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .. import text
 from ..style import Theme
-from ..ticks import degree_ticks, log_ticks
+from ..ticks import MOST_DEGREES, degree_ticks, log_ticks
 from .ink import LARGE, MARKS, SIZE, SMALL, colour
 from .series import Series
 
@@ -30,8 +32,12 @@ FEW = 24
 """So many points of a line each get a marker."""
 
 _LONGEST_LABEL, _TEXT = 0.3, 0.76
+_BESIDE, _PIECE = 6.0, 22.0
+"""Points between the axes and what stands right of them, and how long a piece of a line is."""
 _LONGEST_TEXT = 200
 _LINE = 1.25
+_UNBROKEN = re.compile(r"(?<!\d) | (?!\d{3}(?!\d))")
+"""Where lines may break: not between the groups of three digits of a long number."""
 
 
 @dataclass(frozen=True)
@@ -175,30 +181,33 @@ def _places(axes: Axes, panel: Panel, width: float, places: Sequence[float]) -> 
     """Set the horizontal axis and its ticks."""
     from matplotlib.ticker import MaxNLocator
 
-    margin = 0.03 * (places[-1] - places[0]) or 0.5
-    axes.set_xlim(places[0] - margin, places[-1] + margin)
-    room = 5 if width < 300 else 10
-    if panel.kind == "lines" and (len(places) > room or not panel.whole):
-        axes.xaxis.set_major_locator(MaxNLocator(room, integer=panel.whole))
-    else:
-        ticks = degree_ticks([int(x) for x in places]) if panel.whole else places
-        axes.set_xticks(ticks[:: 1 + len(ticks) // (2 * room)])
+    first, last = places[0], places[-1]
+    margin = 0.03 * (last - first) or 0.5
+    axes.set_xlim(first - margin, last + margin)
+    if not panel.whole:
+        axes.xaxis.set_major_locator(MaxNLocator(5 if width < 300 else 10))
+        return
+    digits = max(len(f"{x:.0f}") for x in (first, last))
+    room = 0.55 * width / (0.6 * SMALL * digits + SMALL)
+    apart = (last - first) / room
+    ticks: list[int] = []
+    for tick in degree_ticks([int(x) for x in places], min(MOST_DEGREES, max(2, int(room)))):
+        ticks += [tick] * (not ticks or tick - ticks[-1] >= apart)
+    axes.set_xticks(ticks)
 
 
 def _labels(axes: Axes, panel: Panel, theme: Theme, width: float) -> list[Annotation]:
-    """Write each series' name where its line ends."""
+    """Write each series' name right of the axes, as high as its line ends."""
     if len(panel.series) == 1 and not panel.series[0].name:
         return []
-    end = max(x for one in panel.series for x in one.x)
     found = []
     for one, mark in zip(panel.series, MARKS, strict=False):
-        ys = [(x, level(panel, y)) for x, y in zip(one.x, one.y, strict=True)]
-        known = [(x, y) for x, y in ys if not math.isnan(y)]
-        x, y = known[-1] if known else (end, axes.get_ylim()[0])
-        words = one.shown if known else f"{one.shown}: no values"
+        end = _end(panel, one)
+        words = one.shown if end else f"{one.shown}: no values"
         found.append(
             axes.annotate(
-                _fitted(words, _LONGEST_LABEL * width), (x, y), xytext=(9, 0),
+                _fitted(words, _LONGEST_LABEL * width), (1, end[1] if end else axes.get_ylim()[0]),
+                xytext=(_BESIDE, 0), xycoords=("axes fraction", "data"),
                 textcoords="offset points", va="center", ha="left", size=SIZE,
                 color=colour(mark.colour, theme), annotation_clip=False,
             )
@@ -206,38 +215,44 @@ def _labels(axes: Axes, panel: Panel, theme: Theme, width: float) -> list[Annota
     return found
 
 
-def spread(axes: Axes, labels: Sequence[Annotation], theme: Theme) -> None:
-    """Move labels that would overlap apart, once the places of their lines are known.
+def _end(panel: Panel, one: Series) -> tuple[float, float] | None:
+    """Return where a line ends on the axes, ``None`` for one without a point."""
+    points = ((x, level(panel, y)) for x, y in zip(one.x, one.y, strict=True))
+    return next((point for point in reversed(list(points)) if not math.isnan(point[1])), None)
 
-    A label whose line is not the only one near has the line's marker beside it.
+
+def spread(axes: Axes, panel: Panel, labels: Sequence[Annotation], theme: Theme) -> None:
+    """Move labels that would overlap apart, once the heights of their lines' ends are known.
+
+    Where lines end close together, or one ends before the others, each label has a piece of its
+    line beside it.
     """
     from matplotlib.lines import Line2D
-    from matplotlib.transforms import offset_copy
+    from matplotlib.transforms import Affine2D, ScaledTranslation, blended_transform_factory
 
-    points = 72.0 / axes.get_figure(root=True).dpi  # type: ignore[union-attr]
-    ends = {label: axes.transData.transform(label.xy) * points for label in labels}
-    column = sorted(labels, key=lambda label: ends[label][1])
-    heights = apart([ends[label][1] for label in column], 1.2 * SIZE)
-    right = max((x for x, _ in ends.values()), default=0.0)
-    for label, height in zip(column, heights, strict=True):
-        across, up = right - ends[label][0], height - ends[label][1]
-        near = sum(abs(y - ends[label][1]) < 1.2 * SIZE for _, y in ends.values()) > 1
-        if not near and abs(up) <= 0.4 * SIZE and across <= 1:
-            continue
-        label.set_position((26 + across, up))
-        axes.annotate(
-            "", label.xy, xytext=(16 + across, up), textcoords="offset points",
-            annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "linewidth": 0.6, "color": colour("quiet", theme),
-                        "shrinkA": 0, "shrinkB": 3},
-        )  # fmt: skip
-        place = offset_copy(
-            axes.transData, axes.get_figure(root=True), 20 + across, up, units="points"
-        )
-        mark = MARKS[labels.index(label)]
+    figure: Any = axes.get_figure(root=True)
+    points = 72.0 / figure.dpi
+    ends = [axes.transData.transform((0.0, label.xy[1]))[1] * points for label in labels]
+    column = sorted(range(len(labels)), key=ends.__getitem__)
+    rises = apart([ends[i] for i in column], 1.2 * SIZE)
+    close = any(ends[b] - ends[a] < 1.2 * SIZE for a, b in itertools.pairwise(column))
+    stops = {end[0] for one in panel.series if (end := _end(panel, one))}
+    if not close and len(stops) < 2:
+        return
+    edge: Any = blended_transform_factory(axes.transAxes, axes.transData)
+    for i, rise in zip(column, rises, strict=True):
+        label, one, mark, up = labels[i], panel.series[i], MARKS[i], rise - ends[i]
+        label.set_position((_BESIDE + _PIECE + 4, up))
+        pen = colour(mark.colour, theme)
+        inches = Affine2D().scale(1 / 72.0) + figure.dpi_scale_trans
         axes.add_artist(
-            Line2D([label.xy[0]], [label.xy[1]], marker=mark.marker, markersize=4.2, linestyle="none",
-                   color=colour(mark.colour, theme), markeredgewidth=0.0, transform=place, clip_on=False)
+            Line2D(
+                [_BESIDE, _BESIDE + _PIECE / 2, _BESIDE + _PIECE], [up] * 3, color=pen, linewidth=1.5,
+                linestyle=mark.line if one.joined else "none", marker=mark.marker, markersize=4.2,
+                markevery=[1], markeredgewidth=0.0 if one.joined else 1.0,
+                markerfacecolor=pen if one.joined else colour("paper", theme),
+                transform=inches + ScaledTranslation(*label.xy, edge), clip_on=False,
+            )
         )  # fmt: skip
 
 
@@ -344,7 +359,7 @@ def _words(axes: Axes, panel: Panel, theme: Theme, width: float, last: bool) -> 
 def wrapped(words: str, size: float, width: float, bold: bool = False) -> list[str]:
     """Return text as printable lines that fit a plot, cut where it is very long."""
     lines: list[str] = []
-    for word in text.clean(words, _LONGEST_TEXT).split():
+    for word in _UNBROKEN.split(text.clean(words, _LONGEST_TEXT)):
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and text.width(text.plain(longer), size, bold) <= _TEXT * width:
             lines[-1] = longer

@@ -188,11 +188,11 @@ def _headline(sets: Mapping[str, ByDegree], free: bool) -> str:
         if not free:
             return ""
         said = (
-            f"{text.clean(name)} {text.grouped(one.counts.get(0, 0))} of "
+            f"{text.clean(name)}: {text.grouped(one.counts.get(0, 0))} of "
             f"{text.grouped(sum(one.counts.values()))}"
             for name, one in sets.items()
         )
-        return f"Weight-free paths: {', '.join(said)}"
+        return f"Weight-free paths. {'; '.join(said)}"
     (one,) = sets.values()
     return count_words(one.counts.get(0, 0), sum(one.counts.values()), free)
 

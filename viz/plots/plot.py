@@ -142,8 +142,8 @@ class Plot:
             for axes, panel, at in zip(rows, self.panels, places, strict=True)
         ]
         figure.draw_without_rendering()
-        for axes, column in zip(rows, labels, strict=True):
-            spread(axes, column, theme)
+        for axes, panel, column in zip(rows, self.panels, labels, strict=True):
+            spread(axes, panel, column, theme)
         return figure
 
     @property

@@ -1,7 +1,8 @@
 """Series: named numbers over an axis, read from what users have at hand.
 
 A series is a sequence, a mapping from places to values, or an array with a row for each run
-of an experiment, whose median becomes the line and whose range the band around it.
+of an experiment, whose median becomes the line and whose range the band around it; of a mapping,
+each place may hold a value for each run.
 """
 
 from __future__ import annotations
@@ -104,10 +105,10 @@ def read_one(call: str, name: str, values: Any, at: tuple[float, ...] | None = N
     what = f"series {text.clean(name)!r}"
     if isinstance(values, Mapping):
         x = tuple(_numbers(call, f"the places of {what}", values).tolist())
-        values = list(values.values())
+        y = _numbers(call, what, list(values.values())).T
     else:
         x = at or ()
-    y = _numbers(call, what, values)
+        y = _numbers(call, what, values)
     if y.ndim > 2 or not y.size:
         raise UsageError(
             f"{call}: {what} has shape {y.shape}: pass a sequence of numbers, or an array with a "

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,7 +84,7 @@ class SurfacePlot(Plot):
         axes = lower.subplots()
         labels = draw(axes, panel, theme, points, sorted(self.at), True)
         figure.draw_without_rendering()
-        spread(axes, labels, theme)
+        spread(axes, panel, labels, theme)
         return figure
 
     def _contours(
@@ -190,7 +189,7 @@ def plot_surface(
         {name: values[n // 2] for name, values in found.items()}, at=places.tolist(),
         x=x, y=f"{measure} along the {x}", log=True,
     )  # fmt: skip
-    panel = replace(slices.panels[0], whole=False)
+    (panel,) = slices.panels
     return SurfacePlot(found, places, _levels(found), panel, (x, y), measure, title)
 
 
