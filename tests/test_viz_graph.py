@@ -7,6 +7,7 @@ import pytest
 
 import tinygrad_res as tg
 import viz
+from viz.records.folds import homes
 from viz.records.view import count_paths, view_graph
 
 
@@ -167,7 +168,7 @@ def test_a_large_graph_is_drawn_by_scope_and_says_so():
     graph = tg.graph(net(30))
     figure = viz.draw(graph)
     assert sum(bool(shape.key) for shape in figure.layout.shapes) <= 40
-    assert any("each scope is drawn as one box" in text for text in texts(figure))
+    assert any("the middle of a long row is drawn as one box" in text for text in texts(figure))
 
 
 def test_a_large_graph_without_scopes_is_cut_in_its_middle_and_says_so():
@@ -178,16 +179,103 @@ def test_a_large_graph_without_scopes_is_cut_in_its_middle_and_says_so():
     view = view_graph(tg.graph(y), 120, [0])
     assert len(view.boxes) == 13
     assert sum(box.size for box in view.boxes) == 1001
-    assert "the middle of the record" in view.note
+    assert "the middle of a long row" in view.note
 
 
 def test_a_graph_of_few_nodes_and_very_many_edges_is_collapsed_and_says_so():
     parts = [tg.tensor([1.0, 2.0], requires_grad=True, name="x")]
-    for _ in range(40):
+    for _ in range(38):
         parts.append(tg.concat(parts)[:2])
     figure = viz.draw(tg.concat(parts))
     assert figure.layout.width < 3000 and len(edges(figure)) <= 240
-    assert any("901 recorded edges; the middle" in said for said in texts(figure))
+    assert any("818 recorded edges; the middle" in said for said in texts(figure))
+
+
+def recorded(network, *shape):
+    x = tg.tensor(np.random.default_rng(0).standard_normal(shape), requires_grad=True, name="x")
+    return (network(x) ** 2).mean()
+
+
+def test_every_block_of_a_folded_residual_network_shows_its_shortcut():
+    view = view_graph(tg.graph(recorded(tg.nets.resnet(20), 1, 3, 8, 8)), 80, [0])
+    assert len(view.boxes) <= 42
+    assert [box.label for box in view.boxes].count("branch") == 9
+    assert {box.scope for box in view.boxes if box.kind == "sum"} == {
+        ("body", str(k)) for k in range(9)
+    }
+    red = [arrow for arrow in view.arrows if arrow.style == "identity"]
+    into_sums = [arrow for arrow in red if view.boxes[arrow.output].kind == "sum"]
+    assert len(into_sums) == 9
+    assert not any(box.kind == "parameter" for box in view.boxes)
+
+
+@pytest.mark.parametrize("depth", [56, 110])
+def test_a_deeper_network_keeps_the_first_and_last_blocks_and_folds_the_middle(depth):
+    view = view_graph(tg.graph(recorded(tg.nets.resnet(depth), 1, 3, 8, 8)), 80, [0])
+    blocks = (depth - 2) // 6
+    (middle,) = (box for box in view.boxes if "…" in box.label)
+    first, last = map(int, middle.label.split(" … "))
+    assert first == blocks * 3 - 1 - last and middle.scope == ("body",)
+    sums = sorted(int(box.scope[1]) for box in view.boxes if box.kind == "sum")
+    assert sums == [*range(first), *range(last + 1, blocks * 3)]
+    assert len(view.boxes) <= 42
+
+
+def test_the_layers_of_a_dense_network_are_seen_beyond_its_stages():
+    view = view_graph(tg.graph(recorded(tg.nets.densenet(121), 2, 3, 32, 32)), 80, [0])
+    stages = {box.scope[1] for box in view.boxes if box.label == "concat"}
+    assert stages == {"0", "2", "4", "6"} and len(view.boxes) <= 42
+
+
+def test_a_parameter_belongs_to_the_scope_of_all_that_use_it():
+    x = tg.tensor(np.ones((2, 2)), requires_grad=True, name="x")
+    alone, shared = (tg.parameter(np.eye(2), name=name) for name in ("alone", "shared"))
+    with tg.scope("net"):
+        with tg.scope("a"):
+            y = x @ alone @ shared
+        with tg.scope("b"):
+            y = y @ shared
+    graph = tg.graph(y.sum())
+    found = dict(zip((node.name for node in graph.nodes), homes(graph)))
+    assert (found["alone"], found["shared"], found["x"]) == (("net", "a"), ("net",), ())
+
+
+def test_as_few_scopes_are_folded_as_the_number_of_boxes_asks_for():
+    h = tg.tensor([1.0], requires_grad=True, name="x")
+    for k in range(10):
+        with tg.scope(f"outer{k}"):
+            for inner in "ab":
+                with tg.scope(inner):
+                    h = tg.sin(2 * h)
+    graph = tg.graph(h)
+    assert [(b.label, b.scope) for b in view_graph(graph, 25, [0]).boxes[:3]] == [
+        ("x", ()), ("a", ("outer0",)), ("b", ("outer0",))
+    ]  # fmt: skip
+    assert [b.label for b in view_graph(graph, 12, [0]).boxes][:3] == ["x", "outer0", "outer1"]
+    assert len(view_graph(graph, 5, [0]).boxes) <= 5
+
+
+def test_a_box_says_what_it_holds_scopes_too():
+    x = tg.tensor([1.0], requires_grad=True, name="x")
+    h = x
+    for k in range(20):
+        with tg.scope(f"step{k}"):
+            h = tg.sin(2 * h) + h
+    view = view_graph(tg.graph(h).scopes(), 5, [0])
+    (middle,) = (box for box in view.boxes if box.kind == "group")
+    assert middle.detail == "17 scopes"
+    assert "the middle of a long row is drawn as one box" in view.note
+
+
+def test_what_no_way_around_a_weight_layer_passes_is_not_red():
+    x = tg.tensor(np.ones((2, 4)), requires_grad=True, name="x")
+    W = [tg.parameter(np.eye(4), name=f"W_{k}") for k in range(4)]
+    stem = x @ W[0]
+    h = stem + tg.relu(stem @ W[1])
+    figure = viz.draw(tg.graph((h @ W[2] + tg.relu(h @ W[3])).sum()))
+    sums = [s.key for s in figure.layout.shapes if s.sign and s.key]
+    into_sums = [e for e in edges(figure, "identity") if e.tail in sums]
+    assert len(into_sums) == 1
 
 
 def test_collapsed_edges_keep_their_number():

@@ -1,13 +1,15 @@
 """What to draw of a recorded graph: boxes, arrows, and which way they are coded.
 
-A small graph is drawn node by node.  Above ``MOST_BOXES`` boxes, or twice as many arrows, its
-scopes are drawn as one box each, the innermost first; where that is not enough, the middle of
-the record becomes a single box; the view says which of these happened.  Parallel edges are
-arrows of their own, up to a dozen of them; more are one arrow that says how many.
+A small graph is drawn node by node.  Above ``MOST_BOXES`` nodes, or twice as many arrows,
+several nodes share a box (``folds``), and the view says so.  Parallel edges are arrows of
+their own, up to a dozen of them; more are one arrow that says how many.
 """
 
 from __future__ import annotations
 
+import bisect
+import itertools
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,13 +20,17 @@ from tinygrad_res.graph_parts import GraphEdge, GraphNode
 
 from .. import text
 from ..highlight import PLAIN, Emphasis
+from .folds import MOST_PARALLEL, Fold, fold
 
-MOST_BOXES = 120
-_FEW, _KEPT_ENDS = 40, 6
-_MOST_PARALLEL, _ARROWS_PER_BOX = 12, 2
-"""How many edges between the same two boxes are drawn apart, and how many in all for each box."""
+MOST_BOXES = 80
 
 Kind = Literal["operation", "sum", "parameter", "input", "group", "scope"]
+_KINDS: dict[str, Kind] = {"parameter": "parameter", "input": "input", "scope": "scope"}
+_SHARED = {
+    False: "scopes are drawn as one box each",
+    True: "the middle of a long row is drawn as one box",
+}
+_COUNTED = ("scope", "operation", "parameter", "input")
 
 
 @dataclass(frozen=True)
@@ -164,9 +170,9 @@ def view_graph(
         counted: the weight layers that every edge counts for; as it says itself if left out.
         emphasis: the sets to bring out, and the flows.
     """
-    groups, note = _groups(graph, most)
-    place = {index: i for i, group in enumerate(groups) for index in group}
-    boxes = tuple(_box(graph, group) for group in groups)
+    folds = fold(graph, most)
+    place = {index: i for i, found in enumerate(folds) for index in found.nodes}
+    boxes = tuple(_box(graph, found) for found in folds)
     styles = _styles(graph, targets, counted or [edge.weight for edge in graph.edges])
     flows = emphasis.flows or {}
     parallel = Counter((place[edge.source], place[edge.target]) for edge in graph.edges)
@@ -178,7 +184,7 @@ def view_graph(
             continue
         on = used is None or edge.index in used
         marks, flow, style = emphasis.taken_by((edge.index,)), flows.get(edge.index), styles[edge.index]  # fmt: skip
-        many = parallel[output, operand] > _MOST_PARALLEL
+        many = parallel[output, operand] > MOST_PARALLEL
         if many or "group" in (boxes[output].kind, boxes[operand].kind):
             found.setdefault((output, operand, style, on, marks), []).append(flow)
         else:
@@ -188,7 +194,9 @@ def view_graph(
         total = sum(known) if known else None
         arrows.append(Arrow(output, operand, style, "", len(several), on, marks, total))
     ends = frozenset(place[target] for target in targets)
-    return GraphView(boxes, tuple(arrows), place[graph.output.index], ends, note)
+    return GraphView(
+        boxes, tuple(arrows), place[graph.output.index], ends, _note(graph, folds, most)
+    )
 
 
 def _label(edge: GraphEdge) -> str:
@@ -200,85 +208,89 @@ def _label(edge: GraphEdge) -> str:
     return text.several(edge.weight, "weight layer") if edge.weight else ""
 
 
-def _styles(graph: Graph, targets: Iterable[int], counted: Sequence[int]) -> list[str]:
-    """Return how each edge is drawn; red is for copies on a weight-free path."""
-    down = _ways(graph, lambda edge: not counted[edge.index])
-    reaching = set(targets)
-    for node in graph.nodes:
-        if any(e.target in reaching and not counted[e.index] for e in graph.outgoing[node.index]):
-            reaching.add(node.index)
-    some_weight = any(counted)
+def _styles(graph: Graph, targets: Sequence[int], counted: Sequence[int]) -> list[str]:
+    """Return how each edge is drawn.
+
+    The nodes that every path passes part the paths into stretches.  Red is for copies on ways
+    without weight layers through a stretch, if there is one where other ways do cross some.
+    """
+    fewest, stretch = _stretches(graph, targets, [abs(count) for count in counted])
+    free = {stretch[e] for e, crossed in fewest.items() if not crossed}
+    is_fork = any(crossed and stretch[e] in free for e, crossed in fewest.items())
 
     def style(edge: GraphEdge) -> str:
         if edge.weight:
             return "weight"
         if edge.activation:
             return "activation"
-        free = some_weight and down[edge.source] and edge.target in reaching
-        return "identity" if free and edge.is_identity else "plain"
+        red = is_fork and edge.is_identity and fewest.get(edge.index) == 0
+        return "identity" if red else "plain"
 
     return [style(edge) for edge in graph.edges]
 
 
-def _groups(graph: Graph, most: int) -> tuple[list[list[int]], str]:
-    """Share the nodes among boxes; say how, where a box holds several."""
-    scopes = [tuple(node.scope.split("/")) if node.scope else () for node in graph.nodes]
-    singles = [[node.index] for node in graph.nodes]
-    n, arrows = len(singles), _arrows(graph)
-    if n <= most and arrows <= _ARROWS_PER_BOX * most:
-        return singles, ""
-    recorded = f"{n} recorded nodes" if n > most else f"{arrows} recorded edges"
-    groups = singles
-    for depth in range(max(map(len, scopes)), 0, -1):
-        by_scope: dict[tuple[object, ...], list[int]] = {}
-        for index, scope in enumerate(scopes):
-            key: tuple[object, ...] = scope[:depth] if len(scope) >= depth else (index,)
-            by_scope.setdefault(key, []).append(index)
-        groups = list(by_scope.values())
-        if len(groups) <= min(most, _FEW):
-            return groups, f"{recorded}; each scope is drawn as one box"
-    ends = max(1, min(_KEPT_ENDS, (most - 1) // 2))
-    middle = [index for group in groups[ends:-ends] for index in group]
-    note = f"{recorded}; the middle of the record is drawn as one box"
-    if len(groups) < n:
-        note += ", and each scope"
-    return [*groups[:ends], middle, *groups[-ends:]], note
+def _stretches(
+    graph: Graph, targets: Sequence[int], layers: Sequence[int]
+) -> tuple[dict[int, float], dict[int, int]]:
+    """Return for each edge on a path the fewest layers on a way over it, and its stretch.
+
+    Ways are through the stretch that the edge is in.
+    """
+    edges = [graph.edges[e] for e in sorted(edges_between(graph, targets))]
+    jumps = [0] * (len(graph.nodes) + 1)
+    for edge in edges:
+        jumps[edge.target + 1] += 1
+        jumps[edge.source] -= 1
+    over = itertools.accumulate(jumps)
+    cuts = [v for v, jumping in zip(range(len(graph.nodes)), over) if not jumping]
+    down, up = ([math.inf] * len(graph.nodes) for _ in range(2))
+    for v in cuts:
+        down[v] = up[v] = 0.0
+    for v in targets:
+        up[v] = 0.0
+    for edge in edges:  # sorted by source
+        up[edge.source] = min(up[edge.source], up[edge.target] + layers[edge.index])
+    for edge in reversed(edges):
+        down[edge.target] = min(down[edge.target], down[edge.source] + layers[edge.index])
+    crossed = {e.index: down[e.source] + layers[e.index] + up[e.target] for e in edges}
+    return crossed, {e.index: bisect.bisect(cuts, e.target) for e in edges}
 
 
-def _arrows(graph: Graph) -> int:
-    """Return how many arrows the edges are that are drawn node by node."""
-    parallel = Counter((edge.source, edge.target) for edge in graph.edges)
-    return sum(n if n <= _MOST_PARALLEL else 1 for n in parallel.values())
+def _note(graph: Graph, folds: Sequence[Fold], most: int) -> str:
+    """Say how nodes share boxes, where several do."""
+    ways = {found.middle for found in folds if found.name}
+    if not ways:
+        return ""
+    said = [_SHARED[middle] for middle in sorted(ways)]
+    many = f"{len(graph.nodes)} recorded nodes"
+    if len(graph.nodes) <= most:
+        many = f"{len(graph.edges)} recorded edges"
+    return f"{many}; {', and '.join(said)}"
 
 
-def _box(graph: Graph, group: list[int]) -> Box:
-    first = graph.nodes[group[0]]
-    if len(group) == 1:
-        kind: Kind = "operation"
-        named: dict[str, Kind] = {"parameter": "parameter", "input": "input", "scope": "scope"}
-        if first.kind in named:
-            kind = named[first.kind]
-        elif first.op == "add":
-            kind = "sum"
-        label = first.label if kind != "sum" else first.name or ""
-        scope = tuple(first.scope.split("/")) if first.scope else ()
-        return Box(kind, label, _detail(first), scope)
-    shared = _shared_scope(graph.nodes[index].scope for index in group)
-    parameters = sum(graph.nodes[index].kind == "parameter" for index in group)
-    operations = sum(graph.nodes[index].kind == "operation" for index in group)
-    detail = f"{operations} operations, {parameters} parameters"
-    return Box("group", shared[-1] if shared else "…", detail, shared[:-1], len(group))
+def _box(graph: Graph, fold: Fold) -> Box:
+    if fold.name:
+        return Box("group", fold.name, _held(graph, fold.nodes), fold.scope, len(fold.nodes))
+    (only,) = (graph.nodes[v] for v in fold.nodes)
+    kind = _KINDS.get(only.kind) or ("sum" if only.op == "add" else "operation")
+    label = only.label if kind != "sum" else only.name or ""
+    return Box(kind, label, _detail(only), fold.scope)
 
 
-def _shared_scope(scopes: Iterable[str]) -> tuple[str, ...]:
-    """Return the names that the scope paths begin with in common."""
-    split = [tuple(scope.split("/")) if scope else () for scope in scopes]
-    low, high = min(split), max(split)
-    length = next(
-        (i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b),
-        min(len(low), len(high)),
-    )
-    return low[:length]
+def _held(graph: Graph, nodes: Sequence[int]) -> str:
+    """Say what a box stands for: how many of which kind, or the operation where it is the only.
+
+    >>> import tinygrad_res as tg
+    >>> x = tg.tensor([1.0], requires_grad=True)
+    >>> _held(tg.graph(tg.tanh(x) * tg.parameter([2.0])), range(4))
+    '2 operations, 1 parameter, 1 input'
+    """
+    held = [graph.nodes[v] for v in nodes]
+    counts = Counter(node.kind for node in held)
+    said = [text.several(counts[kind], kind) for kind in _COUNTED if counts[kind]]
+    if counts["operation"] == 1 and not counts["scope"]:
+        said[0] = next(node.op for node in held if node.kind == "operation")
+    return ", ".join(said)
 
 
 def _detail(node: GraphNode) -> str:

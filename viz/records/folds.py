@@ -1,0 +1,215 @@
+"""Which nodes of a large graph share a box: scopes from within, and the middle of long rows.
+
+Scopes are folded to one box each, those that hold no other first and then those around them,
+no further than the number of boxes asks for.  A scope through which ways lead that cross
+different numbers of weight layers, such as a residual block, stays open: its shortcut is what
+there is to see.  Where that leaves too many boxes, of every scope with a long row of parts,
+such as 54 blocks, the middle becomes one box.  Only then are the open scopes folded too.
+
+A parameter made outside of all scopes belongs to the innermost scope around all that use it,
+and has its place in a row beside what uses it first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tinygrad_res.graph import Graph
+
+Scope = tuple[str, ...]
+"""The names of the scopes around something, outermost first."""
+
+_FEW = 42
+"""How many boxes a graph is folded to, where its scopes allow it."""
+MOST_PARALLEL, _ARROWS_PER_BOX = 12, 2
+"""How many edges between the same two boxes are drawn apart, and how many in all for each box."""
+_MOST_ENDS, _SHORT = 6, 8
+"""How many parts of a row are kept at each of its ends, and how long a row is left whole."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Nodes that are drawn as one box.
+
+    Attributes:
+        scope: the scopes around the box.
+        name: what it is called; ``""`` for a single node, which keeps its own name.
+        middle: whether it is the middle of a row, not a scope of its own.
+    """
+
+    nodes: tuple[int, ...]
+    scope: Scope
+    name: str = ""
+    middle: bool = False
+
+
+def fold(graph: Graph, most: int) -> list[Fold]:
+    """Return the boxes of a graph, in the order of what they hold.
+
+    Args:
+        most: a graph of so many nodes, and twice as many arrows, is not folded; of a larger
+            one not more boxes are made (3 at least, where the outermost row is longer).
+
+    >>> import tinygrad_res as tg
+    >>> h = tg.tensor([1.0], requires_grad=True, name="x")
+    >>> for k in range(3):
+    ...     with tg.scope(f"step{k}"):
+    ...         h = tg.tanh(2 * h)
+    >>> [(box.name, len(box.nodes)) for box in fold(tg.graph(h), most=4)]
+    [('', 1), ('step0', 2), ('step1', 2), ('step2', 2)]
+    """
+    users = _first_users(graph)
+    scopes = homes(graph)
+    found = [Fold((v,), scope) for v, scope in enumerate(scopes)]
+    if len(found) <= most and _arrows(graph, found) <= _ARROWS_PER_BOX * most:
+        return found
+    few = min(most, _FEW)
+    for folded, ends, longest in _choices(graph, scopes, few):
+        found = list(_boxes(scopes, users, folded, ends, longest))
+        if len(found) <= few and _arrows(graph, found) <= _ARROWS_PER_BOX * most:
+            break
+    return sorted(found, key=lambda box: box.nodes[0])
+
+
+def _arrows(graph: Graph, folds: Sequence[Fold]) -> int:
+    """Return how many arrows the edges between boxes are."""
+    place = {v: i for i, found in enumerate(folds) for v in found.nodes}
+    parallel = Counter((place[edge.source], place[edge.target]) for edge in graph.edges)
+    return sum(
+        n if n <= MOST_PARALLEL and not (folds[a].name or folds[b].name) else 1
+        for (a, b), n in parallel.items()
+        if a != b
+    )
+
+
+def homes(graph: Graph) -> list[Scope]:
+    """Return the scope that every node belongs to; that of a parameter from what uses it."""
+    scopes = [tuple(filter(None, node.scope.split("/"))) for node in graph.nodes]
+    shared: dict[int, Scope] = {}
+    for edge in graph.edges:
+        node = graph.nodes[edge.target]
+        if node.kind == "parameter" and not scopes[node.index]:
+            around = scopes[edge.source]
+            shared[node.index] = _common(shared.get(node.index, around), around)
+    return [shared.get(v, scope) for v, scope in enumerate(scopes)]
+
+
+def _common(a: Scope, b: Scope) -> Scope:
+    """Return the names that two scopes begin with.
+
+    >>> _common(("body", "0", "branch"), ("body", "1"))
+    ('body',)
+    """
+    same = 0
+    while same < min(len(a), len(b)) and a[same] == b[same]:
+        same += 1
+    return a[:same]
+
+
+def _first_users(graph: Graph) -> list[int]:
+    """Return for every parameter the first node that uses it, and for others themselves."""
+    found = list(range(len(graph.nodes)))
+    for edge in reversed(graph.edges):
+        if graph.nodes[edge.target].kind == "parameter":
+            found[edge.target] = edge.source
+    return found
+
+
+def _choices(
+    graph: Graph, scopes: Sequence[Scope], few: int
+) -> Iterator[tuple[set[Scope], int, float]]:
+    """Yield ways to share nodes: those that show most come first.
+
+    Each is the scopes to fold, how much of long rows to keep at each end, and from what
+    length on a row is long.
+    """
+    heights, whole = _heights(scopes), float("inf")
+    tops = range(max(heights.values(), default=0) + 1)
+    forked = _forked(graph, scopes)
+    straight = heights.keys() - forked
+    cuts = [(ends, float(max(_SHORT, 2 * ends + 1))) for ends in range(_MOST_ENDS, 0, -1)]
+    yield from (({s for s in straight if heights[s] <= top}, 0, whole) for top in tops)
+    yield from ((straight, *cut) for cut in cuts)
+    for top in tops:
+        folded = straight | {scope for scope in forked if heights[scope] <= top}
+        yield from ((folded, *cut) for cut in [(0, whole), *cuts])
+    ends = max(1, min(_MOST_ENDS, (few - 1) // 2))
+    yield set(heights), ends, 2 * ends + 1
+
+
+def _heights(scopes: Sequence[Scope]) -> dict[Scope, int]:
+    """Return how many scopes lie inside one another in each: 0 for those that hold none."""
+    found = {scope[:k]: 0 for scope in scopes for k in range(1, len(scope) + 1)}
+    for scope in sorted(found, key=len, reverse=True):
+        if len(scope) > 1:
+            found[scope[:-1]] = max(found[scope[:-1]], found[scope] + 1)
+    return found
+
+
+def _forked(graph: Graph, scopes: Sequence[Scope]) -> set[Scope]:
+    """Return the scopes through which data takes ways that cross different weight layers."""
+    inside: dict[Scope, list[int]] = {}
+    for v, scope in enumerate(scopes):
+        for k in range(1, len(scope) + 1):
+            inside.setdefault(scope[:k], []).append(v)
+    return {scope for scope, nodes in inside.items() if _has_fork(graph, nodes)}
+
+
+def _has_fork(graph: Graph, nodes: Sequence[int]) -> bool:
+    """Whether ways within some nodes, from outside to one of them, differ in weight layers."""
+    least, most = dict.fromkeys(nodes, 0), dict.fromkeys(nodes, 0)
+    for v in nodes:
+        data = [e for e in graph.outgoing[v] if _is_data(graph, e.target)]
+        if data:
+            least[v] = min(least.get(e.target, 0) + max(e.weight, 0) for e in data)
+            most[v] = max(most.get(e.target, 0) + abs(e.weight) for e in data)
+        if least[v] < most[v]:
+            return True
+    return False
+
+
+def _is_data(graph: Graph, v: int) -> bool:
+    node = graph.nodes[v]
+    return not node.weight_valued and (node.requires_grad or bool(graph.outgoing[v]))
+
+
+def _boxes(
+    scopes: Sequence[Scope], users: Sequence[int], folded: set[Scope], ends: int, longest: float
+) -> Iterator[Fold]:
+    """Yield the boxes, where some scopes are folded and rows beyond a length keep their ends."""
+    todo: list[tuple[Scope, list[int]]] = [((), list(range(len(scopes))))]
+    while todo:
+        scope, held = todo.pop()
+        depth = len(scope) + 1
+        parts: dict[Scope | int, list[int]] = {}
+        for v in sorted(held, key=lambda v: (users[v], v)):
+            inner = scopes[v][:depth]
+            parts.setdefault(inner if len(inner) == depth else users[v], []).append(v)
+        row = list(parts)
+        cut = row[ends:-ends] if len(row) > longest else []
+        if cut:
+            hidden = sorted(v for part in cut for v in parts.pop(part))
+            yield Fold(tuple(hidden), scope, _between(cut), middle=True)
+        for part, several in parts.items():
+            if not isinstance(part, tuple):
+                yield from (Fold((v,), scope) for v in several)
+            elif part not in folded:
+                todo.append((part, several))
+            elif len(several) == 1:
+                yield Fold((several[0],), scope)
+            else:
+                yield Fold(tuple(sorted(several)), scope, part[-1])
+
+
+def _between(cut: Sequence[Scope | int]) -> str:
+    """Return what the middle of a row is called: by its first and last scope.
+
+    >>> _between([("body", "4"), ("body", "5"), 17])
+    '4 … 5'
+    >>> _between([17, 18])
+    '…'
+    """
+    named = [part[-1] for part in cut if isinstance(part, tuple)]
+    return f"{named[0]} … {named[-1]}" if len(named) > 1 else "…"
