@@ -1,6 +1,6 @@
 """The command line: ``tinygrad-res paths MODEL``, and commands that have rooms of their own.
 
-``draw`` and ``explore`` look at a user's own script (``tinygrad_res.drawing``), ``experiment``
+``draw`` and ``explore`` look at a user's own script or network (``tinygrad_res.drawing``), ``experiment``
 reproduces findings (``tinygrad_res.experiments.command``).
 
 Every error of the project ends as one line on standard error and exit status 2; what
