@@ -2,10 +2,14 @@ r"""Factors: what the edges of a path carry, in symbols.
 
 A path is a product with one factor for each step between values that have a name.  Values
 without one, such as the difference and the square in ((y - t)**2).sum(), are passed over:
-dL/dy is one step.  They stay where passing over them would hide that there are two ways, as
-beside a shortcut: a partial derivative holds all other values in the formula fixed, so
-between two of them there must be one way.  What leads from a value to itself twice, as in
-x*x, is told apart by the number of the operand.
+dL/dy is one step.  They stay, as v_1, v_2, ..., where paths part and meet, and where nothing
+else would.  So each quotient can be read by itself, as one of these:
+
+==========  ==================================================================================
+∂u/∂w       there is one way from u to w, and it is the derivative along it
+(∂u/∂w)|k   there are several, and it is the derivative by one place alone: that where u's
+            operation takes w itself, for the k-th time; x*x takes x twice
+==========  ==================================================================================
 
 Written by the chain rule, every factor is a partial derivative.  Simplified, an edge is
 written as what it carries where that is known (see ``tinygrad_res.carried``).
@@ -15,8 +19,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -40,10 +45,11 @@ class Factors:
 
     def __init__(self, frame: Frame, first_index: int = 1, indices: str = "superscript") -> None:
         self.frame = frame
-        self.symbols = Symbols(frame.graph, first_index, indices)
-        if frame not in _passed_over:
-            _passed_over[frame] = passed_over(frame, self.symbols)
-        self.hidden = _passed_over[frame]
+        self.symbols = Symbols(frame, first_index, indices)
+        if frame not in _ways:
+            _ways[frame] = _ways_of(frame, self.symbols)
+        self._between = _ways[frame]
+        self.hidden = self._between.hidden
         self.carried = Carried(frame, self.symbols)
         self._scalar = frame.graph.level == "scalar"
 
@@ -90,6 +96,19 @@ class Factors:
                 cut[owner] = any(isinstance(carried, tuple) for carried in near)
         return frozenset(v for v in self.hidden if not cut.get(self.symbols.owner(v)))
 
+    def which(self, e: int) -> int:
+        """Return which of the edges between the same two nodes this is, from 1.
+
+        0 where no other way leads from the one to the other.
+        """
+        sources, targets = self.frame.sources, self.frame.targets
+        low, high = np.searchsorted(sources, [sources[e], sources[e] + 1])
+        parallel = np.flatnonzero(targets[low:high] == targets[e]) + low
+        below, depth, _ = self._between
+        u, w = int(sources[e]), int(targets[e])
+        alone = len(parallel) == 1 and not _leads(below[u] - {w}, w, below, depth)
+        return 0 if alone else int(np.searchsorted(parallel, e)) + 1
+
     def derivative(self, source: int, target: int) -> Factor:
         """Return the total derivative, by all ways, of one node by another."""
         a, b = self.symbols.node(source), self.symbols.node(target)
@@ -103,7 +122,7 @@ class Factors:
             return self._cotangent(int(frame.targets[first]), first)
         a, b = (self.symbols.node(int(v)) for v in (frame.sources[first], frame.targets[last]))
         latex, text = rf"\frac{{\partial {a.latex}}}{{\partial {b.latex}}}", f"∂{a.text}/∂{b.text}"
-        which = self._which(first) if first == last else 0
+        which = self.which(first) if first == last else 0
         if which:
             latex, text = rf"\left.{latex}\right|_{{{which}}}", f"({text})|{which}"
         value = math.prod(frame.derivatives[list(numbers)].tolist()) if self._scalar else None
@@ -114,55 +133,93 @@ class Factors:
         value = None if edge is None else float(self.frame.derivatives[edge])
         return Factor(Sign(rf"\bar{{{sign.latex}}}", f"bar({sign.text})"), value)
 
-    def _which(self, e: int) -> int:
-        """Return which of the edges between the same two nodes this is; 0 where it is alone."""
-        sources, targets = self.frame.sources, self.frame.targets
-        low, high = np.searchsorted(sources, [sources[e], sources[e] + 1])
-        parallel = np.flatnonzero(targets[low:high] == targets[e]) + low
-        return int(np.searchsorted(parallel, e)) + 1 if len(parallel) > 1 else 0
+
+class _Ways(NamedTuple):
+    """The nodes on the paths of a frame.
+
+    Attributes:
+        below: those that each leads to.
+        depth: how many edges the longest way from each to an end has.
+        hidden: those that need no mention.
+    """
+
+    below: dict[int, set[int]]
+    depth: dict[int, int]
+    hidden: frozenset[int]
 
 
-_passed_over: WeakKeyDictionary[Frame, frozenset[int]] = WeakKeyDictionary()
+_ways: WeakKeyDictionary[Frame, _Ways] = WeakKeyDictionary()
 
 
-def passed_over(frame: Frame, symbols: Symbols) -> frozenset[int]:
-    """Return the nodes on the paths that need no mention.
+def _ways_of(frame: Frame, symbols: Symbols) -> _Ways:
+    """Return the nodes on the paths of a frame, those passed over set apart.
 
-    A node is passed over by joining each edge to it with each edge from it, from the inputs'
-    side on.  It stays where that would make a second way between two nodes, or more edges
-    than there were.  All elements of an array are passed over, or none.
+    A node is passed over by joining the edge to it with the edge from it, copies first, then
+    from the inputs' side on.  It stays where paths part or meet, except for a copy of one other value, and where
+    there is a second way between two nodes so joined.  All elements of an array are passed over,
+    or none; and none at all where nothing would be left but the derivative that is asked for.
     """
     sources, targets = frame.sources, frame.targets
     used = on_a_path(frame.size, [frame.root], frame.ends, sources, targets)
-    above, below = defaultdict[int, set[int]](set), defaultdict[int, set[int]](set)
-    kept = {frame.root, *frame.ends, *frame.firsts}
+    below, above = defaultdict[int, set[int]](set), defaultdict[int, set[int]](set)
+    outer = {frame.root, *frame.ends, *frame.firsts}
+    depth, kept = dict.fromkeys(outer, 0), set(outer)
     for u, w in zip(sources[used].tolist(), targets[used].tolist(), strict=True):
         if w in below[u]:
             kept |= {u, w}
         below[u].add(w)
         above[w].add(u)
+        depth[u] = max(depth.get(u, 0), depth[w] + 1)
+    whole, known = {v: set(nodes) for v, nodes in below.items()}, len(frame.graph.nodes)
+    edges = zip(
+        sources[used].tolist(), targets[used].tolist(), np.flatnonzero(used).tolist(), strict=True
+    )
+    copies = {
+        u
+        for u, w, e in edges
+        if len(above[w]) == 1 and u < known and frame.graph.edges[e].is_identity
+    }
     arrays = defaultdict[int, list[int]](list)
-    for v in sorted(above):
+    for v in sorted(above.keys() - outer, key=lambda v: (v not in copies, v)):
         arrays[symbols.owner(v)].append(v)
     hidden: set[int] = set()
     for elements in arrays.values():
         if kept.intersection(elements) or symbols.is_named(elements[0]):
             continue
-        if any(len(above[v]) > 1 < len(below[v]) for v in elements):
+        if any(len(below[v]) > 1 or (len(above[v]) > 1 and v not in copies) for v in elements):
             continue
-        joined = [(u, w) for v in elements for u in above[v] for w in below[v]]
-        if len(set(joined)) < len(joined) or any(w in below[u] for u, w in joined):
+        if any(
+            _leads((below[u] - {v}) | (below[v] - {w}), w, below, depth)
+            for v in elements for u in above[v] for w in below[v]
+        ):  # fmt: skip
             continue
         for v in elements:
             for u in above[v]:
                 below[u].remove(v)
+                below[u] |= below[v]
             for w in below[v]:
                 above[w].remove(v)
-        for u, w in joined:
-            below[u].add(w)
-            above[w].add(u)
+                above[w] |= above[v]
         hidden.update(elements)
-    return frozenset(hidden)
+    if above.keys() <= hidden | outer:
+        hidden.clear()
+    return _Ways(whole, depth, frozenset(hidden))
+
+
+def _leads(
+    starts: Iterable[int], end: int, below: Mapping[int, set[int]], depth: Mapping[int, int]
+) -> bool:
+    """Say whether a way leads from one of some nodes to another."""
+    todo = list(starts)
+    seen = set(todo)
+    while todo:
+        v = todo.pop()
+        if v == end:
+            return True
+        if depth[v] > depth[end]:
+            todo += below[v] - seen
+            seen |= below[v]
+    return False
 
 
 def _apart(latex: str) -> str:

@@ -45,6 +45,8 @@ from .whole_numbers import at_least
 from .writing import FORMS, LATEX, TEXT, of_integer, of_product
 
 STEPS = ("chain", "junction", "relu", "collect")
+MOST_NOTES = 8
+"""So many values without a name are explained behind a formula that is printed."""
 
 
 def formula(
@@ -66,10 +68,15 @@ def formula(
     - ``"collect"``: equal terms are added up, and factors that terms have in common are taken
       out, ``(a + b) x``.
 
-    A value is called what it was named.  Without a name it is passed over, as long as there
-    is one way through it, and else called as its operation.  Unnamed leaves are ``W`` and
-    ``x``.  A plain array is ``x`` in a product of arrays, and else its numbers, or ``c`` where
-    these are long; copies such as ``V.T`` and ``V[:2]`` are the elements of V that they show.
+    A value is called what it was named.  Without a name it is passed over where one way leads
+    through it, and is else ``v_1``, ``v_2``, ..., as in figures; ``where`` says what these are.
+    The output is ``L`` then, leaves are ``W`` and ``x``.  A plain array is ``x`` in a product of
+    arrays, and else its numbers, or ``c`` where these are long; copies such as ``V.T`` and
+    ``V[:2]`` are the elements of V that they show.
+
+    ``∂u/∂w`` is the derivative along the one way that leads from u to w.  Where there are
+    several, as in x + sin(x), ``(∂u/∂w)|1`` is the derivative by one place alone: where the
+    operation that made u takes w itself, for the first time.
 
     Elements of arrays count from 1 in formulas, as in mathematics, though ``at`` counts from
     0.  LaTeX has the indices as superscripts, ``w^{11}``, as in the picture of a network,
@@ -102,6 +109,8 @@ def formula(
     \frac{\partial F}{\partial n}
     >>> print(formula(F, n, simplify="junction"))
     dF/dn = m
+    >>> print(formula(tg.sin(x) * tg.exp(x), x))
+    dL/dx = ∂L/∂v_1 · ∂v_1/∂x + ∂L/∂v_2 · ∂v_2/∂x   (v_1 = sin(x), v_2 = exp(x))
     >>> W = tg.parameter([[0.5, -1.0]], name="W")
     >>> y = tg.tanh(x.reshape((1, 1)) @ W)
     >>> y.name = "y"
@@ -208,6 +217,16 @@ class Formula:
         end = frame.ends[0] if len(frame.ends) else self.paths.graph.numbers(frame.x)[0]
         return self._factors.derivative(frame.root, end).sign
 
+    @property
+    def where(self) -> dict[str, str]:
+        """The values without a name that the last step mentions, and how each was made."""
+        return self._factors.symbols.made_in(self._written(len(self.names) - 1).text)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the arrays, by what the text calls them."""
+        return self._factors.symbols.shapes
+
     def latex(self, step: str | None = None) -> str:
         """Return the sum as LaTeX, for mathematics, after a step; after the last one by default."""
         return self._written(self._index(step)).latex
@@ -254,9 +273,12 @@ class Formula:
         return symbolic.values(self._expressible(self._index(step)))
 
     def __str__(self) -> str:
-        note = self._note()
         written = self._written(len(self.names) - 1).text
-        return f"{self.derivative.text} = {written}" + (f"   ({note})" if note else "")
+        notes = [f"{name} = {made}" for name, made in self.where.items()]
+        if len(notes) > MOST_NOTES:
+            notes[MOST_NOTES:] = ["..."]
+        notes = [*filter(None, [self._note()]), *notes]
+        return f"{self.derivative.text} = {written}" + (f"   ({', '.join(notes)})" if notes else "")
 
     def __repr__(self) -> str:
         return f"Formula({self})"

@@ -65,6 +65,12 @@ class Path:
     def latex(self, first_index: int = 1) -> str:
         r"""Return the product as LaTeX: one term of ``tg.formula``, by the chain rule.
 
+        Each factor can be read by itself.  A quotient is the derivative along the one way that
+        leads from the one value to the other.  Where there are several, as around a residual
+        block, it is marked, ``\left.\frac{...}{...}\right|_{1}``: the derivative by one place
+        alone, where the operation takes this operand itself, for the first time.  Values without
+        a name are v_1, v_2, ..., the output L.
+
         Args:
             first_index: what the first element of an array is called.
 
@@ -74,6 +80,8 @@ class Path:
         >>> m.name = "m"
         >>> print(tg.paths(m * 2, x)[0].latex())
         \frac{\partial L}{\partial m}\frac{\partial m}{\partial x}
+        >>> print(tg.paths(x + m, x)[0].latex())
+        \left.\frac{\partial L}{\partial x}\right|_{1}
         """
         from .formulas import term
 

@@ -171,9 +171,7 @@ def _runs(dag: Dag, hidden: Collection[int]) -> Iterator[tuple[int, int, list[in
         while todo:
             run = todo.pop()
             while (v := targets[run[-1]]) in hidden:
-                *others, last = range(offsets[v], offsets[v + 1])
-                todo.extend([*run, k] for k in others)
-                run.append(last)
+                run.append(offsets[v])
             yield source, v, [edges[k] for k in run]
 
 

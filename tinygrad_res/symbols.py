@@ -1,8 +1,9 @@
 r"""Symbols: which values a formula calls what, so that no two share a symbol.
 
 A formula is read beside a picture, so a value has the name that the picture shows: the one
-that the user gave it, or else its operation's, numbered.  An element of an array carries its
-indices as superscripts, counted from 1: ``w_{n-1}^{11}``.
+that the user gave it, or else v and a number (see ``tinygrad_res.numbering``); the one number
+that all paths start at is L.  An element of an array carries its indices as superscripts,
+counted from 1: ``w_{n-1}^{11}``.
 
 An array that the user gave no name is x where it is data, in a product of arrays, and else
 c; arrays of the same numbers are the same one.  An element of an unnamed copy, such as a
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
@@ -23,11 +25,14 @@ import numpy as np
 
 from . import backend
 from .backend import Array
+from .dag import on_a_path
 from .expansion import entries
 from .families import Contraction, Structural
+from .frames import Frame
 from .graph import Graph
 from .graph_parts import GraphNode
 from .notation import Sign, clean, over, symbol, under
+from .numbering import stand_ins
 from .record import Leaf, Node
 from .scalar import ScalarGraph
 
@@ -36,17 +41,19 @@ class Symbols:
     """The symbols of a graph's values: no two values have the same one.
 
     Args:
-        graph: at any level.
+        frame: the paths that unnamed values are counted along.
         first_index: what the first index of an array is called.
         indices: ``"superscript"`` or ``"subscript"``, where LaTeX has them.
     """
 
-    def __init__(self, graph: Graph, first_index: int, indices: str = "superscript") -> None:
-        self._graph, self._first, self._indices = graph, first_index, indices
+    def __init__(self, frame: Frame, first_index: int, indices: str = "superscript") -> None:
+        self._graph, self._first, self._indices = frame.graph, first_index, indices
+        graph = frame.graph
         self._arrays = graph.parent if isinstance(graph, ScalarGraph) else graph
-        if self._arrays not in _names:
-            _names[self._arrays] = _named(self._arrays)
-        self._nodes, self._constants = _names[self._arrays]
+        self._root = _single_root(frame)
+        if frame not in _names:
+            _names[frame] = _named(self._arrays, self._called(frame))
+        self._nodes, self._constants = _names[frame]
         self._copied: dict[Node, Array] = {}
 
     def owner(self, number: int) -> int:
@@ -61,10 +68,53 @@ class Symbols:
 
     def node(self, number: int) -> Sign:
         """Return the symbol of a node of the graph."""
-        node = self._graph.nodes[number]
         owner = self.owner(number)
         shape = self._arrays.nodes[owner].shape
-        return self._indexed(self._nodes[owner], node.element or (), shape)
+        element = () if number == self._root else self._graph.nodes[number].element or ()
+        return self._indexed(self._nodes[owner], element, shape)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the arrays, by their symbols as text."""
+        return {
+            sign.text: tuple(node.shape)
+            for sign, node in zip(self._nodes, self._arrays.nodes, strict=True)
+        }
+
+    def made_in(self, text: str) -> dict[str, str]:
+        """Return the arrays without a name that a formula mentions, and how each was made.
+
+        Such as ``{"v_1": "sin(a)"}``; with those that these were made from.
+        """
+        mentioned = {*_WORDS.findall(text)} - {"L"}
+        found = {}
+        for sign, node in zip(self._nodes[::-1], self._arrays.nodes[::-1], strict=True):
+            if node.op and sign.text in mentioned and not _given(node.name):
+                found[sign.text] = self._made(node)
+                mentioned.update(_WORDS.findall(found[sign.text]))
+        return {name: found[name] for name in sorted(found, key=lambda name: (len(name), name))}
+
+    def _made(self, node: GraphNode) -> str:
+        """Return the operation that made an array, and what of, where that is kept."""
+        made = node.recorded
+        words = [] if made is None else [
+            self._nodes[self._arrays._recorded[parent]].text
+            if parent in self._arrays._recorded else _short(value)
+            for parent, value in zip(made.parents, made.saved[1:], strict=False)
+        ]  # fmt: skip
+        return f"{node.op}({', '.join(words)})"
+
+    def _called(self, frame: Frame) -> dict[int, str]:
+        """Return what arrays without a name are called."""
+        used = on_a_path(frame.size, [frame.root], frame.ends, frame.sources, frame.targets)
+        used &= frame.sources < len(self._graph.nodes)
+        pairs = {
+            (self.owner(a), self.owner(b))
+            for a, b in zip(frame.sources[used].tolist(), frame.targets[used].tolist(), strict=True)
+        }
+        return stand_ins(
+            self._arrays, pairs, None if self._root is None else self.owner(self._root)
+        )
 
     def known(self, record: Node | None, element: Sequence[int] = ()) -> Sign | None:
         """Return the symbol of a value that the user named or made, or of one of its elements.
@@ -135,13 +185,33 @@ def _copied(record: Node) -> Array:
 
 
 Named = tuple[list[Sign], dict[tuple[int, int], Sign]]
-_names: WeakKeyDictionary[Graph, Named] = WeakKeyDictionary()
+_WORDS = re.compile(r"\w+")
+_names: WeakKeyDictionary[Frame, Named] = WeakKeyDictionary()
 
 
-def _named(graph: Graph) -> Named:
-    """Return a symbol for each node, and for each array without one, by node and operand."""
+def _single_root(frame: Frame) -> int | None:
+    """Return the node that all paths start at, if it is one number without a name."""
+    if frame.firsts:
+        return None
+    node = frame.graph.nodes[frame.root]
+    single = node.element is not None or math.prod(node.shape) == 1
+    return frame.root if single and node.op and not _given(node.name) else None
+
+
+def _named(graph: Graph, called: dict[int, str]) -> Named:
+    """Return a symbol for each node, and for each array without one, by node and operand.
+
+    Args:
+        graph: at tensor level.
+        called: what values without a name are called.
+    """
     nodes = [
-        (node.name or "", _stand_in(node, graph.output.index), node.element) for node in graph.nodes
+        (
+            node.name or "",
+            called.get(node.index, "W" if node.kind == "parameter" else "x"),
+            node.element,
+        )
+        for node in graph.nodes
     ]
     places, arrays = dict[tuple[int, int], int](), dict[Hashable, int]()
     letters = list[tuple[str, str, Any]]()
@@ -194,13 +264,11 @@ def _unique(values: Sequence[tuple[str, str, Any]]) -> list[Sign]:
     return signs
 
 
+def _short(value: Any) -> str:
+    """Return an operand that is no value of the graph: a number, or that there was one."""
+    return f"{value:.3g}" if isinstance(value, (int, float)) else "..."
+
+
 def _given(name: str | None) -> str:
     """Return the name that the user gave, as figures show it; empty where there is none."""
     return clean(name or "")
-
-
-def _stand_in(node: GraphNode, output: int) -> str:
-    """Return what a node without a name is called: L, W, x, or its operation."""
-    if node.index == output and not node.shape and node.element is None:
-        return "L"
-    return node.op or {"parameter": "W"}.get(node.kind, "x")

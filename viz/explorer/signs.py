@@ -1,13 +1,12 @@
 r"""Signs: what the page needs to write a path as ``Path.latex()`` does.
 
 A path's formula is a product of partial derivatives, one for each step between nodes that are
-written; others are passed over (see ``tinygrad_res.factors``).  So LaTeX needs no text for
-each of 2^600 paths: the symbol of each node is told once, and the page strings them together.
+written; others are passed over, and an edge that is not the only way between its ends is marked
+(see ``tinygrad_res.factors``).  So LaTeX needs no text for each of 2^600 paths: the symbol of
+each node is told once, and the page strings them together.
 """
 
 from __future__ import annotations
-
-from collections import Counter, defaultdict
 
 from tinygrad_res.factors import Factors
 from tinygrad_res.measures import Paths
@@ -33,17 +32,12 @@ class Signs:
 
 
 def parallel_numbers(paths: Paths) -> dict[int, int]:
-    """Return which of several edges between the same two nodes an edge is, counted from 1.
+    """Return which of the edges between the same two nodes an edge is, counted from 1.
 
-    Edges that are alone are left out; edges with a cotangent have the number ``COTANGENT``.
+    Edges that are the only way between their ends are left out; edges with a cotangent have the
+    number ``COTANGENT``.
     """
     frame, edges = paths.frame, len(paths.graph.edges)
-    ends = list(zip(frame.sources.tolist(), frame.targets.tolist(), strict=True))
-    several = {pair for pair, n in Counter(ends[:edges]).items() if n > 1}
-    met: defaultdict[tuple[int, int], int] = defaultdict(int)
-    found = {}
-    for e, pair in enumerate(ends[:edges]):
-        if pair in several:
-            met[pair] += 1
-            found[e] = met[pair]
-    return found | dict.fromkeys(range(edges, len(ends)), COTANGENT)
+    which = Factors(frame).which
+    found = {edge.index: number for edge in paths.edges if (number := which(edge.index))}
+    return found | dict.fromkeys(range(edges, len(frame.sources)), COTANGENT)
