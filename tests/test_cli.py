@@ -106,7 +106,7 @@ def test_resnet_is_trained_counted_and_drawn(tmp_path, capsys):
     [
         (["resnet19x"], "unknown model 'resnet19x': use one of residual-mlp"),
         (["residual-mlp", "--depth", "7"], "--depth 7: a network of two-layer blocks"),
-        (["residual-mlp", "--blocks", "0"], "needs at least 1 block, not 0"),
+        (["residual-mlp", "--blocks", "0"], "blocks=0: pass an int of at least 1"),
         (["residual-mlp", "--train", "-1"], "--train -1: must be at least 0"),
         (["residual-mlp", "--batch", "1"], "--batch 1: must be at least 2"),
         (["residual-mlp", "--lr", "0"], "--lr 0: must be positive"),

@@ -35,7 +35,7 @@ def test_unfit_sizes_are_refused_with_the_choices():
         UsageError, match=r"resnet20 has 9 blocks, not 12: .* ask for resnet26 instead"
     ):
         nets.build("resnet20", (1, 8, 8), 10, blocks=12)
-    with pytest.raises(UsageError, match="needs at least 1 block, not 0"):
+    with pytest.raises(UsageError, match="blocks=0: pass an int of at least 1"):
         nets.residual_mlp(0)
 
 

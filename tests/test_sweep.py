@@ -1,8 +1,10 @@
 """Sweeps: the same numbers on any executor, and nothing finished is ever lost."""
 
+import functools
 import json
 import os
 import signal
+import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
@@ -133,3 +135,20 @@ def test_a_cluster_gives_the_same_numbers():
         distributed.Client(cluster) as client,
     ):
         assert sweep(gradient_norm, CELLS, client.get_executor()) == sweep(gradient_norm, CELLS)
+
+
+@pytest.mark.parametrize(
+    "function", [lambda n: n, functools.partial(divmod_of, b=1)], ids=["lambda", "partial"]
+)
+def test_functions_that_share_their_name_with_others_are_refused(tmp_path, function):
+    with pytest.raises(UsageError, match=r"sweep: <.*> cannot be imported by a name of its own"):
+        sweep(function, grid(n=[1]), folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_functions_of_two_scripts_share_no_kept_cell(tmp_path, monkeypatch):
+    monkeypatch.setattr(counted, "__module__", "__main__")
+    for script in ("a.py", "b.py"):
+        monkeypatch.setattr(sys.modules["__main__"], "__file__", script, raising=False)
+        sweep(counted, grid(n=[1]), folder=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2

@@ -134,7 +134,7 @@ def test_depths_that_nobody_published_and_images_too_small_are_refused():
         nets.densenet(161)
     with pytest.raises(ShapeError, match=r"Transition: shape \(2, 1024, 1, 1\): .* be at least 2"):
         nets.densenet(121)(RNG.standard_normal((2, 3, 28, 28), np.float32))
-    with pytest.raises(UsageError, match="DenseBlock: needs at least 1 layer, not 0"):
+    with pytest.raises(UsageError, match="DenseBlock: layers=0: pass an int of at least 1"):
         nn.DenseBlock(0, 4)
 
 

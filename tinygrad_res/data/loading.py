@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError
+from ..whole_numbers import at_least
 from .cifar import load_cifar10, load_cifar100
 from .images import Images
 
@@ -65,13 +66,14 @@ def split(name: str, x: np.ndarray, y: np.ndarray, seed: int = 0) -> Images:
 
     Raises:
         DataError: shapes or dtypes do not fit, or a value is not finite.
+        UsageError: the seed is no number from 0 on.
     """
     _check_arrays(name, x, y)
     if x.ndim == 2:
         x = x[:, None, None, :]
     elif x.ndim == 3:
         x = x[:, None]
-    order = np.random.default_rng(seed).permutation(len(x))
+    order = np.random.default_rng(at_least(0, "data", "seed", seed)).permutation(len(x))
     cut = len(x) - len(x) // 4
     with np.errstate(over="ignore"):
         x = x.astype(np.float32)

@@ -67,7 +67,7 @@ def linear_regression(
     at_least(1, "linear_regression", "features", features)
     if not 0 <= noise < np.inf:
         raise UsageError(f"linear_regression: noise={noise!r}: must not be negative")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(at_least(0, "linear_regression", "seed", seed))
     coefficients, intercept = rng.standard_normal(features), float(rng.standard_normal())
     x = rng.uniform(-1, 1, (n, features))
     y = x @ coefficients + intercept + perturbation * np.sin(np.pi * x[:, 0])

@@ -14,6 +14,7 @@ import hashlib
 import itertools
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from pathlib import Path
@@ -58,7 +59,8 @@ def sweep(
         progress: what to write beside a progress bar; no bar where empty.
 
     Raises:
-        UsageError: two cells are the same, or a value is none that JSON holds.
+        UsageError: two cells are the same, a value is none that JSON holds, or the function is
+            a lambda or otherwise without a name to import it by.
         FileError: the folder, or a file in it, cannot be written.
         SweepError: cells failed, or a worker was lost.  The others are finished first; the
             error holds them, and names those that are missing.
@@ -137,7 +139,16 @@ def _name(function: Callable[..., Any], cell: Cell) -> str:
             f"sweep: the setting {dict(cell)!r} holds a value that JSON does not ({error}): use "
             "numbers, strings, lists and dicts"
         ) from None
-    asked = f"{__version__} {function.__module__}.{function.__qualname__} {setting}"
+    called = getattr(function, "__qualname__", "<a call>")
+    if "<" in called:  # another one could have the same name, and would be given this one's cells
+        raise UsageError(
+            f"sweep: {called} cannot be imported by a name of its own: write a def outside of other "
+            "functions"
+        )
+    module = function.__module__
+    if module == "__main__":
+        module = getattr(sys.modules[module], "__file__", None) or module
+    asked = f"{__version__} {module}.{called} {setting}"
     return f"{function.__name__.strip('_')}-{hashlib.sha256(asked.encode()).hexdigest()[:16]}"
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..errors import UsageError
 from ..nn import (
     Flatten,
     Identity,
@@ -91,8 +90,7 @@ def _pairs(
     name: str, blocks: int, width: int, rng: np.random.Generator, draw: Draw
 ) -> list[tuple[Linear, Linear]]:
     """Return two layers for each block."""
-    if blocks < 1:
-        raise UsageError(f"{name}: needs at least 1 block, not {blocks}")
+    at_least(1, name, "blocks", blocks)
     pairs = []
     for _ in range(blocks):
         pair = Linear(width, width, rng=rng), Linear(width, width, rng=rng)

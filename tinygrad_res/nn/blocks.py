@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from .. import primitives as ops
-from ..errors import ShapeError, UsageError
+from ..errors import ShapeError
 from ..record import scope
 from ..tensor import Tensor, parameter, shape_of, tensor
+from ..whole_numbers import at_least
 from .activations import ReLU, Sigmoid
 from .initialisations import he_normal
 from .layers import Conv2d, Random
@@ -224,8 +225,7 @@ class DenseBlock(Sequential):
         self, layers: int, inputs: int, growth_rate: int = 32, bn_size: int = 4, *,
         rng: Random = None,
     ) -> None:  # fmt: skip
-        if layers < 1:
-            raise UsageError(f"DenseBlock: needs at least 1 layer, not {layers}")
+        at_least(1, "DenseBlock", "layers", layers)
         rng = np.random.default_rng(rng)
         self.outputs = inputs + layers * growth_rate
         widths = range(inputs, self.outputs, growth_rate)
