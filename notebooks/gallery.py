@@ -314,8 +314,8 @@ def scope_level():
 def large_record():
     """A record too large to draw
 
-    Above a number of nodes (120, or the `max_nodes` asked for) each scope becomes a box, and
-    then the middle of the record.
+    Above a number of nodes (80, or the `max_nodes` asked for) scopes become boxes, from
+    within, those with a shortcut last; and of long rows the middle does.
     """
     h = vector(2, 4)
     for k in range(1, 61):

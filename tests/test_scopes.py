@@ -600,3 +600,15 @@ def test_input_that_the_output_does_not_depend_on_has_no_path():
         for ask in (empty.expected, empty.cancellation):
             with pytest.raises(GraphError, match="is empty, so it has no gradient to look at"):
                 ask()
+
+
+def test_a_slash_in_a_scopes_name_stands_between_two_scopes():
+    x = tg.tensor([1.0], requires_grad=True, name="x")
+    with tg.scope("net"), tg.scope("/layer1//0", branch=True):
+        y = tg.sin(x)
+    with tg.scope("net"), tg.scope("layer1"), tg.scope("0"):
+        z = tg.sin(x)
+    one, other = (tg.graph(t) for t in (y, z))
+    assert one.nodes[-1].scope == other.nodes[-1].scope == "net/layer1/0"
+    assert [one.scopes(k).nodes[-1].name for k in (1, 2)] == ["net", "net/layer1"]
+    assert [tg.graph(2 * t).edges[-1].block for t in (y, z)] == [1, 0]

@@ -45,7 +45,7 @@ class Scope:
         names = []
         scope: Scope | None = self
         while scope is not None and scope.parent is not None:
-            names.append(scope.name)
+            names += [scope.name] if scope.name else []
             scope = scope.parent
         return "/".join(reversed(names))
 
@@ -225,11 +225,13 @@ def scope(name: str, branch: bool = False) -> _Block:
     """File what is recorded in a ``with`` block under ``name``.
 
     Scopes nest; a node made in ``scope("block1")`` inside ``scope("net")`` has the
-    scope path ``net/block1``.
+    scope path ``net/block1``, and so has one made in ``scope("net/block1")``: a slash in a
+    name stands between two scopes.
 
     Args:
         name: a label for people; it may be anything printable.
-        branch: mark the block as a residual branch, for grading paths by blocks.
+        branch: mark the block as a residual branch, for grading paths by blocks.  Of
+            ``"net/block1"`` the innermost is marked.
 
     Raises:
         UsageError: the name is no text.
@@ -243,4 +245,13 @@ def scope(name: str, branch: bool = False) -> _Block:
     """
     if not isinstance(name, str):
         raise UsageError(f"scope: expected a name, got {name!r}: write tg.scope({str(name)!r})")
-    return _Block("scope", lambda outside: outside and Scope(name, outside, branch))
+    *around, innermost = [part for part in name.split("/") if part] or [""]
+
+    def enter(outside: Scope | None) -> Scope | None:
+        if outside is None:
+            return None
+        for part in around:
+            outside = Scope(part, outside)
+        return Scope(innermost, outside, branch)
+
+    return _Block("scope", enter)
