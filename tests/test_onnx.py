@@ -214,6 +214,19 @@ def test_operations_are_filed_under_the_scopes_that_their_nodes_names_say(tmp_pa
     assert (scopes["relu"], scopes["matmul"]) == ("act", "body/body.0")
 
 
+def test_steps_in_a_row_of_one_module_share_a_visit_of_its_scope(tmp_path):
+    w, h = Writer(), "x"
+    for name in ("/a/x/0", "/a/x/1", "/a/y/2", "/b/3", "/a/4"):
+        h = w.add("Tanh", h, name=f"{name}/Tanh")
+    w.add("Identity", h, out="y")
+    network = load(tmp_path, w.model({"x": ("f", [2, 3])}, ["y"]))
+    x = tg.tensor(normal(2, 3), requires_grad=True)
+
+    visited = [node.label for node in tg.graph(network(x)).scopes(1).nodes if node.kind == "scope"]
+
+    assert visited == ["a#1", "b", "a#2"]
+
+
 def test_scopes_beside_a_node_are_taken_as_the_exporter_writes_them(tmp_path):
     model = mlp()
     model.graph.node[2].name = "node_linear"

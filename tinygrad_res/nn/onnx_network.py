@@ -7,8 +7,8 @@ to compute shapes never enters the record, nor a device.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ from ..tensor import Tensor, parameter, raw, tensor
 from .module import Module
 from .onnx_operators import OPERATORS
 from .onnx_reading import Input, Plan, Step
+
+_DEEPEST = 50  # scopes inside one another; further names stay one
 
 
 class OnnxNetwork(Module):
@@ -49,12 +51,7 @@ class OnnxNetwork(Module):
         values: dict[str, Any] = {"": None, **self.plan.constants}
         values |= {name: vars(self)[attribute] for name, attribute in self.held.items()}
         values |= self._given(inputs, by_name)
-        for step in self.plan.steps:
-            with scope(step.scope) if step.scope else nullcontext():
-                results = _run(step, [values[name] for name in step.inputs])
-            values.update(zip(step.outputs, results))
-            for name in step.last:
-                values.pop(name, None)
+        _carry_out(self.plan.steps, values)
         found = [values[name] for name in self.plan.outputs]
         found = [value if isinstance(value, Tensor) else tensor(value) for value in found]
         return found[0] if len(found) == 1 else tuple(found)
@@ -94,6 +91,25 @@ def _fitting(declared: Input, value: Any, lengths: dict[str, int]) -> Tensor:
             + (f" with {named}" if named else "")
         )
     return x
+
+
+def _carry_out(steps: Iterable[Step], values: dict[str, Any], depth: int = 0) -> None:
+    """Run steps in order; those in a row that are in one module share one visit of its scope."""
+
+    def module(step: Step) -> str:
+        parts = step.scope.split("/", _DEEPEST)
+        return parts[depth] if depth < len(parts) else ""
+
+    for name, inside in groupby(steps, module):
+        if name:
+            with scope(name):
+                _carry_out(inside, values, depth + 1)
+            continue
+        for step in inside:
+            results = _run(step, [values[name] for name in step.inputs])
+            values.update(zip(step.outputs, results))
+            for unused in step.last:
+                values.pop(unused, None)
 
 
 def _run(step: Step, operands: list[Any]) -> Sequence[Any]:
