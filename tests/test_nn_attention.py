@@ -220,3 +220,15 @@ def test_a_block_computes_on_a_device_what_it_computes_on_the_host(xp):
     for here, there in zip(*found, strict=True):
         assert there.device == "cuda"
         oracles.check_close(there, here, rtol=1e-8, atol=1e-10)
+
+
+def test_a_query_that_may_attend_to_nothing_has_weights_and_gradients_of_zero():
+    x = tg.tensor(np.random.default_rng(0).standard_normal((3, 8)), requires_grad=True)
+    attention = nn.MultiheadAttention(8, 2, bias=False, rng=0).to(dtype="float64")
+    closed = np.zeros((3, 3), bool)
+    closed[1] = True
+    out, weights = attention(x, x, x, attn_mask=closed)
+    np.testing.assert_array_equal(out.data[1], 0)
+    np.testing.assert_array_equal(weights.data[1], 0)
+    out.sum().backward()
+    assert np.isfinite(x.grad.data).all()

@@ -9,7 +9,7 @@ import pytest
 
 import tinygrad_res as tg
 from tinygrad_res import nets, nn
-from tinygrad_res.errors import DataError, FileError, UsageError
+from tinygrad_res.errors import DataError, DtypeError, FileError, UsageError
 
 RNG = np.random.default_rng(6)
 ENDINGS = (".safetensors", ".npz")
@@ -305,3 +305,22 @@ def test_a_save_that_is_interrupted_leaves_the_old_file_alone(tmp_path, monkeypa
         small().save(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("dtype", [">f8", "<f4", "f2"])
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_numbers_of_every_byte_order_and_width_come_back(tmp_path, ending, dtype):
+    network = nn.Module()
+    network.w = tg.parameter(np.arange(6).reshape(2, 3).astype(dtype))
+    path = network.save(tmp_path / f"a{ending}")
+    network.w.data = np.zeros((2, 3), dtype)
+    network.load(path)
+    np.testing.assert_array_equal(network.w.data, np.arange(6).reshape(2, 3))
+
+
+def test_a_dtype_that_safetensors_has_not_is_named(tmp_path):
+    network = nn.Module()
+    network.w = tg.parameter(np.ones(2, np.longdouble))
+    if network.w.dtype.itemsize > 8:
+        with pytest.raises(DtypeError, match=r"save: .*float128.* or \.npz"):
+            network.save(tmp_path / "a.safetensors")

@@ -88,7 +88,8 @@ class MultiheadAttention(Module):
             key_padding_mask: (N, S) or (S,); true, or -inf, for keys that nobody attends to.
             need_weights: whether to return the attention weights as well, or ``None``.
             attn_mask: (L, S) or (N heads, L, S); true where a query may not attend to a key, or
-                floats that are added to the scores.
+                floats that are added to the scores.  A query that may attend to none gets the
+                weight 0 for all, where PyTorch gives NaN or the same, by the way it computes.
             average_attn_weights: whether they are averaged over the heads.
             is_causal: whether query i attends to the keys 0 to i only; other than in PyTorch
                 this needs no mask beside it.

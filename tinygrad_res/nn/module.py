@@ -153,6 +153,7 @@ class Module:
         Raises:
             FileError: the file cannot be written.
             UsageError: the ending is another one.
+            DtypeError: safetensors has no such dtype.
         """
         return state.write(path, self.named_state())
 

@@ -125,6 +125,7 @@ def write(path: str | os.PathLike[str], values: Iterable[tuple[str, Any]]) -> Pa
     Raises:
         FileError: the file cannot be written.
         UsageError: the ending is unknown.
+        DtypeError: safetensors has no such dtype.
     """
     encode, _ = _format("save", path)
     return write_whole(
@@ -161,11 +162,15 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 
 def _to_safetensors(values: dict[str, np.ndarray]) -> bytes:
+    from safetensors import SafetensorError
     from safetensors.numpy import save
 
     contiguous = {name: np.ascontiguousarray(v).reshape(v.shape) for name, v in values.items()}
     metadata = {VERSION_KEY: str(VERSION), SUM_KEY: str(_checksum(contiguous))}
-    return bytes(save(contiguous, metadata=metadata))
+    try:
+        return bytes(save(contiguous, metadata=metadata))
+    except SafetensorError as error:
+        raise DtypeError(f"save: {error}: use module.to(dtype='float64'), or .npz") from error
 
 
 def _from_safetensors(content: bytes) -> tuple[dict[str, np.ndarray], Any]:
@@ -188,11 +193,12 @@ def _from_safetensors(content: bytes) -> tuple[dict[str, np.ndarray], Any]:
 
 
 def _checksum(values: dict[str, np.ndarray]) -> int:
-    """Return the CRC-32 of names, dtypes, shapes and bytes, which must lie row by row."""
+    """Return the CRC-32 of names, dtypes, shapes and bytes, row by row and little-endian."""
     found = 0
     for name, array in sorted(values.items()):
-        found = zlib.crc32(f"{name} {array.dtype} {array.shape}".encode(), found)
-        found = zlib.crc32(array.data, found)
+        found = zlib.crc32(f"{name} {array.dtype.name} {array.shape}".encode(), found)
+        little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        found = zlib.crc32(little.view(np.uint8).data, found)
     return found
 
 
