@@ -533,3 +533,26 @@ def test_numbers_of_a_weight_free_row_are_bold_and_keep_clear_of_their_product()
     assert [label.text for label in bold if "·" in label.text]
     for one, other in itertools.combinations(bold, 2):
         assert one.box[2] < other.box[0] or other.box[2] < one.box[0] or one.y != other.y
+
+
+def test_wires_between_a_column_and_their_lanes_climb_side_by_side():
+    x = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    loss = (tg.tanh(tg.sin(tg.exp(x))) * x).sum()
+    figure = viz.draw(tg.paths(loss, x, level="scalar"))
+    lanes = [
+        c for c in figure.layout.curves if c.tail and c.style == "plain" and len(c.points) > 12
+    ]
+    assert len(lanes) == 6
+    uprights = [
+        sorted({a for (a, y), (b, v) in itertools.pairwise(c.points) if a == b and abs(v - y) > 8})
+        for c in lanes
+    ]
+    for side in zip(*uprights, strict=True):
+        assert min(b - a for a, b in itertools.pairwise(sorted(side))) >= 8
+
+
+def test_a_column_whose_wires_leave_for_lanes_says_its_operation():
+    x = tg.tensor(np.full((2, 3), 0.5), requires_grad=True, name="x")
+    y = tg.sigmoid(x)
+    figure = viz.draw(tg.paths((tg.tanh(tg.sin(y)) * y).sum(), x, level="scalar"))
+    assert any("sigmoid" in label.text for label in figure.layout.labels)

@@ -25,7 +25,7 @@ LANE = 20.0
 MOST_IN_COLUMN = 12
 MOST_WIRES = 400
 _FEWEST = 3
-_NARROW = 2 * RADIUS + 24
+_NARROW = 2 * RADIUS + 38
 
 
 @dataclass(frozen=True)

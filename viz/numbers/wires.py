@@ -7,6 +7,7 @@ own; where even a wide one does not hold them, the numbers are left out and the 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,8 +21,10 @@ from .symbols import number
 
 SIZE = 11.0
 MARK = 9.0
-CLIMB = 50.0
+_CLIMB, _APART = 50.0, 10.0
+"""The room in which one wire leaves a column for its lane, and what each further one adds."""
 _TALL, _CLEAR, _BOW = 15.0, 3.0, 46.0
+_CORNER = 14.0
 _WATCHED = 40
 _FLATTEST = 0.45
 _CROSSING = 110.0
@@ -105,20 +108,30 @@ def _first_gap(columns: Columns, c: int) -> float:
     ]  # fmt: skip
     beside = max(beside, _FLATTEST * max(tall, default=0.0))
     ported = [i for i in columns.ports if columns.at[columns.wires[i].operand][0] == c]
+    climbs = sum(_climbs(columns, c))
     if ported:
         crossing = max(_CROSSING, _FLATTEST * max(tall))
-        return _widest_at(columns, ported[0]) + BEND + crossing + CLIMB * sum(_climbs(columns, c))
-    climbs = CLIMB * sum(_climbs(columns, c))
+        return _widest_at(columns, ported[0]) + BEND + crossing + climbs
     return max(_NARROWEST, max(widths, default=0.0) + 64, beside) + climbs
 
 
-def _climbs(columns: Columns, gap: int) -> tuple[bool, bool]:
-    """Say whether wires leave for their lanes at the left of a gap, and at its right."""
-    ends = [
-        (columns.at[w.operand][0], columns.at[w.output][0])
-        for w in map(columns.wires.__getitem__, columns.lanes)
-    ]
-    return any(low == gap for low, _ in ends), any(high == gap + 1 for _, high in ends)
+def _climbs(columns: Columns, gap: int) -> tuple[float, float]:
+    """Return the room that wires need to their lanes at the left of a gap, and at its right."""
+    left, right = _leaving(columns, gap, True), _leaving(columns, gap + 1, False)
+    return tuple(_CLIMB + _APART * (len(i) - 1) if i else 0.0 for i in (left, right))  # type: ignore[return-value]
+
+
+def _leaving(columns: Columns, column: int, rightward: bool) -> list[int]:
+    """Return the wires between a column and their lanes, on one side of it, the nearest first.
+
+    The outer its lane, the nearer a wire climbs to its column: so those of a column do not cross.
+    """
+    found = [
+        i for i, height in columns.lanes.items()
+        if columns.at[columns.wires[i].operand if rightward else columns.wires[i].output][0]
+        == column
+    ]  # fmt: skip
+    return sorted(found, key=lambda i: (columns.lanes[i] < 0, -abs(columns.lanes[i])))
 
 
 def mark_of(wire: Wire) -> str:
@@ -144,16 +157,19 @@ def _routes(network: Network, columns: Columns, xs: Sequence[float]) -> list[Rou
         x, u = xs[left], xs[right]
         if i in columns.lanes:
             height = columns.lanes[i]
-            first = edge_point(kinds[0], x, y, u - x, 0.8 * (height - y))
-            last = edge_point(kinds[1], u, v, x - u, 0.8 * (height - v))
+            up, down = (
+                _climb(kinds[k], (xs[at], end), height, (1 - 2 * k) * (
+                    _CLIMB / 2 + _APART * _leaving(columns, at, not k).index(i)
+                ))
+                for k, (at, end) in enumerate(((left, y), (right, v)))
+            )  # fmt: skip
             a, b = (xs[left + 1] - RADIUS, height), (xs[right - 1] + RADIUS, height)
-            up, down = (first[0] + CLIMB, height), (last[0] - CLIMB, height)
-            points = (*_bend(first, up), *_line(up, down)[1:], *_bend(down, last)[1:])
+            points = (*up, *_line(up[-1], down[-1])[1:], *down[-2::-1])
             found.append(Route(wire, points, True, wire.label, ((a[0] + b[0]) / 2, height)))
             continue
         if i in columns.ports:
             port, wide = columns.ports[i], _widest_at(columns, i)
-            bend = BEND + CLIMB * _climbs(columns, left)[port.at_output]
+            bend = BEND + _climbs(columns, left)[port.at_output]
             found.append(_ported(wire, port, kinds, (x, y), (u, v), (bend, wide)))
             continue
         first = edge_point(kinds[0], x, y, u - x, v - y + 2.2 * bow)
@@ -195,6 +211,24 @@ def _widest_at(columns: Columns, i: int) -> float:
     rank = columns.at[columns.wires[i].operand][0]
     labels = (columns.wires[k] for k in columns.ports)
     return max(label_width(w.label, mark_of(w)) for w in labels if columns.at[w.operand][0] == rank)
+
+
+def _climb(kind: str, end: Point, height: float, off: float) -> tuple[Point, ...]:
+    """Return a curve from an element to its lane, upright ``off`` to the right of the element."""
+    side = math.copysign(1.0, off)
+    x, corner = end[0] + side * RADIUS + off, side * _CORNER
+    if abs(height - end[1]) < 3 * _CORNER:
+        start = edge_point(kind, *end, off, height - end[1])
+        return _bend(start, (x + corner, height))
+    drop = math.copysign(min(abs(off) + RADIUS, abs(height - end[1]) / 2), height - end[1])
+    first = edge_point(kind, *end, off, 0.35 * drop)
+    turn, foot = (x, first[1] + drop), (x, height - math.copysign(_CORNER, drop))
+    wide = x - first[0]
+    return (
+        first, (first[0] + 0.7 * wide, first[1] + 0.12 * drop), (x, first[1] + 0.3 * drop), turn,
+        *_line(turn, foot)[1:],
+        (x, (foot[1] + height) / 2), (x + corner / 2, height), (x + corner, height),
+    )  # fmt: skip
 
 
 def _bend(a: Point, b: Point) -> tuple[Point, ...]:
@@ -245,7 +279,7 @@ def _labelled(
     for gap, members in gaps.items():
         left, right = _climbs(columns, gap)
         room = (
-            xs[gap] + RADIUS + _CLEAR + CLIMB * left, xs[gap + 1] - RADIUS - _CLEAR - CLIMB * right,
+            xs[gap] + RADIUS + _CLEAR + left, xs[gap + 1] - RADIUS - _CLEAR - right,
         )  # fmt: skip
         choices: list[Callable[[Wire], Runs]] = [lambda wire: wire.label]
         if final:
