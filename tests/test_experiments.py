@@ -5,20 +5,23 @@ import itertools
 import json
 import math
 import pickle
+import re
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import tinygrad_res as tg
-from tinygrad_res import data
+from tinygrad_res import data, nets, report
 from tinygrad_res.errors import FigureError, FileError, GraphError, UsageError
 from tinygrad_res.experiments import (
     EffectivePathLength,
     at_random,
     effective_path_length,
     effective_paths,
+    five_blocks,
     path_lengths,
+    sensitivity,
 )  # fmt: skip
 from tinygrad_res.grading import norm
 from tinygrad_res.report import Training
@@ -374,3 +377,29 @@ def test_number_out_of_bounds_is_refused_before_any_work(monkeypatch, arguments,
 def test_a_closed_form_beyond_the_range_of_floats_is_refused():
     with pytest.raises(UsageError, match=r"at_random: blocks=3000, gain=2: .* fewer blocks"):
         at_random(3000, 2.0)
+
+
+def test_training_and_weighing_show_bars_unless_told_not_to(capsys):
+    digits, network = data.load("digits"), nets.residual_mlp(1, width=4, rng=0)
+    for progress in (False, True):
+        report.train(network, digits, 1, progress=progress)
+        report.examine(network, digits, batch=2, progress=progress)
+        shown = capsys.readouterr().err
+        assert ("training residual-mlp" in shown, "weighing" in shown) == (progress, progress)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda: effective_path_length(blocks=1, width=4, steps=1, samples=1, runs=1),
+        lambda: five_blocks(blocks=1, width=4, steps=1, runs=1),
+        lambda: sensitivity(blocks=1, steps=1, runs=1),
+    ],
+    ids=["effective-path-length", "five-blocks", "sensitivity"],
+)
+def test_only_the_sweep_shows_a_bar(capsys, monkeypatch, run):
+    monkeypatch.setattr(effective_paths, "RANDOM_BLOCKS", 2)
+    run()
+    shown = capsys.readouterr().err
+    assert "cell" in shown
+    assert not re.search("training|weighing|sampling", shown)
