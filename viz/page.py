@@ -21,7 +21,7 @@ PARTS = ("headline", "picture", "rows", "formula", "legend")
 SMALLEST = 5.0
 """The least that journals ask of text, in points."""
 
-_SMALLEST_PIXELS = 8.6
+_SMALLEST_PIXELS = 8.25
 """The smallest text of a figure that is laid out for a width: what stands below the line."""
 _POINTS_PER_MM = 72.27 / 25.4
 _WIDE_MARGIN, _NARROW_MARGIN = 28.0, 6.0

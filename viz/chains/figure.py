@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tinygrad_res.errors import GradientError, GraphError
 from tinygrad_res.graph_parts import GraphNode
@@ -23,7 +24,8 @@ from ..page import WHOLE, Page
 from ..widths import flow_entries, meaning
 from .chain import Block, Chain, Link
 from .histogram import draw_histogram, of_counts, of_norms
-from .strip import Collapsed, Part, draw_strip
+from .narrow import break_lines, in_pieces, unnamed
+from .strip import VALUE_RADIUS, Collapsed, Part, draw_strip
 from .symbols import symbols_used
 from .unravelled import MOST_ROWS, draw_product, draw_rows
 
@@ -36,13 +38,12 @@ def chain_layout(chain: Chain, notes: Sequence[str] = (), page: Page = WHOLE) ->
     """Return the figure of a chain, with lines of words under its headline."""
     canvas = Canvas(page)
     canvas.begin("picture")
-    drawn = _collapse(chain)
-    draw_strip(canvas, chain, drawn)
+    drawn, broken = _strip(canvas, chain)
     left, top, right, bottom = canvas.box
     width = page.at_least(right - left, NARROWEST)
     lines = [_from_to(chain), *map(text.plain, notes)]
     draw_headline(canvas, left, top - 44, chain.weight_free, chain.count, lines)
-    below = bottom + 64
+    below = bottom + (40 if page.narrow else 64)
     canvas.begin("rows")
     if chain.blocks and _listable(chain):
         words = text.plain("The same paths, one by one")
@@ -56,8 +57,29 @@ def chain_layout(chain: Chain, notes: Sequence[str] = (), page: Page = WHOLE) ->
     left, _, right, bottom = canvas.box
     wide = max(right - left, width)
     styles = dict(_LEGEND, faded=OFF_SETS) if chain.emphasis.fades else _LEGEND
-    draw_legend(canvas, left, bottom + 48, wide, symbols_used(drawn), styles, _added(chain, drawn))
+    more = _added(chain, drawn)
+    if broken:
+        more.append(([], "a line begins with the value that the line before it ends with"))
+    draw_legend(canvas, left, bottom + 48, wide, symbols_used(drawn), styles, more)
     return canvas.finish(_title(chain), " ".join([describe(chain), *(f"{n}." for n in notes)]))
+
+
+def _strip(canvas: Canvas, chain: Chain) -> tuple[tuple[Part, ...], bool]:
+    """Draw the chain; return what was drawn of it, and whether it took more than one line."""
+    room = canvas.page.room
+    drawn = _collapse(chain)
+    stops = draw_strip(canvas, chain, drawn)
+    if stops[-1].x + 2 * VALUE_RADIUS <= room:
+        return drawn, False
+    canvas.items.clear()
+    if not chain.blocks:
+        drawn = in_pieces(chain, room)
+    elif chain.emphasis.labels in ("symbol", "both"):
+        drawn = _collapse(chain, 1)
+    else:
+        drawn = _collapse(replace(chain, parts=unnamed(chain.parts)), 1)
+    stops = draw_strip(canvas, chain, drawn)
+    return drawn, break_lines(canvas, stops, room)
 
 
 def _added(chain: Chain, drawn: tuple[Part, ...]) -> list[Entry]:
@@ -83,12 +105,12 @@ def _listable(chain: Chain) -> bool:
     )
 
 
-def _collapse(chain: Chain) -> tuple[Part, ...]:
-    """Return the parts to draw: of many blocks, the first two and the last."""
+def _collapse(chain: Chain, before: int = 2) -> tuple[Part, ...]:
+    """Return the parts to draw: of many blocks, the first one or two and the last."""
     if len(chain.blocks) <= MOST_BLOCKS:
         return chain.parts
     places = [i for i, part in enumerate(chain.parts) if isinstance(part, Block)]
-    first, last = places[2], places[-2] + 1
+    first, last = places[before], places[-2] + 1
     return (*chain.parts[:first], Collapsed(chain.parts[first:last]), *chain.parts[last:])
 
 
@@ -157,6 +179,10 @@ def _histograms(canvas: Canvas, chain: Chain, x: float, y: float, width: float) 
     shown = [of_counts(chain.by_weight)]
     with contextlib.suppress(GradientError, GraphError):
         shown.append(of_norms(norms_by(chain.paths), max(chain.by_weight)))
+    if canvas.page.narrow and width < NARROWEST:
+        for i, histogram in enumerate(shown):
+            draw_histogram(canvas, histogram, x + 48, y + 36 + 240 * i, width - 56, 110)
+        return
     wide = (width - 130) / 2
     for i, histogram in enumerate(shown):
         draw_histogram(canvas, histogram, x + 40 + i * (wide + 90), y + 36, wide, 150)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from .. import text
 from ..layout import Canvas, Curve, Label, Shape
+from ..page import wrapped
 from ..ticks import degree_ticks, log_ticks, logs_of, unplotted
 
 MOST_STEMS = 60
@@ -51,9 +53,13 @@ def draw_histogram(
 ) -> None:
     """Draw a histogram in the rectangle at ``(x, y)``, its title above and its axis' words below."""
     logs = shown.logs
-    canvas.add(Label(text.plain(shown.title), x, y - 32, 12.5, "text", "start"))
-    if shown.note:
-        canvas.add(Label(text.plain(shown.note), x, y - 16, 11, "text quiet", "start"))
+    room = width if canvas.page.narrow else math.inf
+    noted = wrapped(text.plain(shown.note), 11, room) if shown.note else []
+    titles = wrapped(text.plain(shown.title), 12.5, room)
+    for i, line in enumerate(reversed(titles)):
+        canvas.add(Label(line, x, y - 32 - 15 * i, 12.5, "text", "start"))
+    for i, line in enumerate(noted):
+        canvas.add(Label(line, x, y - 16 + 13 * i, 11, "text quiet", "start"))
     longest = max(shown.degrees)
     low, high = min(logs.values(), default=0.0), max(logs.values(), default=1.0)
     span = max(high - low, 1.0)

@@ -26,21 +26,24 @@ MOST_STEPS = 14
 NEAR_ARC, FAR_ARC = 45.0, 100.0
 """Where an arc ends on its nodes, and where one that reaches around another does, in degrees."""
 _LINE = {"weight": "weight", "activation": "activation", "other": "plain"}
+_UNNAMED = {"weight": 24.0, "activation": 20.0, "other": 20.0}
 _INK = {"weight": "text weight", "activation": "text activation", "other": "text quiet"}
 
 
 def lane_width(lane: Lane) -> float:
     """Return the room that a lane's steps need side by side."""
-    return sum(map(_step_width, _shown(lane.steps)))
+    return sum(map(step_width, shown_steps(lane.steps)))
 
 
 def lanes_width(lanes: Sequence[Lane]) -> float:
     """Return the room that a block's lanes need: the last on the axis, the others as arcs."""
-    arcs = (lane_width(lane) + 92 for lane in lanes[:-1])
-    return max(lane_width(lanes[-1]) + 2 * PAD, 120.0, *arcs)
+    named = any(step.label for lane in lanes for step in lane.steps)
+    beside, least = (92.0, 120.0) if named else (60.0, 70.0)
+    arcs = (lane_width(lane) + beside for lane in lanes[:-1])
+    return max(lane_width(lanes[-1]) + 2 * PAD, least, *arcs)
 
 
-def _shown(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+def shown_steps(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """Return the steps to draw: all of them, or the ends with the rest as one."""
     if len(steps) <= MOST_STEPS:
         return steps
@@ -56,7 +59,9 @@ def _step_label(step: Step) -> Runs:
     return text.plain(step.label) if step.label.startswith("…") else text.name(step.label)
 
 
-def _step_width(step: Step) -> float:
+def step_width(step: Step) -> float:
+    if not step.label:
+        return _UNNAMED[step.kind]
     least = {"weight": 60.0, "activation": 48.0, "other": 48.0}[step.kind]
     return max(least, text.width(_step_label(step), 12) + 16)
 
@@ -103,21 +108,22 @@ def draw_lane(
         line = Curve(((right, y), (left, y)), "identity", arrow=True, faded=faded)
         canvas.add(replace(line, tail=ends.tail, head=ends.head))
         return
-    steps = _shown(lane.steps)
+    steps = shown_steps(lane.steps)
     clear = max(clear, room(lane.marks, emphasis, lane.flow))
     joints = ends.of_steps(len(steps))
     spare = (right - left - lane_width(lane) - 2 * pad) / len(steps)
     at, final = left, len(steps) - 1
     for i, step in enumerate(steps):
         before, behind = pad * (i == 0), pad * (i == final)
-        end = at + before + _step_width(step) + spare + behind
+        end = at + before + step_width(step) + spare + behind
         a, b = at + DOT_RADIUS * (i > 0), end - DOT_RADIUS * (i < final)
         middle = (at + before + end - behind) / 2
         _step(canvas, step, a, b, y, joints[i], lane.weight == 0, faded)
         rise = max(13.0 if step.kind == "weight" else 9.0, 7.0 + clear)
         baseline = y + rise + 10 if words_below else y - rise
         words, ink = _step_label(step), _INK[step.kind]
-        if emphasis.labels not in ("value", "none") or step.label.startswith("…"):
+        wanted = emphasis.labels not in ("value", "none") and step.label
+        if wanted or step.label.startswith("…"):
             canvas.add(Label(words, middle, baseline, 12, ink, title=step.label, faded=faded))
         if step.kind == "weight":
             title = " ".join(filter(None, (step.label, step.shape)))

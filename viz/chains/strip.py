@@ -27,6 +27,7 @@ from .lanes import (
     lane_words,
     lanes_width,
 )  # fmt: skip
+from .narrow import Stop
 from .symbols import MERGES, block_symbols
 
 VALUE_RADIUS, SUM_RADIUS = 14.0, 11.0
@@ -54,9 +55,10 @@ class Collapsed:
 Part = Block | Link | Collapsed
 
 
-def draw_strip(canvas: Canvas, chain: Chain, parts: tuple[Part, ...]) -> None:
-    """Draw the chain from ``x = 0`` on, its axis at ``y = 0``."""
+def draw_strip(canvas: Canvas, chain: Chain, parts: tuple[Part, ...]) -> list[Stop]:
+    """Draw the chain from ``x = 0`` on, its axis at ``y = 0``; return where its values stand."""
     _end(canvas, 0.0, chain.input.name or "x", "input", chain.input.name or "")
+    stops = [Stop(0.0, VALUE_RADIUS, 0, len(canvas.items))]
     x, radius, key = 0.0, VALUE_RADIUS, "input"
     for i, part in enumerate(parts):
         last = i == len(parts) - 1
@@ -70,21 +72,26 @@ def draw_strip(canvas: Canvas, chain: Chain, parts: tuple[Part, ...]) -> None:
             right = _collapsed(canvas, part, x, radius, after, Ends(here, key), chain.emphasis)
         else:
             right = _block(canvas, part, x, radius, after, Ends(here, key), chain.emphasis)
+        first = len(canvas.items)
+        if not isinstance(part, Link):
+            _sum(canvas, part, right, here, SUM_RADIUS if last else after)
+        elif not last:
+            canvas.add(Shape("circle", right, 0.0, 2 * after, 2 * after, "value", key=here))
+        if last and not isinstance(part, Link):
+            stops.append(Stop(right, SUM_RADIUS, first, len(canvas.items)))
+            x = right
+            right += SUM_RADIUS + 44
+            ends = Ends("output value", here)
+            lane = Lane((), (), marks=chain.emphasis.taken_by(()))
+            left = x + SUM_RADIUS
+            _wire(canvas, right - VALUE_RADIUS, left, "identity", "g", ends, lane, chain)
+            first = len(canvas.items)
         if last:
             named = chain.output.name or ("L" if chain.output.shape == () else "y")
-            if not isinstance(part, Link):
-                _sum(canvas, part, right, here, SUM_RADIUS)
-                x, radius = right, SUM_RADIUS
-                right += SUM_RADIUS + 44
-                ends = Ends("output value", here)
-                lane = Lane((), (), marks=chain.emphasis.taken_by(()))
-                _wire(canvas, right - VALUE_RADIUS, x + radius, "identity", "g", ends, lane, chain)
             _end(canvas, right, named, "output value", chain.output.name or chain.output.op)
-        elif isinstance(part, Link):
-            canvas.add(Shape("circle", right, 0.0, 2 * after, 2 * after, "value", key=here))
-        else:
-            _sum(canvas, part, right, here, after)
+        stops.append(Stop(right, after, first, len(canvas.items)))
         x, radius, key = right, after, here
+    return stops
 
 
 def _end(canvas: Canvas, x: float, name: str, key: str, title: str) -> None:
@@ -219,8 +226,10 @@ def _boxed(
 ) -> float:  # fmt: skip
     """Draw a box on the axis with an arc over it; return where the next node stands."""
     title_runs, runs = text.plain(title), text.plain(line)
-    wide = max(text.width(title_runs, 14, True), text.width(runs, 11), 92) + 26
-    wire = 30.0
+    narrow = canvas.page.narrow
+    wide = max(text.width(title_runs, 14, True), text.width(runs, 11), 40 if narrow else 92)
+    wide += 16 if narrow else 26
+    wire = 20.0 if narrow else 30.0
     left = x + radius
     right = left + wide + 2 * wire
     centre = right + after
@@ -298,8 +307,9 @@ def _link(
         _wire(canvas, right, left, style, symbol, ends, link.lane, chain)
         return right + after
     title, line = _stage_texts(link, first, last)
-    wide = max(text.width(title, 13), text.width(line, 10.5)) + 24
-    wire = 34.0
+    narrow = canvas.page.narrow
+    wide = max(text.width(title, 13), text.width(line, 10.5)) + (14 if narrow else 24)
+    wire = 18.0 if narrow else 34.0
     middle = left + wire + wide / 2
     right = left + 2 * wire + wide
     key = f"{ends.tail} box"

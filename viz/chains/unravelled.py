@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal, NamedTuple
 
 from tinygrad_res.errors import GradientError, GraphError
 from tinygrad_res.grading import norm
@@ -18,6 +19,7 @@ from tinygrad_res.numbered import Path
 from .. import text
 from ..highlight import bands
 from ..layout import Canvas, Curve, Label, Shape
+from ..page import wrapped
 from ..text import Runs
 from .chain import Block, Chain, Lane, Link
 from .symbols import block_symbols
@@ -28,7 +30,9 @@ MOST_ROWS = 16
 MOST_SQUARES = 4
 """A way through more weight layers has one square in its row, and their number."""
 LONGEST_SYMBOL = 8
-_REST = 470.0
+Anchor = Literal["start", "middle", "end"]
+_REST, _TIGHT = 470.0, 28.0 + 14.0 + 116.0
+_PRODUCT = "product, from g back"
 
 
 def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float, width: float) -> None:
@@ -39,30 +43,25 @@ def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float, width: float) ->
     )
     products = [text.math(product(chain, choice)) for _, choice in paths]
     sizes = [_size(path) for path, _ in paths]
-    source = symbol(chain)
-    wires = x + 12 + text.width(source, 12)
     blocks = len(chain.blocks)
-    column = min(max((width - _REST) / blocks, NARROWEST_COLUMN), WIDEST_COLUMN)
-    end = wires + column * blocks
-    at = end + 44
-    degree = at + max(
-        text.width(text.plain("product, from g back"), 11),
-        *(text.width(runs, 13, True) for runs in products),
-    ) + 36  # fmt: skip
-    right = degree + 196
+    longest = max(text.width(runs, 13, True) for runs in products)
+    tight = canvas.page.narrow and width < _REST + NARROWEST_COLUMN * blocks
+    columns = (_tight_columns if tight else _columns)(chain, x, width, longest)
+    wires, column, at, degree, right = columns
     measure = _measure(chain) if sizes[0] is not None else ""
-    _head(canvas, chain, wires, end, at, degree, right, y, measure)
+    _head(canvas, chain, columns, y, measure)
     for row, ((path, choice), runs, size) in enumerate(zip(paths, products, sizes, strict=True)):
         first = len(canvas.items)
         middle = y + 20 + ROW * (row + 0.5)
         held = chain.emphasis.holding(path)
-        ends = ((wires + column * blocks - 3, middle), (wires + 3, middle))
-        canvas.add(*bands(ends, False, held, chain.emphasis))
-        _wire(canvas, chain, choice, wires, middle, column)
+        if column:
+            ends = ((wires + column * blocks - 3, middle), (wires + 3, middle))
+            canvas.add(*bands(ends, False, held, chain.emphasis))
+            _wire(canvas, chain, choice, wires, middle, column)
         weight = path.degree("weight")
         free = weight == 0
         ink = "text identity" if free else "text"
-        words = "0, weight-free" if free else str(weight)
+        words = "0, weight-free" if free and not tight else str(weight)
         canvas.add(
             Label(runs, at, middle + 4.5, 13, ink, "start"),
             Label(text.plain(words), degree, middle + 4.5, 12.5, ink, "start"),
@@ -74,14 +73,17 @@ def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float, width: float) ->
             canvas.items[first:] = [replace(item, faded=True) for item in canvas.items[first:]]
     bottom = y + 20 + ROW * len(paths) + 8
     canvas.add(Curve(((x, bottom), (right, bottom)), "axis"))
-    left = text.plain(f"∂{'y' if chain.output.shape else 'L'}/∂") + source
+    left = text.plain(f"∂{'y' if chain.output.shape else 'L'}/∂") + symbol(chain)
     some = "" if chain.complete else f", {len(paths)} of its {chain.inner_count} terms above"
     canvas.add(
         Label(text.math(f"sum of the {len(paths)} rows") if len(paths) > 1 else
               text.plain("the one row"), x, bottom + 21, 12.5, "text title", "start"),
-        Label(left + text.math(formula(chain) + some), x, bottom + 44, 14, "text", "start"),
-        Label(text.plain(CAPTION), x, bottom + 67, 11.5, "text italic", "start"),
     )  # fmt: skip
+    canvas.begin("formula")
+    below = bottom + 44
+    below = _lines(canvas, left + text.math(formula(chain) + some), x, below, 14, "text")
+    canvas.begin("rows")
+    _lines(canvas, text.plain(CAPTION), x, below, 11.5, "text italic")
     gradient = _size(chain.paths)
     if gradient is not None:
         canvas.add(Label(text.plain(gradient), right, bottom + 21, 12.5, "text title", "end"))
@@ -94,10 +96,16 @@ def draw_product(canvas: Canvas, chain: Chain, x: float, y: float) -> None:
     words = f"one path, one product: it crosses {layers}, and nothing is added to it"
     total = _size(chain.paths)
     size = f"; {_measure(chain)} {total}" if total is not None else ""
-    canvas.add(
-        Label(text.plain(words + size), x, y, 13, "text", "start"),
-        Label(text.plain(CAPTION.partition(";")[0]), x, y + 23, 11.5, "text italic", "start"),
-    )
+    y = _lines(canvas, text.plain(words + size), x, y, 13, "text")
+    _lines(canvas, text.plain(CAPTION.partition(";")[0]), x, y, 11.5, "text italic")
+
+
+def _lines(canvas: Canvas, runs: Runs, x: float, y: float, size: float, ink: str) -> float:
+    """Write words in as many lines as they need; return where the next ones go."""
+    lines = wrapped(runs, size, canvas.page.room)
+    for i, line in enumerate(lines):
+        canvas.add(Label(line, x, y + 1.35 * size * i, size, ink, "start"))
+    return y + 1.35 * size * (len(lines) - 1) + 23
 
 
 CAPTION = "exact for gradients at the recorded activations; arrays add up, their norms do not"
@@ -127,20 +135,63 @@ def _factors(chain: Chain, told: Callable[[Block], str]) -> list[str]:
     return list(filter(None, found))
 
 
-def _head(
-    canvas: Canvas, chain: Chain, wires: float, end: float, at: float, degree: float,
-    right: float, y: float, measure: str,
-) -> None:  # fmt: skip
-    heads = [(at, "product, from g back"), (degree, "weight layers")]
-    canvas.add(*(Label(text.plain(words), x, y, 11, "text quiet", "start") for x, words in heads))
-    canvas.add(Label(text.plain(measure), right, y, 11, "text quiet", "end"))
-    for block in chain.blocks:
-        middle = wires + (end - wires) * (block.number - 0.5) / len(chain.blocks)
-        canvas.add(Label(text.plain(f"block {block.number}"), middle, y, 11, "text quiet"))
-    canvas.add(
-        Label(symbol(chain), wires - 8, y, 12, "text quiet", "end"),
-        Label(text.plain("g"), end + 14, y, 12, "text quiet"),
-    )
+class _Columns(NamedTuple):
+    """Where the columns of the table stand.
+
+    Attributes:
+        wires: where the ways through the blocks begin.
+        column: how wide that of a block is; 0 where there is no room for ways.
+        right: where the sizes end.
+    """
+
+    wires: float
+    column: float
+    product: float
+    degree: float
+    right: float
+
+
+def _columns(chain: Chain, x: float, width: float, longest: float) -> _Columns:
+    wires = x + 12 + text.width(symbol(chain), 12)
+    blocks = len(chain.blocks)
+    column = min(max((width - _REST) / blocks, NARROWEST_COLUMN), WIDEST_COLUMN)
+    product = wires + column * blocks + 44
+    degree = product + max(text.width(text.plain(_PRODUCT), 11), longest) + 36
+    return _Columns(wires, column, product, degree, degree + 196)
+
+
+def _tight_columns(chain: Chain, x: float, width: float, longest: float) -> _Columns:
+    """Return columns that fit a narrow room; without the ways, where these do not."""
+    wires = x + 12 + text.width(symbol(chain), 12)
+    words = max(longest, 64.0)
+    column = (width - (wires - x) - _TIGHT - words) / len(chain.blocks)
+    most = max(lane.weight for block in chain.blocks for lane in block.lanes)
+    column = min(column, NARROWEST_COLUMN) if column >= (36 if most <= 2 else 64) else 0.0
+    product = wires + column * len(chain.blocks) + 28 if column else x
+    degree = product + words + 14
+    return _Columns(wires, column, product, degree, degree + 116)
+
+
+def _head(canvas: Canvas, chain: Chain, columns: _Columns, y: float, measure: str) -> None:
+    """Write what stands in the columns; of several lines, the last one at ``y``."""
+    wires, column, product, degree, right = columns
+    heads: list[tuple[str, float, float, Anchor]] = [
+        (_PRODUCT, product, degree - product - 14, "start"),
+        ("weight layers", degree, 50.0, "start"), (measure, right, 62.0, "end"),
+    ]  # fmt: skip
+    for block in chain.blocks if column else ():
+        middle = wires + column * (block.number - 0.5)
+        heads.append((f"block {block.number}", middle, column - 4, "middle"))
+    for words, x, room, anchor in heads:
+        lines = wrapped(text.plain(words), 11, room if canvas.page.narrow else math.inf)
+        for i, line in enumerate(reversed(lines)):
+            canvas.add(Label(line, x, y - 13 * i, 11, "text quiet", anchor))
+    if column:
+        end = wires + column * len(chain.blocks)
+        canvas.add(
+            Label(symbol(chain), wires - 8, y, 12, "text quiet", "end"),
+            Label(text.plain("g"), end + 14, y, 12, "text quiet"),
+        )
 
 
 def _wire(
@@ -153,7 +204,8 @@ def _wire(
         left, right = x + column * i, x + column * (i + 1)
         style = _lane_style(lane)
         canvas.add(Curve(((right - 3, y), (left + 3, y)), style, arrow=True))
-        many = lane.weight > MOST_SQUARES
+        pitch = min(16.0, (column - 12) / 2)
+        many = lane.weight > min(MOST_SQUARES, (column - 12) / pitch)
         squares = 1 if many else lane.weight
         if many:
             words, centre = text.plain(f"× {lane.weight}"), (left + right) / 2
@@ -163,7 +215,7 @@ def _wire(
                 Label(words, centre + 11, y + 4, 10.5, "text weight", "start"),
             )
         for k in range(squares):
-            at = (left + right) / 2 + (k - (squares - 1) / 2) * 16
+            at = (left + right) / 2 + (k - (squares - 1) / 2) * pitch
             title = f"{lane.weight} weight layers"
             canvas.add(Shape("box", at, y, 9, 9, "square", 1.5, title=title))
         if i:
