@@ -140,6 +140,11 @@ def test_scopes_are_clusters_that_hold_their_nodes():
     assert left < relu.x < right and top < relu.y < bottom
 
 
+def test_a_leaf_without_a_name_is_called_what_it_is():
+    title = viz.draw(tg.graph(tg.tensor([1.0], requires_grad=True))).layout.title
+    assert title == "The graph recorded for input (tensor level)"
+
+
 def test_values_show_shape_and_dtype():
     assert {"2×4 float64", "4×4 float64", "scalar float64"} <= set(texts(viz.draw(net(1))))
 

@@ -23,6 +23,7 @@ from .graph import Graph
 from .guess import did_you_mean
 from .measures import Paths
 from .numbered import Path as GradientPath
+from .record import Leaf
 from .tensor import Tensor
 
 Drawable = Tensor | Graph | Paths | GradientPath
@@ -109,6 +110,10 @@ def take(file: Path, name: str, arguments: Sequence[str] = ()) -> Found:
         kind = f"the class {value.__name__}" if isinstance(value, type) else kind
         kind = kind if what.endswith(" is") else kind.replace("of type", "something of type")
         raise UsageError(f"{what} {kind}: give {KINDS}")
+    if isinstance(value, Tensor) and isinstance(value._node, Leaf):
+        raise UsageError(
+            f"{what} a tensor that nothing computed, no path starts there: give {KINDS}"
+        )
     return Found(where, name, value, x, variables)
 
 

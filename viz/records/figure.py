@@ -88,8 +88,9 @@ def graph_figure(
     told = dict(WORDS, faded=OFF_SETS) if emphasis.fades else WORDS
     more = [*_own_entries(canvas, view, words, emphasis.labels), *_added(emphasis, graph.level)]
     draw_legend(canvas, left, bottom + 40, page.at_least(right - left, 560.0), (), told, more)
-    named = graph.output.name or graph.output.op
-    title = title or f"The graph recorded for {text.clean(named)} ({graph.level} level)"
+    title = (
+        title or f"The graph recorded for {text.clean(graph.output.label)} ({graph.level} level)"
+    )
     said = [describe(graph, counts)]
     said += [f"Highlighted: {mark.words}." for mark in emphasis.marks]
     return canvas.finish(title, " ".join(said))
