@@ -13,7 +13,7 @@ import standin
 import tinygrad_res as tg
 import viz
 from tinygrad_res.errors import FigureError, UsageError
-from viz.highlight import edges_taken
+from viz.highlight import _point_on, edges_taken
 from viz.layout import Curve, Shape
 from viz.style import FLOW_LEVELS, FLOW_WIDTH, STYLES
 
@@ -80,6 +80,21 @@ def under(figure, kind="set"):
             found.setdefault((item.tail, item.head), []).extend(waiting)
             waiting = []
     return found
+
+
+def along(figure):
+    """For each edge of a chain between shapes, the styles of the set bands that run beside it."""
+    bands = [c for c in figure.layout.curves if re.fullmatch(r"set \d beside", c.style)]
+    return {
+        (edge.tail, edge.head): {band.style for band in bands if runs_beside(band, edge)}
+        for edge in figure.layout.curves if edge.tail and edge.style != "forward"
+    }  # fmt: skip
+
+
+def runs_beside(band, edge):
+    course = [_point_on(band, k / 200) for k in range(201)]
+    ends = (edge.points[0], edge.points[-1])
+    return all(min(math.dist(end, point) for point in course) < 9 for end in ends)
 
 
 def same_course(figure, kind="set"):
@@ -156,7 +171,7 @@ def test_several_sets_differ_by_colour_and_by_dash_and_by_sign():
 def test_edges_shared_by_sets_have_a_band_of_each():
     paths = residual(1)
     figure = viz.draw(paths, highlight={"all": paths, "free": paths.weight_free()})
-    kinds = [set(styles) for styles in under(figure).values()]
+    kinds = list(along(figure).values())
     assert {"set 1 beside", "set 2 beside"} in kinds and {"set 1 beside"} in kinds
 
 
@@ -186,8 +201,49 @@ def test_a_deep_chain_says_what_is_highlighted_and_how_many():
     assert "some: 495 paths of 4\u2009096" in shown
     assert any(text.startswith("free: 1 path of 4\u2009096, product of norm") for text in shown)
     box = next(shape for shape in figure.layout.shapes if shape.double and shape.key)
-    at_box = {tuple(bands) for ends, bands in under(figure).items() if box.key in ends}
-    assert at_box == {("set 2 beside",)}
+    at_box = [bands for ends, bands in along(figure).items() if box.key in ends]
+    assert at_box == [{"set 2 beside"}] * 2
+
+
+def crowded(blocks=2):
+    """Blocks of 5 ways each: a shortcut, and four branches through a weight layer."""
+    rng = np.random.default_rng(0)
+    x = tg.tensor(rng.standard_normal((2, 3)), requires_grad=True, name="x")
+    h = x
+    for _ in range(blocks):
+        branches = [tg.tanh(h @ tg.parameter(rng.standard_normal((3, 3)))) for _ in range(4)]
+        h = h + branches[0] + branches[1] + branches[2] + branches[3]
+    return kept(tg.paths(h.sum(), x), x)
+
+
+@pytest.mark.parametrize("blocks", [2, 7])
+def test_a_block_of_many_ways_shows_which_of_its_lanes_a_set_takes(blocks):
+    paths = crowded(blocks)
+    sets = {"free": paths.weight_free(), "rest": paths.with_degree("weight", blocks)}
+    bands = along(viz.draw(paths, highlight=sets))
+    arcs = [bands[f"part {k}", f"part {k - 1}" if k else "input"] for k in range(min(blocks, 4))]
+    at_boxes = [found for ends, found in bands.items() if "part 1 box" in ends]
+    assert arcs == [{"set 1 beside"}] * len(arcs) and at_boxes == [{"set 2 beside"}] * 2
+
+
+def test_listed_paths_light_the_lane_that_each_of_them_takes():
+    paths = crowded()
+    one = next(path for path in paths.with_degree("weight", 1))
+    figure = viz.draw(paths, highlight={"one": one, "free": paths.weight_free()})
+    bands = along(figure)
+    at_boxes = [found for ends, found in bands.items() if any("box" in end for end in ends)]
+    assert at_boxes.count({"set 1 beside"}) == 2
+
+
+def test_no_band_covers_a_shape():
+    items = viz.draw(residual(), widths="flow").layout.items
+    values = [i for i, item in enumerate(items) if item.style == "value" and item.key]
+    axis = items[values[0]].y + 1
+    bands = [
+        i for i, item in enumerate(items)
+        if re.fullmatch(r"flow -?\d+", item.style) and item.points[0][1] <= axis
+    ]  # fmt: skip
+    assert len(bands) > 3 and max(bands) < min(values)
 
 
 def test_the_edges_of_a_set_too_large_to_list_are_exact():

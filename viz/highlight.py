@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import or_
 from typing import Any, NamedTuple
 
 from tinygrad_res.backend import to_host
@@ -74,6 +75,25 @@ class Mark:
         """Whether a path is one of the set."""
         return path in self.paths
 
+    def crosses(self, segment: Paths) -> tuple[bool, bool]:
+        """Return whether some of its paths cross no weight layer in a segment, and whether some do.
+
+        Where the paths are too many to list, every way is asked that takes edges of the set alone.
+        """
+        if self.count <= MOST_LISTED:
+            inside = {edge.index for edge in segment.edges}
+            found = {
+                any(edge.weight for edge in path.edges if edge.index in inside)
+                for path in self.paths
+            }
+            return False in found, True in found
+        kinds = semiring(
+            or_, lambda a, b: frozenset(p or q for p in a for q in b), frozenset(), frozenset([False]),
+            lambda edge: frozenset([edge.weight > 0] if edge.index in self.edges else []),
+        )  # fmt: skip
+        found = segment.evaluate(kinds)
+        return False in found, True in found
+
     @property
     def words(self) -> str:
         """Its name, its count, and of a single path the product, as the legend has them."""
@@ -120,6 +140,10 @@ class Emphasis(NamedTuple):
         """Return which sets have paths that take some edges, by their place in ``marks``."""
         asked = set(edges)
         return tuple(k for k, m in enumerate(self.marks) if m.count and m.edges.issuperset(asked))
+
+    def taking(self, segment: Paths, weighted: bool) -> tuple[int, ...]:
+        """Return which sets have paths that cross weight layers, or none, in a segment of theirs."""
+        return tuple(k for k, mark in enumerate(self.marks) if mark.crosses(segment)[weighted])
 
     @property
     def fades_rows(self) -> bool:
@@ -321,12 +345,20 @@ def sign(k: int, x: float, y: float) -> Item:
     return Curve(corners, style, filled=True)
 
 
+def lower_bands(canvas: Canvas) -> None:
+    """Put the bands that are drawn so far under everything else, so that they cover no shape."""
+    canvas.items.sort(key=lambda item: item.style not in _BANDS)
+
+
 def sign_bands(canvas: Canvas) -> None:
-    """Put a sign on every band that is drawn so far, where it covers no word and no shape."""
+    """Put a sign on every band that is drawn so far, off words, shapes and the tips of arrows."""
     taken = [
         item.box for item in canvas.items
         if isinstance(item, Label) or (isinstance(item, Shape) and item.style not in _GROUNDS)
     ]  # fmt: skip
+    taken += [
+        _around(*item.points[-1]) for item in canvas.items if isinstance(item, Curve) and item.arrow
+    ]
     signs: list[tuple[str, list[Item]]] = []
     for i, item in enumerate(canvas.items):
         if not isinstance(item, Curve) or item.style not in _BANDS:

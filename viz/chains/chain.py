@@ -117,6 +117,8 @@ class Block:
         merge: the operation in which they meet; ``""`` where it is not known.
         name: what the value is called in which they meet.
         ends: the indices of the nodes where they part and where they meet.
+        free_marks: which highlighted sets take a way without a weight layer.
+        layer_marks: which highlighted sets take a way through weight layers.
     """
 
     number: int
@@ -126,6 +128,8 @@ class Block:
     merge: str
     ends: tuple[int, int]
     name: str = ""
+    free_marks: tuple[int, ...] = ()
+    layer_marks: tuple[int, ...] = ()
 
     @property
     def weight_free(self) -> int:
@@ -285,6 +289,8 @@ def _block(read: _Reading, segment: Paths, number: int) -> Block:
         merge=segment.output.op,
         ends=(segment.inputs[0].index, segment.output.index),
         name=segment.output.label,
+        free_marks=read.emphasis.taking(segment, weighted=False),
+        layer_marks=read.emphasis.taking(segment, weighted=True),
     )
 
 

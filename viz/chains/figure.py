@@ -16,7 +16,7 @@ from tinygrad_res.graph_parts import GraphNode
 
 from .. import text
 from ..headline import draw_headline
-from ..highlight import mark_entries, sign_bands
+from ..highlight import lower_bands, mark_entries, sign_bands
 from ..layout import Canvas, Label, Layout
 from ..legend import OFF_SETS, Entry, draw_legend
 from ..norms import norms_by
@@ -39,6 +39,7 @@ def chain_layout(chain: Chain, notes: Sequence[str] = (), page: Page = WHOLE) ->
     canvas = Canvas(page)
     canvas.begin("picture")
     drawn, broken = _strip(canvas, chain)
+    lower_bands(canvas)
     left, top, right, bottom = canvas.box
     width = page.at_least(right - left, NARROWEST)
     lines = [_from_to(chain), *map(text.plain, notes)]

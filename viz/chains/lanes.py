@@ -23,8 +23,10 @@ SQUARE = 11.0
 PAD = 14.0
 """Room that a block keeps clear at the ends of its branch."""
 MOST_STEPS = 14
-NEAR_ARC, FAR_ARC = 45.0, 100.0
+NEAR_ARC, FAR_ARC = 45.0, 80.0
 """Where an arc ends on its nodes, and where one that reaches around another does, in degrees."""
+_FORWARD_TURN = 15.0
+"""How much nearer to the axis than an arc's gradient its forward pass ends, in degrees."""
 _LINE = {"weight": "weight", "activation": "activation", "other": "plain"}
 _UNNAMED = {"weight": 24.0, "activation": 20.0, "other": 20.0}
 _INK = {"weight": "text weight", "activation": "text activation", "other": "text quiet"}
@@ -182,9 +184,9 @@ def draw_arc(
         emphasis: which sets to bring out, and what to write on it.
     """
     sign = 1 if height > 0 else -1
-    across, along = math.cos(math.radians(angle)), sign * math.sin(math.radians(angle))
-    left = (fork[0] + fork[1] * across, fork[1] * along)
-    right = (merge[0] - merge[1] * across, merge[1] * along)
+    left, right = on_nodes(fork, merge, sign * angle)
+    out, back = on_nodes(fork, merge, sign * (angle - _FORWARD_TURN))
+    aside = 11.0 if angle == NEAR_ARC else 6.0
     reach = min(44.0, (right[0] - left[0]) / 3)
     a, b = right[0] - reach, left[0] + reach
     rise = (right, (right[0] - 3, height * 0.72), (right[0] - reach * 0.45, height), (a, height))
@@ -197,11 +199,10 @@ def draw_arc(
     canvas.add(
         Curve(
             (
-                (left[0] + 9, left[1] + sign * 5),
-                (left[0] + 11, inside * 0.7), (left[0] + 9 + reach * 0.45, inside), (b, inside),
+                out, (left[0] + aside, inside * 0.7), (left[0] + 9 + reach * 0.45, inside),
+                (b, inside),
                 ((2 * b + a) / 3, inside), ((b + 2 * a) / 3, inside), (a, inside),
-                (right[0] - 9 - reach * 0.45, inside), (right[0] - 11, inside * 0.7),
-                (right[0] - 9, right[1] + sign * 5),
+                (right[0] - 9 - reach * 0.45, inside), (right[0] - aside, inside * 0.7), back,
             ),
             "forward", smooth=True, arrow=True, faded=faded,
         )
@@ -222,3 +223,14 @@ def draw_arc(
     y = height - away if sign < 0 else height + away + 14
     words = lane_words(lane, symbol, emphasis)
     canvas.add(Label(words, (a + b) / 2, y, 13, ink, faded=faded))
+
+
+def on_nodes(
+    fork: tuple[float, float], merge: tuple[float, float], angle: float
+) -> tuple[Point, Point]:
+    """Return where a line ends on two nodes, ``angle`` degrees below the axis between them."""
+    across, along = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    return (
+        (fork[0] + fork[1] * across, fork[1] * along),
+        (merge[0] - merge[1] * across, merge[1] * along),
+    )

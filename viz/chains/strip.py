@@ -7,6 +7,7 @@ stands on it is a local derivative; a faint grey arrow beside it is the forward 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from .. import text
@@ -26,6 +27,7 @@ from .lanes import (
     lane_width,
     lane_words,
     lanes_width,
+    on_nodes,
 )  # fmt: skip
 from .narrow import Stop
 from .symbols import MERGES, block_symbols
@@ -33,6 +35,9 @@ from .symbols import MERGES, block_symbols
 VALUE_RADIUS, SUM_RADIUS = 14.0, 11.0
 ARC_HEIGHT, FIRST_LOW, LOW_GAP = 66.0, 84.0, 78.0
 FORWARD_GAP = 15.0
+"""How far below the axis its forward pass runs."""
+_FORWARD_ANGLE, _SLOPE = 20.0, 9.0
+_MERGE_LETTERS, _MERGE_ASIDE = 14, 14.0
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,8 @@ def draw_strip(canvas: Canvas, chain: Chain, parts: tuple[Part, ...]) -> list[St
             right += SUM_RADIUS + 44
             ends = Ends("output value", here)
             lane = Lane((), (), marks=chain.emphasis.taken_by(()))
-            left = x + SUM_RADIUS
-            _wire(canvas, right - VALUE_RADIUS, left, "identity", "g", ends, lane, chain)
+            nodes = (x, SUM_RADIUS), (right, VALUE_RADIUS)
+            _wire(canvas, *nodes, "identity", "g", ends, lane, chain)
             first = len(canvas.items)
         if last:
             named = chain.output.name or ("L" if chain.output.shape == () else "y")
@@ -117,7 +122,14 @@ def _sum(canvas: Canvas, part: Block | Collapsed, x: float, key: str, radius: fl
     canvas.add(Shape("circle", x, 0.0, 2 * radius, 2 * radius, "value", key=key, title=merge))
     sign, _ = MERGES.get(merge, ("•", ""))
     canvas.add(Label(text.plain(sign), x, 4.5, 13, title=merge))
-    canvas.add(Label(text.name(merge or block.name), x, radius + 38, 10.5, "text quiet"))
+    canvas.add(_merge_word(block).moved(x - radius - _MERGE_ASIDE, FORWARD_GAP + 19))
+
+
+def _merge_word(block: Block) -> Label:
+    """Return what is written beside the node where ways meet other than in a sum."""
+    word = block.merge or block.name
+    runs = text.name(word, _MERGE_LETTERS)
+    return Label(runs, 0.0, 0.0, 10.5, "text quiet", "end", title=word)
 
 
 def _block(
@@ -134,16 +146,17 @@ def _block(
     main = len(block.lanes) - 1
     lanes = [replace(ends, name=symbol) for symbol in symbols]
     draw_lane(canvas, block.lanes[main], left, right, 0.0, PAD, ends=lanes[main], emphasis=emphasis)
-    _forward(canvas, left, right, faded=not block.lanes[main].used)
     fork, merge = (x, radius), (centre, after)
+    _forward(canvas, fork, merge, faded=not block.lanes[main].used)
     draw_arc(
         canvas, block.lanes[0], fork, merge, -ARC_HEIGHT, symbols[0], ends=lanes[0],
         emphasis=emphasis,
     )  # fmt: skip
     inset = 4.0 if main < 2 else 44.0
+    word = 0.0 if block.merge == "add" else _merge_word(block).width + _MERGE_ASIDE + 8
     faded = not block.lanes[main].used
     words = lane_words(block.lanes[main], symbols[main], emphasis)
-    _bracket(canvas, left + inset, right - inset, FORWARD_GAP + 14, words, faded)
+    _bracket(canvas, left + inset, right - max(inset, word), FORWARD_GAP + 14, words, faded)
     for i in range(1, main):
         low = FIRST_LOW + (i - 1) * LOW_GAP
         angle = NEAR_ARC if i == 1 else FAR_ARC
@@ -166,7 +179,8 @@ def _crowded(
         canvas, x, radius, after, ends, ways, layers, f"block {block.number}", double=False,
         free=block.weight_free > 0,
         arc=f"{text.grouped(block.weight_free)} of them weight-free" if block.weight_free else "",
-        axis=Lane((), (), marks=emphasis.taken_by(())), over=Lane((), ()), emphasis=emphasis,
+        axis=_standing(block.layer_marks, emphasis), over=_standing(block.free_marks, emphasis),
+        emphasis=emphasis,
     )  # fmt: skip
 
 
@@ -185,22 +199,29 @@ def _collapsed(
     arc = "I" if same else "weight-free" if free else f"{shortcuts} of {n} have a weight-free way"
     return _boxed(
         canvas, x, radius, after, ends, f"× {n}", f"blocks {first} … {last}{_between(part)}",
-        _shortcuts(part), double=True, free=free, arc=arc, **_brought_out(part, emphasis),
-        emphasis=emphasis,
+        _shortcuts(part), double=True, free=free, arc=arc, emphasis=emphasis,
+        axis=_standing({k for block in part.blocks for k in _beside(block)}, emphasis),
+        over=_standing(set.intersection(*map(_above, part.blocks)), emphasis),
     )  # fmt: skip
 
 
-def _brought_out(part: Collapsed, emphasis: Emphasis) -> dict[str, Lane]:
-    """Return what a fold's box and its arc stand for: sets that only take shortcuts, and others."""
-    sets = emphasis.taken_by(())
-    beside = {k for block in part.blocks for lane in block.lanes[1:] for k in lane.marks}
-    beside |= {k for block in part.blocks if not block.lanes for k in sets}
-    above = {k for k in sets if all(k in block.lanes[0].marks for block in part.blocks if block.lanes)}  # fmt: skip
-    used = {
-        "axis": not emphasis.fades or bool(beside), "over": not emphasis.fades or bool(above),
-    }  # fmt: skip
-    marks = {"axis": tuple(sorted(beside)), "over": tuple(sorted(above))}
-    return {place: Lane((), (), used[place], marks=marks[place]) for place in marks}
+def _standing(marks: Iterable[int], emphasis: Emphasis) -> Lane:
+    """Return a lane that stands for several ways, and the sets that take one of them."""
+    found = tuple(sorted(marks))
+    return Lane((), (), bool(found) or not emphasis.fades, marks=found)
+
+
+def _above(block: Block) -> set[int]:
+    """Return which sets take what a fold's arc stands for: a block's weight-free ways, or its first."""
+    ways = block.free_marks if block.weight_free else block.lanes[0].marks if block.lanes else ()
+    return set(ways)
+
+
+def _beside(block: Block) -> set[int]:
+    """Return which sets take what a fold's box stands for: the block's other ways."""
+    if block.weight_free or not block.lanes:
+        return set(block.layer_marks)
+    return {k for lane in block.lanes[1:] for k in lane.marks}
 
 
 def _between(part: Collapsed) -> str:
@@ -245,21 +266,34 @@ def _boxed(
         Shape("box", middle, 0.0, wide, 46, style, 7, double=double, key=key),
         Label(title_runs, middle, -3, 14, "text title"),
         Label(runs, middle, 14, 11, "text quiet"),
-        Curve(((left, 37), (right, 37)), "forward", arrow=True),
     )
+    _forward(canvas, (x, radius), (middle - wide / 2, 0.0))
+    _forward(canvas, (middle + wide / 2, 0.0), (centre, after))
     if arc:
         style = "identity" if free else "weight"
         fork, merge = (x, radius), (centre, after)
         draw_arc(canvas, over, fork, merge, -ARC_HEIGHT, arc, style, ends, emphasis=emphasis)
     if below:
-        canvas.add(Label(text.plain(below), middle, 58, 11.5, "text quiet"))
+        canvas.add(Label(text.plain(below), middle, 50, 11.5, "text quiet"))
     return centre
 
 
-def _forward(canvas: Canvas, left: float, right: float, faded: bool = False) -> None:
-    """Draw the forward pass along a stretch of the axis."""
-    points = ((left, FORWARD_GAP), (right, FORWARD_GAP))
-    canvas.add(Curve(points, "forward", arrow=True, faded=faded))
+def _forward(
+    canvas: Canvas, start: tuple[float, float], end: tuple[float, float], faded: bool = False
+) -> None:
+    """Draw the forward pass along a stretch of the axis, from one node to the next.
+
+    Args:
+        start, end: nodes as (x, radius); a radius of 0 stands for the side of a box.
+    """
+    (x0, y0), (x1, y1) = on_nodes(start, end, _FORWARD_ANGLE)
+    points = [(x0, y0 if start[1] else FORWARD_GAP), (x1, y1 if end[1] else FORWARD_GAP)]
+    slope = min(_SLOPE, (x1 - x0) / 3)
+    if start[1]:
+        points.insert(1, (x0 + slope, FORWARD_GAP))
+    if end[1]:
+        points.insert(-1, (x1 - slope, FORWARD_GAP))
+    canvas.add(Curve(tuple(points), "forward", arrow=True, faded=faded))
 
 
 def _bracket(
@@ -273,11 +307,13 @@ def _bracket(
 
 
 def _wire(
-    canvas: Canvas, right: float, left: float, style: str, symbol: str, ends: Ends, lane: Lane,
-    chain: Chain,
+    canvas: Canvas, start: tuple[float, float], end: tuple[float, float], style: str, symbol: str,
+    ends: Ends, lane: Lane, chain: Chain,
 ) -> None:  # fmt: skip
+    """Draw a straight stretch between two nodes, (x, radius), or the sides of boxes, (x, 0)."""
+    left, right = start[0] + start[1], end[0] - end[1]
     canvas.add(*lane_bands(lane, ((right, 0.0), (left, 0.0)), False, chain.emphasis))
-    _forward(canvas, left, right)
+    _forward(canvas, start, end)
     line = Curve(((right, 0.0), (left, 0.0)), style, arrow=True)
     canvas.add(replace(line, tail=ends.tail, head=ends.head))
     if symbol:
@@ -296,7 +332,7 @@ def _link(
     if inline and link.lane.steps:
         right = left + max(lane_width(link.lane), 60.0)
         draw_lane(canvas, link.lane, left, right, 0.0, ends=ends, emphasis=chain.emphasis)
-        _forward(canvas, left, right)
+        _forward(canvas, (x, radius), (right + after, after))
         if link.symbol and chain.blocks:
             _bracket(canvas, left + 4, right - 4, FORWARD_GAP + 14, text.math(link.symbol))
         return right + after
@@ -304,7 +340,8 @@ def _link(
     if inline or not link.ops:
         right = left + 44
         symbol = "g" if last and chain.blocks else ""
-        _wire(canvas, right, left, style, symbol, ends, link.lane, chain)
+        nodes = (x, radius), (right + after, after)
+        _wire(canvas, *nodes, style, symbol, ends, link.lane, chain)
         return right + after
     title, line = _stage_texts(link, first, last)
     narrow = canvas.page.narrow
@@ -315,9 +352,10 @@ def _link(
     key = f"{ends.tail} box"
     arriving = "g" if last and chain.blocks else ""
     into, out = replace(ends, head=key), replace(ends, tail=key)
-    _wire(canvas, right, middle + wide / 2, style, "", into, link.lane, chain)
-    _wire(canvas, middle - wide / 2, left, style, arriving, out, link.lane, chain)
-    high = 44.0 if line else 32.0
+    sides = (middle - wide / 2, 0.0), (middle + wide / 2, 0.0)
+    _wire(canvas, sides[1], (right + after, after), style, "", into, link.lane, chain)
+    _wire(canvas, (x, radius), sides[0], style, arriving, out, link.lane, chain)
+    high = 44.0 if line else 38.0
     ops = " · ".join(link.ops)[:200]
     canvas.add(
         Shape("box", middle, 0.0, wide, high, "stage", 8, key=key, title=ops),
