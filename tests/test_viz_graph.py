@@ -260,6 +260,17 @@ def test_as_few_scopes_are_folded_as_the_number_of_boxes_asks_for():
     assert len(view_graph(graph, 5, [0]).boxes) <= 5
 
 
+def test_a_container_of_many_layers_is_opened_rather_than_drawn_alone():
+    h = tg.tensor([1.0], requires_grad=True, name="x")
+    for k in range(60):
+        with tg.scope(f"body/{k}"):
+            h = tg.sin(2 * h)
+    boxes = view_graph(tg.graph(h), 80, [0]).boxes
+    assert [box.label for box in boxes][:3] == ["x", "0", "1"]
+    assert [box.label for box in boxes][6:9] == ["5", "6 … 53", "54"]
+    assert len(boxes) == 14
+
+
 def test_a_box_says_what_it_holds_scopes_too():
     x = tg.tensor([1.0], requires_grad=True, name="x")
     h = x

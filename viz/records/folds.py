@@ -3,8 +3,8 @@
 Scopes are folded to one box each, those that hold no other first and then those around them,
 no further than the number of boxes asks for.  A scope through which ways lead that cross
 different numbers of weight layers, such as a residual block, stays open: its shortcut is what
-there is to see.  Where that leaves too many boxes, of every scope with a long row of parts,
-such as 54 blocks, the middle becomes one box.  Only then are the open scopes folded too.
+there is to see.  Where that leaves too many boxes, or next to none, of every scope with a long row
+of parts, such as 54 blocks, the middle becomes one box.  Only then are the rest folded too.
 
 A parameter made outside of all scopes belongs to the innermost scope around all that use it,
 and has its place in a row beside what uses it first.
@@ -21,8 +21,8 @@ from tinygrad_res.graph import Graph
 Scope = tuple[str, ...]
 """The names of the scopes around something, outermost first."""
 
-_FEW = 42
-"""How many boxes a graph is folded to, where its scopes allow it."""
+_FEW, _ENOUGH = 42, 10
+"""How many boxes a graph is folded to, and how many it keeps, where its scopes allow it."""
 MOST_PARALLEL, _ARROWS_PER_BOX = 12, 2
 """How many edges between the same two boxes are drawn apart, and how many in all for each box."""
 _MOST_ENDS, _SHORT = 6, 8
@@ -66,8 +66,8 @@ def fold(graph: Graph, most: int) -> list[Fold]:
     if len(found) <= most and _arrows(graph, found) <= _ARROWS_PER_BOX * most:
         return found
     few = min(most, _FEW)
-    for folded, ends, longest in _choices(graph, scopes, few):
-        found = list(_boxes(scopes, users, folded, ends, longest))
+    for choice in _choices(graph, scopes, users, few):
+        found = list(_boxes(scopes, users, *choice))
         if len(found) <= few and _arrows(graph, found) <= _ARROWS_PER_BOX * most:
             break
     return sorted(found, key=lambda box: box.nodes[0])
@@ -118,22 +118,27 @@ def _first_users(graph: Graph) -> list[int]:
 
 
 def _choices(
-    graph: Graph, scopes: Sequence[Scope], few: int
+    graph: Graph, scopes: Sequence[Scope], users: Sequence[int], few: int
 ) -> Iterator[tuple[set[Scope], int, float]]:
     """Yield ways to share nodes: those that show most come first.
 
     Each is the scopes to fold, how much of long rows to keep at each end, and from what
-    length on a row is long.
+    length on a row is long.  Scopes that leave next to nothing to see are folded last.
     """
     heights, whole = _heights(scopes), float("inf")
     tops = range(max(heights.values(), default=0) + 1)
     forked = _forked(graph, scopes)
-    straight = heights.keys() - forked
     cuts = [(ends, float(max(_SHORT, 2 * ends + 1))) for ends in range(_MOST_ENDS, 0, -1)]
-    yield from (({s for s in straight if heights[s] <= top}, 0, whole) for top in tops)
-    yield from ((straight, *cut) for cut in cuts)
+    steps: list[set[Scope]] = []
     for top in tops:
-        folded = straight | {scope for scope in forked if heights[scope] <= top}
+        straight = {scope for scope in heights.keys() - forked if heights[scope] <= top}
+        seen = sum(1 for _ in _boxes(scopes, users, straight, 0, whole))
+        if not steps or seen >= min(few, _ENOUGH):
+            steps.append(straight)
+    yield from ((straight, 0, whole) for straight in steps)
+    yield from ((steps[-1], *cut) for cut in cuts)
+    for top in tops:
+        folded = steps[-1] | {scope for scope in heights if heights[scope] <= top}
         yield from ((folded, *cut) for cut in [(0, whole), *cuts])
     ends = max(1, min(_MOST_ENDS, (few - 1) // 2))
     yield set(heights), ends, 2 * ends + 1
