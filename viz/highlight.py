@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import or_
 from typing import Any, NamedTuple
 
@@ -94,7 +95,7 @@ class Mark:
         found = segment.evaluate(kinds)
         return False in found, True in found
 
-    @property
+    @cached_property
     def words(self) -> str:
         """Its name, its count, and of a single path the product, as the legend has them."""
         name, n = text.clean(self.label), text.grouped(self.count)
