@@ -5,6 +5,7 @@ import pytest
 from explorer_pages import dense, plain, residual, windowed
 
 import tinygrad_res as tg
+import viz
 from viz import text
 from viz.chains.chain import read_chain
 from viz.explorer.bars import draw_bars
@@ -12,7 +13,7 @@ from viz.explorer.data import Names, segments_of
 from viz.explorer.formulas import Formulas
 from viz.explorer.map import draw_map
 from viz.explorer.tiles import draw_tiles
-from viz.layout import Curve, Label
+from viz.layout import Curve, Label, Shape
 from viz.norms import norms_by
 
 
@@ -61,13 +62,50 @@ def test_words_of_all_blocks_fit_the_tile_that_they_share():
     layout, told = draw_tiles(read_chain(residual(12)), names, Formulas())
     assert len(told["tiles"]) < 4 < len(told["parts"])
     for tile, words, *_ in told["parts"]:
-        _, start, drawn, _ = told["tiles"][tile]
+        _, start, drawn, *_ = told["tiles"][tile]
         for i, (_, word) in enumerate(drawn):
             item = layout.items[start + i]
             if word >= 0:
                 assert isinstance(item, Label)
                 own = text.joined(text.math(names.texts[words[word][0]]))
                 assert len(own) <= len(text.joined(item.runs))
+
+
+def test_a_tile_starts_with_the_sign_that_the_one_before_it_ends_in():
+    layout, told = draw_tiles(read_chain(residual(3)), Names(), Formulas())
+    signs = []
+    for tile, *_ in told["parts"][1:]:
+        _, start, drawn, *_ = told["tiles"][tile]
+        circles = [item for item in layout.items[start : start + len(drawn)]
+                   if isinstance(item, Shape) and item.kind == "circle" and item.style == "value"]  # fmt: skip
+        signs.append({round(item.x): item.sign for item in circles}[0])
+    assert signs == ["+"] * len(signs) and len(signs) == 3
+
+
+def test_tiles_reach_no_farther_than_what_is_drawn():
+    layout, told = draw_tiles(read_chain(residual(3)), Names(), Formulas())
+    for _, start, drawn, above, below in told["tiles"]:
+        boxes = [item.box for item in layout.items[start : start + len(drawn)]]
+        assert min(box[1] for box in boxes) == pytest.approx(told["axis"] - above + 8, abs=0.2)
+        assert max(box[3] for box in boxes) == pytest.approx(told["axis"] + below - 8, abs=0.2)
+
+
+def test_the_legend_lists_what_is_drawn_and_nothing_else():
+    red, plus = "weight-free</li>", "sum</li>"
+    scalar = viz.explore(dense("scalar")).html
+    assert "a value</li>" in viz.explore(residual(2)).html
+    assert red in viz.explore(residual(2)).html and plus in viz.explore(residual(2)).html
+    assert red not in scalar and plus not in scalar and "forward pass</li>" not in scalar
+
+
+def test_numbers_have_the_symbols_of_figures():
+    paths = dense("scalar")
+    layout, _ = mapped(paths)
+    drawn = {text.joined(label.runs) for label in layout.labels}
+    figure = {text.joined(label.runs) for label in viz.draw(paths).layout.labels}
+    assert {"x_11", "x_23", "L"} <= drawn & figure
+    assert not [words for words in drawn if "[" in words or words in ("1 = 1.00", "1 = 1")]
+    assert "Gradient paths from L back to x." in viz.explore(paths).html
 
 
 @pytest.mark.parametrize("made", [lambda: residual(5), windowed, plain])

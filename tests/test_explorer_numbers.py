@@ -4,6 +4,7 @@ The pages run in headless Chromium, offline.
 """
 
 import random
+import re
 from collections import Counter
 from functools import cache
 from importlib.resources import files
@@ -151,16 +152,42 @@ def has_python_s_latex(paths, page):
 
 
 @browsers
-@pytest.mark.parametrize("name", SETS)
-def test_latex_is_that_of_python(name, shown):
+@pytest.mark.parametrize("name", ["dense", "scalar", "cotangent", "scope", "plain", "one entry"])
+def test_latex_of_sets_without_blocks_is_that_of_python(name, shown):
     has_python_s_latex(*shown(name))
 
 
 @browsers
+@pytest.mark.parametrize("name", ["3 blocks", "600 blocks", "window", "several ways", "attention"])
+def test_latex_of_blocks_is_the_product_that_is_shown(name, shown):
+    paths, page = shown(name)
+    for r in (0, paths.count() - 1):
+        enter(page, "number", str(r))
+        product, *meanings = page.run('document.querySelector("textarea").value').splitlines()
+        told = re.sub(r"\\(mathrm|text|cdot)|[{}^_ ]", "", product).replace("'", "′")
+        shown_there = re.search(r"product(.*?)weight layers", text(page, "facts"))[1]
+        assert told == re.sub(r"[ ·]", "", shown_there)
+        assert meanings and all(re.match(r"% [A-Zg](_\{k(,i)?\})?: ", words) for words in meanings)
+
+
+@browsers
 @pytest.mark.parametrize("name", EVIL)
-def test_latex_of_hostile_names_is_that_of_python(name, show):
-    paths = residual(1, name=name)
-    has_python_s_latex(paths, show(paths))
+def test_hostile_names_are_text_in_latex(name, show):
+    x = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    h = x
+    for _ in range(2):  # blocks of more ways than have symbols
+        y = h
+        for _ in range(2):
+            y = y + tg.relu(y @ tg.parameter(np.eye(3), name=name))
+        h = tg.tanh(h + y)
+    paths = tg.paths(h.sum(), x)
+    page = show(paths)
+    enter(page, "number", str(paths.count() - 1))
+    product = page.run('document.querySelector("textarea").value').splitlines()[0]
+    bare = re.sub(
+        r"\\(text(backslash|asciitilde|asciicircum)?|mathrm|[{}$&#_%])|\^\{\d+\}", "", product
+    )
+    assert "\\text{" in product and not re.search(r"[\\$&#%~^]", bare)
 
 
 @browsers

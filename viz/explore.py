@@ -25,18 +25,20 @@ from . import text
 from .chains.chain import Chain, read_chain
 from .chains.symbols import symbols_used
 from .explorer.bars import draw_bars
-from .explorer.data import KINDS, Names, numbering, segments_of
-from .explorer.formulas import Formulas, is_formula, marked
+from .explorer.data import KINDS, Names, node_name, numbering, segments_of
+from .explorer.formulas import Formulas, in_latex, is_formula, marked
+from .explorer.legend import legend
 from .explorer.map import draw_map
 from .explorer.tiles import draw_tiles
 from .explorer.worth import worth
 from .figure import write
+from .layout import Layout
 from .style import FONTS, PALETTE, colour
 from .writers.svg import to_svg
 
 SCRIPTS = (
-    "numbers.js", "words.js", "drawing.js", "state.js", "sum.js", "chain.js", "graph.js", "rows.js",
-    "page.js",
+    "numbers.js", "words.js", "drawing.js", "state.js", "latex.js", "sum.js", "chain.js", "graph.js",
+    "rows.js", "page.js",
 )  # fmt: skip
 FRAME_HEIGHT = 760
 
@@ -48,8 +50,8 @@ class Explorer:
         html: the page, a whole HTML document; the same paths give the same text.
     """
 
-    def __init__(self, paths: Paths, html: str) -> None:
-        self._paths = paths
+    def __init__(self, paths: Paths, html: str, title: str) -> None:
+        self._paths, self._title = paths, title
         self.html = html
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -70,7 +72,7 @@ class Explorer:
         """Return a frame with the page inside, as notebooks and their exports show it."""
         return (
             f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts" '
-            f'title="{escape(_title(self._paths))}" '
+            f'title="{escape(self._title)}" '
             f'style="width:100%;height:{FRAME_HEIGHT}px;border:0"></iframe>'
         )
 
@@ -117,27 +119,34 @@ def explore(paths: Paths, *, max_degree: int | None = None) -> Explorer:
             f"explore: {paths!r} is empty, so there is no path to walk: the output does not "
             "depend on the input, or the set was narrowed to nothing"
         )
-    return Explorer(paths, _page(paths, max_degree))
+    chain = _chain(paths)
+    output, x = _output(paths, chain), _input(paths)
+    title = f"Gradient paths from {output} back to {x}"
+    return Explorer(paths, _page(paths, chain, (output, x), title, max_degree), title)
 
 
-def _page(paths: Paths, max_degree: int | None) -> str:
+def _page(
+    paths: Paths, chain: Chain | None, ends: tuple[str, str], title: str, max_degree: int | None
+) -> str:
     """Put the page together."""
     names, formulas = Names(), Formulas()
+    for end in ends:
+        names.place(end)
     told: dict[str, Any] = {
-        "from": text.clean(paths.output.label),
-        "to": text.clean(_input(paths)),
+        "from": ends[0],
+        "to": ends[1],
         "level": paths.level,
         "kinds": KINDS,
         **numbering(paths, names),
         "worth": worth(paths, max_degree),
     }
-    chain = _chain(paths)
+    drawn: Layout | None
     if chain is not None:
-        tiles, told["chain"] = draw_tiles(chain, names, formulas)
-        svg = to_svg(tiles, apart=True)
+        drawn, tiles = draw_tiles(chain, names, formulas)
+        told["chain"] = tiles | _latex(chain, names, told["segments"])
     else:
         drawn, told["map"] = draw_map(paths, segments_of(paths), formulas)
-        svg = to_svg(drawn, apart=True) if drawn is not None else ""
+    svg = to_svg(drawn, apart=True) if drawn is not None else ""
     counts = paths.count_by("weight")
     norms = {k: n if n is not None else float("nan") for k, n, *_ in told["worth"]["degrees"]}
     bars = draw_bars(counts, norms)
@@ -153,13 +162,14 @@ def _page(paths: Paths, max_degree: int | None) -> str:
     parts = {
         "id": identity,
         "allowed": f"'sha256-{allowed}'",
-        "title": escape(_title(paths)),
+        "title": escape(title),
         "free": "free" if counts.get(0) else "",
         "headline": escape(text.weight_free_of(counts.get(0, 0), paths.count())),
         "style": _read("style.css") + _colours(),
         "tiles": svg if chain is not None else "",
         "map": svg if chain is None else "",
         "bars": "".join(f'<div class="bars">{to_svg(layout)}</div>' for layout, _ in bars),
+        "legend": legend(drawn),
         "symbols": _symbols(chain),
         "data": data,
         "script": script,
@@ -176,6 +186,18 @@ def _chain(paths: Paths) -> Chain | None:
     return chain if chain.parts and not tangle else None
 
 
+def _latex(chain: Chain, names: Names, segments: list[list[Any]]) -> dict[str, Any]:
+    """Return what LaTeX of products is made of: what symbols mean, and names that stand in them.
+
+    Names stand in products where a block has too many ways to give each a symbol.
+    """
+    meanings = [words for words in symbols_used(chain.parts) if ": " in words]
+    spelt = any(not block.lanes for block in chain.blocks)
+    places = sorted({place for _, _, _, own, *_ in segments for place in own}) if spelt else ()
+    texts = names.texts
+    return {"meanings": meanings, "latex": {texts[i]: in_latex(texts[i]) for i in places}}
+
+
 def _symbols(chain: Chain | None) -> str:
     """Say what the symbols in products mean, as items of a list."""
     if chain is None:
@@ -187,18 +209,27 @@ def _symbols(chain: Chain | None) -> str:
     return "".join(f"<li><span>{words}</span></li>" for words in said)
 
 
+def _output(paths: Paths, chain: Chain | None) -> str:
+    """Return what figures call the node that paths start at."""
+    if chain is not None:
+        return text.clean(paths.output.name or ("y" if paths.output.shape else "L"))
+    if paths.level == "scalar" and not paths.frame.firsts:
+        return text.clean(node_name(paths, paths.output.index))
+    return text.clean(paths.output.label)
+
+
 def _input(paths: Paths) -> str:
     end = paths.inputs[0]
-    return end.label if len(paths.inputs) == 1 else end.name or end.op or end.kind
-
-
-def _title(paths: Paths) -> str:
-    ends = f"{text.clean(paths.output.label)} back to {text.clean(_input(paths))}"
-    return f"Gradient paths from {ends}"
+    if len(paths.inputs) > 1:
+        return text.clean(end.name or end.op or end.kind)
+    return text.clean(node_name(paths, end.index))
 
 
 def _read(name: str) -> str:
-    return (files("viz") / "explorer" / name).read_text(encoding="utf-8")
+    """Return a file of the page, without the comments and indents that only its writers need."""
+    lines = (files("viz") / "explorer" / name).read_text(encoding="utf-8").splitlines()
+    stripped = (line.strip() for line in lines)
+    return "\n".join(line for line in stripped if line and not line.startswith("// "))
 
 
 def _colours() -> str:

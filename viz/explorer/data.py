@@ -11,6 +11,7 @@ be those of ``p.count()`` and ``p[r]``.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -18,12 +19,18 @@ from typing import Any
 from tinygrad_res.errors import FigureError
 from tinygrad_res.graph_parts import GraphEdge, GraphNode
 from tinygrad_res.measures import Paths
+from tinygrad_res.symbols import Symbols
 
 from .. import text
+from ..numbers.symbols import indexed
+from .formulas import is_formula
 from .signs import Signs, parallel_numbers
 
 LONGEST_NAME = 80
 KINDS = ("identity", "weight", "activation", "plain")
+
+_NEGATIVE = re.compile(r"^-(?=[\d.])")
+_INDEXED = re.compile(r"(.+)\[(\d+(?:,\d+)*)\]")
 
 Edge = tuple[int, int, int]
 """An edge's number, the node that it leads from and the one that it leads to."""
@@ -151,13 +158,28 @@ def recorded_node(paths: Paths, node: int) -> GraphNode | None:
 def edge_name(paths: Paths, edge: int) -> str:
     """Return what stands on an edge."""
     found = recorded_edge(paths, edge)
-    return found.label if found is not None else "cotangent"
+    return _NEGATIVE.sub("−", found.label) if found is not None else "cotangent"
 
 
 def node_name(paths: Paths, node: int) -> str:
-    """Return what a node is called."""
+    """Return what a node is called: a number, as in figures of numbers, by its symbol."""
     found = recorded_node(paths, node)
-    return found.label if found is not None else "all outputs"
+    if found is None:
+        return "all outputs"
+    return (number_name(paths, node) if paths.level == "scalar" else "") or found.label
+
+
+def number_name(paths: Paths, node: int) -> str:
+    """Return a number's symbol, such as ``v_{1;12}``; nothing where that is no formula."""
+    symbols = Symbols(paths.frame, 1)
+    sign = symbols.node(node).text
+    within = _INDEXED.fullmatch(sign)
+    shape = symbols.shapes.get(within[1]) if within else None
+    if within and shape is not None:
+        element = [int(i) - 1 for i in within[2].split(",")]
+        runs = indexed(text.name(within[1]), element, shape)
+        sign = "".join(f"_{{{run}}}" if kind == "sub" else run for run, kind in runs)
+    return sign if is_formula(sign) else ""
 
 
 def _demanded(paths: Paths, segments: Sequence[list[Edge]], grades: dict[int, int]) -> int | None:

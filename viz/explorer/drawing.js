@@ -6,11 +6,13 @@ const itemsOf = (svg) => [...svg.children].filter(({ tagName }) => tagName === "
 
 // A copy of a tile with its words; items carry the lane that they belong to.
 const copyTile = (items, chain, [tile, words], name) => {
-  const [width, first, roles, reach] = chain.tiles[tile];
-  const svg = drawn("svg", { width, height: 2 * reach, viewBox: `0 ${chain.axis - reach} ${width} ${2 * reach}`, "aria-hidden": "true" });
+  const [width, first, roles, above, below] = chain.tiles[tile], height = above + below;
+  const svg = drawn("svg", { width, height, viewBox: `0 ${chain.axis - above} ${width} ${height}`, "aria-hidden": "true" });
+  svg.style.verticalAlign = `${-below}px`; // axes, the baselines of tiles, meet
   roles.forEach(([lane, word], i) => {
     const item = items[first + i].cloneNode(true);
     if (lane >= 0) item.dataset.lane = lane;
+    item.classList.toggle("words", Boolean(item.querySelector("text")));
     if (word >= 0) {
       const label = item.querySelector("text"), [place, formula] = words[word];
       rewrite(label, runsOf(name(place)));
@@ -45,7 +47,8 @@ const light = (svg, lane, other) => svg.querySelectorAll("[data-lane]").forEach(
   item.classList.toggle(other, Number(item.dataset.lane) !== lane));
 
 // The wire of a path, the gradient pointing left: red on top past weights, dashed below through
-// them.  Equal stretches in a row are drawn in one.
+// them, a square for each weight layer that there is room for.  Equal stretches in a row are drawn
+// in one.
 const wireOf = (stretches) => {
   const wide = 400 / stretches.length, gap = Math.min(3, wide / 8);
   const svg = drawn("svg", { viewBox: "0 0 400 18", preserveAspectRatio: "none", "aria-hidden": "true" });
@@ -53,7 +56,8 @@ const wireOf = (stretches) => {
     for (j = i + 1; j < stretches.length && wide < 10 && !stretches[j] === !stretches[i];) j++;
     const a = i * wide + gap, b = j * wide - gap, weights = stretches[i];
     svg.append(drawn("path", { class: weights ? "weight" : "identity", d: `M${b} ${weights ? 13 : 5}H${a}` }));
-    if (weights && wide > 10) svg.append(drawn("rect", { class: "square", x: (a + b) / 2 - 4, y: 9, width: 8, height: 8 }));
+    const squares = wide > 10 ? Math.min(weights, Math.max(1, Math.floor((b - a) / 12))) : 0;
+    for (let k = 0; k < squares; k++) svg.append(drawn("rect", { class: "square", x: a + ((k + 0.5) / squares) * (b - a) - 4, y: 9, width: 8, height: 8 }));
   }
   return svg;
 };
@@ -81,6 +85,7 @@ const readyMap = (svg, { rows, scopes }, pick, point) => {
     const [kind, what, ...more] = rows[i], label = item.querySelector("text");
     const [inside, formula] = kind === "scope" ? more : [0, ...more];
     item.dataset[kind] = what;
+    item.classList.toggle("words", Boolean(label));
     if (formula !== undefined) typeset(label, formula);
     return { item, kind, what, inside };
   });

@@ -16,8 +16,9 @@ from typing import Any
 from .. import text
 from ..layout import Label
 from ..style import STYLES
-from ..symbols import Atom, split
+from ..symbols import Atom, latex, split
 from ..typeset import Line, Outline
+from ..writers import tikz
 
 _UNITS = 1000
 _NEAR = 1e-6
@@ -71,6 +72,18 @@ def is_formula(name: str) -> bool:
     """
     atoms, words = split(text.name(name))
     return bool(atoms) and not words
+
+
+def in_latex(name: str) -> str:
+    r"""Return a name as LaTeX: as a symbol where it is one, and else as text.
+
+    >>> print(in_latex("W_1"), in_latex("relu'"), in_latex("50% $"))
+    W_{1} \mathrm{relu}' \text{50\% \$}
+    """
+    if is_formula(name):
+        return latex(split(text.name(name))[0])
+    escaped = (tikz.latex(c) if c.isascii() else c for c in name)
+    return rf"\text{{{''.join(escaped)}}}"
 
 
 def marked(runs: text.Runs) -> str:

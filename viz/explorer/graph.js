@@ -47,7 +47,7 @@ const wordsOfNode = (i, v) => {
 
 const wordsOfEdge = (i, e) => {
   const { shape, nodes, edges, carried } = row.segments[i], { from, to, grade } = shape.edges[e];
-  const value = numeric ? ` = ${shown(carried[e])}` : "";
+  const value = numeric && name(edges[e]) !== shown(carried[e]) ? ` = ${shown(carried[e])}` : "";
   return worded`${nameRuns(nodes[from])} → ${nameRuns(nodes[to])}: ${nameRuns(edges[e])}${value}${grade ? `, ${layers(grade)}` : ""}${share(row.taking(i, e))}`;
 };
 
@@ -168,7 +168,7 @@ const showSteps = () => {
   state.step = Math.min(state.step, Math.max(steps.length - 1, 0));
   $("steps").replaceChildren(...steps.map(({ i, e, out }, at) => {
     const { shape, nodes, edges, carried } = row.segments[i];
-    const value = numeric && data.kinds[shape.edges[e].kind] !== "identity" ? ` = ${shown(carried[e])}` : "";
+    const value = numeric && name(edges[e]) !== shown(carried[e]) ? ` = ${shown(carried[e])}` : "";
     const way = out.length > 1 ? `, way ${out.indexOf(e) + 1} of ${out.length}` : "";
     const button = element("button", { type: "button", class: out.length > 1 ? "many" : "only" },
       ...written(worded`${nameRuns(nodes[shape.edges[e].from])} — ${nameRuns(edges[e])}${value}${way}`));

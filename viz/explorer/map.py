@@ -13,6 +13,7 @@ from tinygrad_res.measures import Paths
 
 from .. import text
 from ..layout import Canvas, Curve, Item, Label, Layout, Point, Shape
+from ..numbers.symbols import number as shown
 from ..records.lines import rounded
 from ..records.places import NAME_SIZE, Frame, Places, place
 from ..records.spine import Link, Site
@@ -122,8 +123,11 @@ def _is_sum(paths: Paths, node: int) -> bool:
 
 def _detail(paths: Paths, node: int) -> str:
     found = recorded_node(paths, node)
-    if found is None or paths.level == "scalar":
+    if found is None:
         return ""
+    if paths.level == "scalar":
+        made, _, place = found.label.partition("[")
+        return made if found.op and place and node_name(paths, node) != found.label else ""
     return "×".join(map(str, found.shape)) or "scalar"
 
 
@@ -142,7 +146,8 @@ def _words(paths: Paths, number: int) -> text.Runs:
     words = text.name(edge_name(paths, number), 14)
     if paths.level != "scalar":
         return words
-    return (*words, (f" = {text.value(float(paths.frame.derivatives[number]))}", ""))
+    value = shown(float(paths.frame.derivatives[number]))
+    return words if text.joined(words) == value else (*words, (f" = {value}", ""))
 
 
 def _cluster(frame: Frame) -> list[Item]:

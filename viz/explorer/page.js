@@ -91,10 +91,10 @@ const copy = async () => {
   box.hidden = false;
   try {
     await navigator.clipboard.writeText(box.value);
-    say("LaTeX copied");
+    say("said", "LaTeX copied");
   } catch {
     box.select();
-    say(document.execCommand("copy") ? "LaTeX copied" : "LaTeX below, selected: copy it from there");
+    say("said", document.execCommand("copy") ? "LaTeX copied" : "LaTeX below, selected: copy it from there");
   }
 };
 
@@ -115,7 +115,7 @@ const ready = () => {
     const typed = event.target.value.replace(/[\s,_]/g, "");
     const inside = /^\d+$/.test(typed) && BigInt(typed) < row.countOf(fixed);
     event.target.setAttribute("aria-invalid", !inside);
-    say(inside ? "" : `a path number is a whole number from 0 to ${grouped(row.countOf(fixed) - 1n)}`);
+    say("wrong", inside ? "" : `a path number is a whole number from 0 to ${grouped(row.countOf(fixed) - 1n)}`);
     if (inside) go(row.at(BigInt(typed), fixed));
   });
   $("search").addEventListener("input", (event) => { state.query = event.target.value; findName(); keep(); });
@@ -159,8 +159,6 @@ const marks = [...document.querySelectorAll(`#${ID} .bars svg`)].map((svg, i) =>
   readyBars(svg, data.bars[i], degreesOf, (k) => fixed === null && keepTo(state.degree === k ? null : k)));
 $("chain").hidden = !chain;
 $("steps").hidden = Boolean(chain);
-$("forward").hidden = !chain;
-$("scope").hidden = !scopesOf.length;
 if (fixed === null && row.countOf(0)) state.path = row.at(0n, 0);
 recall();
 visit();

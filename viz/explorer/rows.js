@@ -13,13 +13,13 @@ const partOf = ({ norm, share }) => {
 const numbersOf = (path) => {
   const factors = row.carried(path), told = factors.filter((x) => x !== 1);
   const product = `${shownFar(multiplied(factors))}`;
-  return told.length < 2 || told.length > MOST_FACTORS ? product : `${told.map(shown).join(" · ")} = ${product}`;
+  return told.length < 2 || told.length > MOST_FACTORS ? product : `${told.map((x, i) => (i && x < 0 ? `(${shown(x)})` : shown(x))).join(" · ")} = ${product}`;
 };
 
 const showFacts = () => {
   const { path } = state, r = numberOf(path), k = row.degree(path), factors = factorsOf(path);
   const own = ownOf(path), same = bringsOf.get(k), alike = row.countOf(k);
-  const within = alike === 1n ? "the only path with so many" : `number ${grouped(row.number(path, k))} of the ${grouped(alike)} paths with so many`;
+  const within = alike === 1n ? "the only path with so many" : `number ${grouped(row.number(path, k))} of the ${grouped(alike)} paths with so many, counted from 0`;
   const facts = [
     ...fact("number", `${grouped(r)}${String(r).length > 24 ? ` = ${r}` : ""} of ${grouped(row.countOf(fixed))}, counted from 0`),
     ...fact("product", ...written(productRuns(factors))),
@@ -74,9 +74,11 @@ const showRows = () => {
 
 // Finding a name
 
+const bare = (words) => words.replace(/[{}]/g, "").toLowerCase();
+
 const matchesOf = (query) => row.segments.flatMap(({ shape, nodes, edges }, i) => {
   const b = blocks.findIndex(({ at }) => at === i);
-  const hit = (place) => name(place).toLowerCase().includes(query);
+  const hit = (place) => bare(name(place)).includes(bare(query));
   const place = blocks[b] ? `, block ${blocks[b].number}` : "";
   return [
     ...shape.edges.flatMap((_, e) => (hit(edges[e]) ? [{ i, b, e, words: worded`${nameRuns(edges[e])}${place}` }] : [])),
@@ -85,7 +87,7 @@ const matchesOf = (query) => row.segments.flatMap(({ shape, nodes, edges }, i) =
 });
 
 const findName = () => {
-  const query = state.query.trim().toLowerCase(), found = query ? matchesOf(query) : [];
+  const query = state.query.trim(), found = query ? matchesOf(query) : [];
   $("found").textContent = query ? `${plural(found.length, "place")} with this name${found.length > MOST_MATCHES ? `, the first ${MOST_MATCHES}:` : ""}` : "";
   $("matches").replaceChildren(...found.slice(0, MOST_MATCHES).map((match) => {
     const button = element("button", { type: "button" }, ...written(match.words));

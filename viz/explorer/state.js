@@ -66,21 +66,6 @@ const routeOf = (path) => {
 
 const weightsIn = (i, path) => edgesIn(i, path).reduce((k, { grade }) => k + grade, 0);
 
-// The formula that path.latex() gives: partial derivatives between the nodes that are written.
-const latexOf = (path) => {
-  const steps = row.segments.flatMap(({ shape, signs, parallel }, i) =>
-    wayAt(shape, path[i]).map((e) => ({ from: signs[shape.edges[e].from], to: signs[shape.edges[e].to], which: parallel[e] })));
-  if (!steps.length) return "1";
-  const found = data.bar ? [`\\bar{${name(steps[0].from)}}`] : [];
-  for (let i = 0, j; i < steps.length; i = j) {
-    for (j = i + 1; j < steps.length && steps[j - 1].to < 0;) j++;
-    const partial = `\\frac{\\partial ${name(steps[i].from)}}{\\partial ${name(steps[j - 1].to)}}`;
-    const which = j === i + 1 ? steps[i].which : 0;
-    found.push(which < 0 ? `\\bar{${name(steps[i].to)}}` : which ? `\\left.${partial}\\right|_{${which}}` : partial);
-  }
-  return found.join("");
-};
-
 // What a path brings by itself, where that is known: told of few paths, multiplied at scalar level.
 const ownOf = (path) => {
   if (listed) {
@@ -112,8 +97,8 @@ const step = (by) => choose(row.number(state.path, state.degree) + by);
 
 // Take a path where the set holds it.
 const settle = (path) => {
-  if (fixed !== null && row.degree(path) !== fixed) return say(`every path of this set crosses ${layers(fixed)}, and that one does not`);
-  say("");
+  const stays = fixed !== null && row.degree(path) !== fixed;
+  if (stays) return tell("here", worded`every path of this set crosses ${layers(fixed)}, and that one does not`);
   go(path);
 };
 
@@ -140,4 +125,4 @@ const randomBelow = (n) => {
 
 const tell = (where, runs) => $(where).replaceChildren(...written(runs));
 
-const say = (words) => { $("said").textContent = words; };
+const say = (where, words) => { $(where).textContent = words; };

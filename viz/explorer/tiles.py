@@ -49,31 +49,37 @@ class Tile:
     drawn: tuple[Drawn, ...]
 
     @property
-    def reach(self) -> float:
-        """How far it reaches from its axis, up or down."""
-        ends = [y for drawn in self.drawn for y in (-drawn.item.box[1], drawn.item.box[3])]
-        return max(ends, default=0.0) + MARGIN
+    def above(self) -> float:
+        """How far it reaches above its axis."""
+        return max((-drawn.item.box[1] for drawn in self.drawn), default=0.0) + MARGIN
+
+    @property
+    def below(self) -> float:
+        """How far it reaches below its axis."""
+        return max((drawn.item.box[3] for drawn in self.drawn), default=0.0) + MARGIN
 
 
 def draw_tiles(chain: Chain, names: Names, formulas: Formulas) -> tuple[Layout, dict[str, Any]]:
     """Return all tiles in one layout, and what the page needs to put a chain together.
 
     ``axis`` is how far below the top the axis lies.  ``tiles`` are ``[width, first item, [[lane,
-    word], ...], reach]``, a tile reaching as far up and down; ``parts``, from the input's
-    side, ``[tile, [[word, formula], ...], symbols, block's number, block's lanes]``, lanes as
-    the numbers of their edges, and the scope around it; a word that is no formula has -1.  A
-    block with too many lanes has none.
+    word], ...], above, below]``, the last two how far a tile reaches from the axis; ``parts``,
+    from the input's side, ``[tile, [[word, formula], ...], symbols, block's number, block's
+    lanes]``, lanes as the numbers of their edges, and the scope around it; a word that is no
+    formula has -1.  A block with too many lanes has none.
     """
-    alike: dict[Hashable, list[Block | Link]] = {}
-    keys = [_look(part) for part in chain.parts]
+    alike: dict[tuple[str, Hashable], list[Block | Link]] = {}
+    before = ("", *(_merge(part) for part in chain.parts))
+    keys = [(start, _look(part)) for start, part in zip(before, chain.parts, strict=False)]
     for key, part in zip(keys, chain.parts, strict=True):
         alike.setdefault(key, []).append(part)
-    tiles = [_tile(parts) for parts in alike.values()]
+    tiles = [_tile(parts, start) for (start, _), parts in alike.items()]
     place = {key: i for i, key in enumerate(alike)}
     items = [replace(drawn.item, title="") for tile in tiles for drawn in tile.drawn]
-    axis = round(max((tile.reach for tile in tiles), default=0.0), 1)
+    axis = round(max((tile.above for tile in tiles), default=0.0), 1)
+    low = max((tile.below for tile in tiles), default=0.0)
     layout = Layout(
-        max((tile.width for tile in tiles), default=0.0), 2 * axis,
+        max((tile.width for tile in tiles), default=0.0), axis + low,
         tuple(item.moved(0.0, axis) for item in items), "Tiles", "Parts that the chain is made of",
     )  # fmt: skip
     starts, at = [], 0
@@ -85,7 +91,7 @@ def draw_tiles(chain: Chain, names: Names, formulas: Formulas) -> tuple[Layout, 
         "tiles": [
             [
                 round(tile.width, 1), start, [[drawn.lane, drawn.word] for drawn in tile.drawn],
-                round(tile.reach, 1),
+                round(tile.above, 1), round(tile.below, 1),
             ]
             for tile, start in zip(tiles, starts, strict=True)
         ],
@@ -170,17 +176,23 @@ def _widest(words: Iterable[Word]) -> str:
     return max(words, key=lambda word: text.width(word[1], 12))[0]
 
 
-def _tile(parts: list[Block | Link]) -> Tile:
+def _merge(part: Block | Link) -> str:
+    """Return the operation that a part ends in, where its ways meet."""
+    return part.merge if isinstance(part, Block) else ""
+
+
+def _tile(parts: list[Block | Link], start: str) -> Tile:
+    """Draw parts that look alike, behind others that end in the operation ``start``."""
     first = parts[0]
     words = [_widest(column) for column in zip(*map(_words, parts), strict=True)]
     if isinstance(first, Block) and _detailed(first):
-        return _lanes(first, words)
+        return _lanes(first, words, start)
     if isinstance(first, Block):
-        return _box(words, ("identity", "weight"), first.merge)
-    return _box(words, ("weight" if first.lane.weight else "identity",), "")
+        return _box(words, ("identity", "weight"), first.merge, start)
+    return _box(words, ("weight" if first.lane.weight else "identity",), "", start)
 
 
-def _lanes(block: Block, words: list[str]) -> Tile:
+def _lanes(block: Block, words: list[str], start: str) -> Tile:
     """Draw a block whose lanes carry the given words."""
     lanes, numbers, given = [], [], iter(enumerate(words))
     for lane in block.lanes:
@@ -195,7 +207,7 @@ def _lanes(block: Block, words: list[str]) -> Tile:
     )  # fmt: skip
     r, main = SUM_RADIUS, len(lanes) - 1
     right = r + inner + r
-    drawn = [*_node(0.0, ""), *_forward(r, right - r)]
+    drawn = [*_start(start), *_forward(r, right - r)]
     for i, (lane, (number, symbol)) in enumerate(zip(lanes, symbols, strict=True)):
         canvas = Canvas()
         if i == main:
@@ -218,7 +230,7 @@ def _told(items: list[Item], lane: int, words: list[int]) -> list[Drawn]:
     return [Drawn(item, lane, next(given, -1) if isinstance(item, Label) else -1) for item in items]
 
 
-def _box(words: list[str], styles: tuple[str, ...], merge: str) -> Tile:
+def _box(words: list[str], styles: tuple[str, ...], merge: str, start: str) -> Tile:
     """Draw a part as a box on the axis; of several styles of its wires the page shows one.
 
     What is below it is the number of a block that is not drawn in detail, or a link's symbol.
@@ -240,13 +252,18 @@ def _box(words: list[str], styles: tuple[str, ...], merge: str) -> Tile:
         Drawn(Label(inside, middle, 4.5, 12), -1, 0),
         Drawn(Label(below, middle, 42, *look), -1, 1),
     ]
-    nodes = (*_node(0.0, ""), *_forward(r, right - r), *_node(right, merge))
+    nodes = (*_start(start), *_forward(r, right - r), *_node(right, merge))
     return Tile(right, (*nodes, *drawn))
 
 
 def _forward(left: float, right: float) -> tuple[Drawn, ...]:
     points = ((left, FORWARD_GAP), (right, FORWARD_GAP))
     return (Drawn(Curve(points, "forward", arrow=True)),)
+
+
+def _start(merge: str) -> tuple[Drawn, ...]:
+    """Draw the node at the start of a tile, as the one before it ends: without its name."""
+    return _node(0.0, merge)[:2]
 
 
 def _node(x: float, merge: str) -> tuple[Drawn, ...]:

@@ -18,6 +18,7 @@ const ending = (n) => (String(n).length > 24 ? `…${THIN}${grouped(BigInt(Strin
 const shown = (x) => {
   if (x === null || x === undefined) return "not finite";
   if (!x) return "0";
+  if (Number.isInteger(x) && Math.abs(x) < 1000) return String(x).replace("-", "−");
   const [digits, power] = (Math.abs(x) < 1e-4 ? x.toExponential(2) : x.toPrecision(3)).split("e");
   return (digits + (power ? `${THIN}·${THIN}10${raised(Number(power))}` : "")).replace("-", "−");
 };

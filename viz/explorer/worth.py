@@ -50,9 +50,9 @@ def worth(paths: Paths, max_degree: int | None = None) -> dict[str, Any]:
     found: dict[str, Any] = {"degrees": [], "listed": [], "error": None, "holds": False, "why": ""}
     top = _affordable(paths) if max_degree is None else max_degree
     try:
-        gradient = paths.gradient()
         swept = _backward(paths)
-        whole = _flat(gradient if swept is None else swept)
+        gradient = paths.gradient() if swept is None else swept
+        whole = _flat(gradient)
         parts = {k: _flat(g) for k, g in paths.gradient_by("weight", top).items()}
         listed = [_placed(paths, path, whole) for path in _few(paths)]
     except (GradientError, GraphError) as refused:
