@@ -112,8 +112,17 @@ def test_the_figure_is_the_one_that_the_library_draws(net):
     from tinygrad_res.scripts import take
 
     assert main(["draw", "net.py:p", "-o", "p.svg", "--width", "80mm", "--style", "dark"]) == 0
-    figure = viz.draw(take(Path("net.py"), "p").value)
-    assert (net / "p.svg").read_text() == figure.pipe("svg", "dark", size="80mm", encoding="utf-8")
+    figure = viz.draw(take(Path("net.py"), "p").value, size="80mm")
+    assert (net / "p.svg").read_text() == figure.pipe("svg", "dark", encoding="utf-8")
+
+
+def test_parts_of_a_figure_are_drawn(net, capsys):
+    assert main(["draw", "net.py:p", "-o", "p.svg", "--parts", "picture,legend"]) == 0
+    drawn = (net / "p.svg").read_text()
+    assert "forward pass" in drawn and "one by one" not in drawn
+    assert main(["draw", "net.py:p", "-o", "a.svg", "--parts", "picture,pages"]) == 2
+    assert "give one or several of 'headline'" in capsys.readouterr().err
+    assert not (net / "a.svg").exists()
 
 
 @pytest.mark.parametrize(

@@ -82,17 +82,22 @@ def add_draw(commands: Any) -> None:
     )  # fmt: skip
     command.add_argument(
         "-o", "--out", type=Path, metavar="FILE",
-        help="ends in .svg, .pdf, .png, .tex, .html, .dot or .mmd; - is standard output "
+        help="ends in .svg, .pdf, .png, .tex, .tikz, .html, .dot or .mmd; - is standard output "
         "(default: NAME.svg)",
     )  # fmt: skip
     command.add_argument(
-        "--format", choices=("svg", "pdf", "png", "tex", "html", "dot", "mmd"),
+        "--format", choices=("svg", "pdf", "png", "tex", "tikz", "html", "dot", "mmd"),
         help="of standard output, or of a FILE that does not say it by its end",
     )  # fmt: skip
     command.add_argument(
         "--width", metavar="W",
-        help="on paper, such as 80mm, 3.3in or 240pt; texts are scaled along, and the smallest "
-        "is told",
+        help="on paper, such as 80mm, 3.3in or 240pt; the figure is laid out for it, and its "
+        "smallest text is told",
+    )  # fmt: skip
+    command.add_argument(
+        "--parts", metavar="PARTS",
+        help="what stands in the figure, of headline, picture, rows, formula and legend, such as "
+        "picture,legend (default: all)",
     )  # fmt: skip
     command.add_argument(
         "--style", choices=("auto", "light", "dark", "print"), default="auto",
@@ -124,6 +129,7 @@ def add_explore(commands: Any) -> None:
 
 def _draw(options: argparse.Namespace) -> int:
     import viz
+    from viz.page import PARTS, read_parts
 
     source = Source.of(options)
     out = options.out or Path(f"{source.stem}.{options.format or 'svg'}")
@@ -131,17 +137,18 @@ def _draw(options: argparse.Namespace) -> int:
     _try_format(out, format, options)
     _try_folder(out)
     check_highlight(options.highlight)
+    parts = read_parts("draw", options.parts.split(",") if options.parts else PARTS)
     with _stdout_for(out):
         found = source.take()
         what = subject(found, options)
-        figure = viz.draw(what, highlight=highlighted(what, options.highlight))
-        width = _width(options.width)
-        content = figure.pipe(format, options.style, size=width)
+        marks, width = highlighted(what, options.highlight), _width(options.width)
+        figure = viz.draw(what, highlight=marks, parts=parts, size=width)
+        content = figure.pipe(format, options.style)
     if out == _STDOUT:
         sys.stdout.buffer.write(content)
         return 0
     write_whole(out, content)
-    say(f"wrote {out}: {figure.layout.title}{_ran_on(found)}{_legible(figure, width)}")
+    say(f"wrote {out}: {figure.layout.title}{_ran_on(found)}{_legible(figure)}")
     return 0
 
 
@@ -173,12 +180,12 @@ def _ran_on(found: Found) -> str:
 # Where it goes
 
 
-def _legible(figure: Figure, width: str | float | None) -> str:
+def _legible(figure: Figure) -> str:
     """Say how small the smallest text is at a width that was asked for, and what would mend it."""
-    if width is None:
+    if figure.width is None:
         return ""
-    smallest, natural = figure.smallest_text(width), figure.smallest_text()
-    enough = ceil(_LEGIBLE / natural * figure.layout.width / 72 * 25.4)
+    smallest = figure.smallest_text()
+    enough = ceil(_LEGIBLE / smallest * figure.width) if smallest else 0
     mend = f"; {_LEGIBLE} pt take {enough} mm" if smallest < _LEGIBLE else ""
     return f" (smallest text {smallest:.1f} pt{mend})"
 

@@ -42,7 +42,7 @@ from .numbers.subject import (
     tensor_paths,
     window_of,
 )  # fmt: skip
-from .page import PARTS, WHOLE, Page, wrapped
+from .page import PARTS, WHOLE, Page, read_parts, wrapped
 from .records.figure import graph_figure
 from .records.view import MOST_BOXES, InputCount, count_paths
 from .widths import flows_of, only_paths
@@ -141,7 +141,7 @@ def draw(
     flows = drawing.flow.edges if drawing.flow is not None else None
     banded = widths is not None or flows is not None
     emphasis = Emphasis(marks, flows, banded, labels or "")
-    page = Page(_read_parts(parts), millimetres("draw", size))
+    page = Page(read_parts("draw", parts), millimetres("draw", size))
     layout = _drawn(drawing, highlight, _Wish(most, emphasis, drawing.formula, page))
     if not layout.items:
         raise FigureError(
@@ -156,19 +156,6 @@ def _drawn(drawing: Drawing, highlight: Highlight | None, wish: _Wish) -> Layout
     if isinstance(drawing.subject, Graph):
         return _draw_graph(drawing.subject, wish)
     return _draw_paths(drawing.subject, wish, drawing.chosen)
-
-
-def _read_parts(parts: str | Iterable[str]) -> frozenset[str]:
-    try:
-        found = [parts] if isinstance(parts, str) else list(parts)
-    except TypeError:
-        found = []
-    if not found or not all(isinstance(part, str) and part in PARTS for part in found):
-        raise UsageError(
-            f"draw: parts={parts!r}: give one or several of {', '.join(map(repr, PARTS))}, or leave "
-            "it out for all of them"
-        )
-    return frozenset(found)
 
 
 def _draw_forward(forward: ForwardPaths, highlight: Highlight | None, wish: _Wish) -> Layout:

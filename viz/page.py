@@ -10,7 +10,10 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from tinygrad_res.errors import UsageError
 
 from . import text
 from .text import Runs
@@ -72,6 +75,24 @@ class Page:
 
 WHOLE = Page()
 """Every part, in the room that it takes."""
+
+
+def read_parts(call: str, parts: str | Iterable[str]) -> frozenset[str]:
+    """Return the parts that were asked for: one by its name, or several.
+
+    Raises:
+        UsageError: one of them is unknown, or there is none.
+    """
+    try:
+        found = [parts] if isinstance(parts, str) else list(parts)
+    except TypeError:
+        found = []
+    if not found or not all(isinstance(part, str) and part in PARTS for part in found):
+        raise UsageError(
+            f"{call}: parts={parts!r}: give one or several of {', '.join(map(repr, PARTS))}, or "
+            "leave it out for all of them"
+        )
+    return frozenset(found)
 
 
 def wrapped(runs: Runs, size: float, room: float, bold: bool = False) -> list[Runs]:

@@ -82,13 +82,20 @@ def break_lines(canvas: Canvas, stops: Sequence[Stop], room: float) -> bool:
     for a, b in zip(cuts, [*cuts[1:], len(stops) - 1], strict=True):
         start = stops[a]
         again = items[start.first : start.behind] if a else []
-        line = [_ornament(item) for item in again]
+        line = [_ornament(item) for item in again if _within(item, start)]
         line += items[start.behind if a else 0 : stops[b].behind]
         top, bottom = min(i.box[1] for i in line), max(i.box[3] for i in line)
         down = y - top if a else 0.0
         canvas.extend(line, stops[0].x - start.x, down)
         y = bottom + down + _LINE_GAP
     return len(cuts) > 1
+
+
+def _within(item: Item, stop: Stop) -> bool:
+    """Return whether an item stands in a value's own circle, not beside it."""
+    left, top, right, bottom = item.box
+    room = stop.radius + 4
+    return abs(left + right - 2 * stop.x) < room and abs(top + bottom) < room
 
 
 def _ornament(item: Item) -> Item:

@@ -163,7 +163,7 @@ def _columns(chain: Chain, x: float, width: float, longest: float) -> _Columns:
 def _tight_columns(chain: Chain, x: float, width: float, longest: float) -> _Columns:
     """Return columns that fit a narrow room; without the ways, where these do not."""
     wires = x + 12 + text.width(symbol(chain), 12)
-    words = max(longest, 64.0)
+    words = max(longest, 82.0)
     column = (width - (wires - x) - _TIGHT - words) / len(chain.blocks)
     most = max(lane.weight for block in chain.blocks for lane in block.lanes)
     column = min(column, NARROWEST_COLUMN) if column >= (36 if most <= 2 else 64) else 0.0

@@ -11,6 +11,7 @@ import itertools
 import math
 import warnings
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from tinygrad_res.errors import UsageError
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _POINTS_PER_INCH, _MM_PER_INCH = 72, 25.4
 _UNITS, _MOST_PIXELS = 1000, 250_000_000
+_UNSEEN = frozenset("\u200b\u200c\u200d\u2060\ufe0e\ufe0f")
+"""What only joins or varies characters, and is not seen by itself."""
 _FALLBACK_FONTS = (
     "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Micro Hei",
     "PingFang SC", "Microsoft YaHei", "Noto Emoji", "Segoe UI Emoji", "Symbola",
@@ -70,7 +73,7 @@ def to_raster(
     file = io.BytesIO()
     dates = {"Software": None} if format == "png" else {"CreationDate": None}
     with warnings.catch_warnings(), rc_context({"pdf.fonttype": 42}):
-        # a character that no installed font has is drawn as a box
+        # a font's own list of characters and what it can draw may differ
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(
             file, format=format, dpi=_POINTS_PER_INCH * scale / unit, metadata=dates,
@@ -185,7 +188,8 @@ def _words(label: Label, theme: Theme, unit: float) -> list[Any]:
     style = look(label.style, theme)
     pen: dict[str, Any] = {"color": colour(style.fill, theme), "va": "baseline"}
     pieces = []
-    for text, kind in merged(label.runs):
+    for words, kind in merged(label.runs):
+        text = _drawable(words, style)
         font = _font(text, label.size * (SUB_SIZE if kind else 1.0), style)
         pieces.append((text, font, 0.26 * label.size if kind else 0.0))
     if len(pieces) == 1:  # nothing to measure: matplotlib aligns it
@@ -218,18 +222,39 @@ def fallback_fonts() -> list[str]:
     return [name for name in _FALLBACK_FONTS if name in installed]
 
 
-def _font(text: str, size: float, style: Style) -> FontProperties:
-    from matplotlib.font_manager import FontProperties
+def _drawable(words: str, style: Style) -> str:
+    """Return words with the code point, such as U+6743, of each character that no font has.
 
+    Matplotlib would draw the sign of the character's whole block.
+    """
+    if words.isascii():
+        return words
+    known = _characters(("DejaVu Sans", *fallback_fonts()), style.bold, style.italic)
+    shown = (c for c in words if ord(c) in known or c not in _UNSEEN)
+    return "".join(c if ord(c) in known or c.isspace() else f"U+{ord(c):04X}" for c in shown)
+
+
+@lru_cache(maxsize=8)
+def _characters(families: tuple[str, ...], bold: bool, italic: bool) -> frozenset[int]:
+    """Return the code points that some fonts have."""
+    from matplotlib.font_manager import findfont, get_font
+
+    files = (findfont(_properties([family], 12.0, bold, italic)) for family in families)
+    return frozenset(code for file in files for code in get_font(file).get_charmap())
+
+
+def _font(text: str, size: float, style: Style) -> FontProperties:
     families = ["DejaVu Sans"]
     if any(ord(c) > 0x2E7F for c in text):
         families += fallback_fonts()
-    return FontProperties(
-        family=families,
-        size=size,
-        weight="bold" if style.bold else "normal",
-        style="italic" if style.italic else "normal",
-    )
+    return _properties(families, size, style.bold, style.italic)
+
+
+def _properties(families: list[str], size: float, bold: bool, italic: bool) -> FontProperties:
+    from matplotlib.font_manager import FontProperties
+
+    weight, slant = "bold" if bold else "normal", "italic" if italic else "normal"
+    return FontProperties(family=families, size=size, weight=weight, style=slant)
 
 
 def _measure(text: str, font: FontProperties) -> float:
