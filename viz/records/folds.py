@@ -129,16 +129,17 @@ def _choices(
     tops = range(max(heights.values(), default=0) + 1)
     forked = _forked(graph, scopes)
     cuts = [(ends, float(max(_SHORT, 2 * ends + 1))) for ends in range(_MOST_ENDS, 0, -1)]
-    steps: list[set[Scope]] = []
+    folded: set[Scope] = set()
     for top in tops:
         straight = {scope for scope in heights.keys() - forked if heights[scope] <= top}
         seen = sum(1 for _ in _boxes(scopes, users, straight, 0, whole))
-        if not steps or seen >= min(few, _ENOUGH):
-            steps.append(straight)
-    yield from ((straight, 0, whole) for straight in steps)
-    yield from ((steps[-1], *cut) for cut in cuts)
+        if top and seen < min(few, _ENOUGH):
+            break
+        folded = straight
+        yield folded, 0, whole
+    yield from ((folded, *cut) for cut in cuts)
     for top in tops:
-        folded = steps[-1] | {scope for scope in heights if heights[scope] <= top}
+        folded = folded | {scope for scope in heights if heights[scope] <= top}
         yield from ((folded, *cut) for cut in [(0, whole), *cuts])
     ends = max(1, min(_MOST_ENDS, (few - 1) // 2))
     yield set(heights), ends, 2 * ends + 1
