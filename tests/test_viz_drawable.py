@@ -8,6 +8,7 @@ import pytest
 import tinygrad_res as tg
 import viz
 from tinygrad_res.errors import FigureError, UsageError
+from viz.numbers.formula_lines import MOST_LINES
 
 
 def residual():
@@ -63,6 +64,86 @@ def test_a_formula_stands_below_the_paths_that_it_sums_over():
     loss, x = residual()
     below = viz.draw(tg.formula(loss, x, level="tensor"))
     assert "dL/dx" in texts(below) and "1 weight-free path of 4" in texts(below)
+
+
+def test_values_without_a_name_are_called_alike_in_figure_and_formula():
+    a = tg.tensor(2.0, requires_grad=True, name="a")
+    found = tg.formula(tg.sin(a) * tg.exp(a), a)
+    layout = viz.draw(found).layout
+    assert found.where == {"v_1": "sin(a)", "v_2": "exp(a)"}
+    assert {"v_1: sin", "v_2: exp"} <= {label.text for label in layout.labels}
+    assert "= ∂L/∂v_1 · ∂v_1/∂a + ∂L/∂v_2 · ∂v_2/∂a = 3.64" in {x.text for x in layout.labels}
+
+
+def lines_of(figure):
+    """Return the labels of a figure, what is lowered behind an underscore."""
+    return [label.text for label in figure.layout.labels]
+
+
+def wide_net():
+    """Return the loss of a net with 12 paths from each input, and the input."""
+    rng = np.random.default_rng(0)
+    x = tg.tensor(rng.standard_normal((1, 3)), requires_grad=True, name="x")
+    h = x
+    for k, shape in enumerate(((3, 2), (2, 2), (2, 3)), 1):
+        h = tg.tanh(h @ tg.parameter(rng.standard_normal(shape), name=f"W_{k}"))
+    return h.sum(), x
+
+
+@pytest.mark.parametrize("simplify", ["chain", "collect"])
+def test_a_formula_that_was_asked_for_is_drawn_however_many_paths_there_are(simplify):
+    loss, x = wide_net()
+    found = tg.formula(loss, x, at=(0, 0), simplify=simplify)
+    assert found.paths.count() == 12
+    shown = lines_of(viz.draw(found))
+    assert "dL/dx_1" in shown
+    assert any(line.startswith("= ∂L/∂v_5;1 · ∂v_5;1/∂v_4;1") for line in shown)
+    assert " + … (4 more terms) …" in shown
+    assert not any(line.startswith("d") for line in lines_of(viz.draw(found.paths)) if "/d" in line)
+
+
+def test_a_formula_of_too_many_lines_is_cut_and_says_how_many_terms_are_left():
+    loss, x = wide_net()
+    h = (loss * np.arange(1.0, 6.0)).sum()
+    found = tg.formula(h, x, at=(0, 0), most=60)
+    lines = [
+        label.text
+        for label in viz.draw(found).layout.labels
+        if "∂" in label.text or "…" in label.text
+    ]
+    sums = [line for line in lines if line.count("∂") > 8]
+    terms = sum(line.count(" + ") for line in sums) + 1
+    assert found.paths.count() == 60
+    assert len(sums) == MOST_LINES - 1
+    assert any(line.startswith(f"… ({60 - terms} more terms)") for line in lines)
+
+
+def test_a_quotient_of_one_place_is_marked_and_explained():
+    x = tg.tensor(0.5, requires_grad=True, name="x")
+    shown = lines_of(viz.draw(tg.formula(x + tg.sin(x), x)))
+    assert "= (∂L/∂x)_1 + ∂L/∂v_1 · ∂v_1/∂x = 1.88" in shown
+    assert any(line.startswith("(∂u/∂w)_k: there are several ways") for line in shown)
+
+
+def test_a_formula_under_a_figure_of_arrays_says_what_its_values_are():
+    loss, x = residual()
+    found = tg.formula(loss, x, level="tensor")
+    (said,) = [line for line in lines_of(viz.draw(found)) if line.startswith("where ")]
+    assert all(f"{name} = {made}" in said for name, made in found.where.items())
+
+
+def test_the_legend_counts_by_an_element_of_the_figure():
+    loss, x = wide_net()
+    shown = lines_of(viz.draw(tg.paths(loss, x, level="scalar", at=(0, 1))))
+    assert "subscripts of elements count from 1: x_2 is x[0, 1]" in shown
+    assert "W_1;21: element 2, 1 of W_1" in shown
+
+
+def test_formulas_have_a_minus_sign():
+    x, y = (tg.tensor(v, requires_grad=True, name=n) for v, n in ((2.0, "x"), (3.0, "y")))
+    shown = lines_of(viz.draw(tg.formula(x * y - y, y, simplify="junction")))
+    assert any(line.startswith("= x − 1") for line in shown)
+    assert viz.text.name("-1") == (("−1", ""),)
 
 
 def test_names_with_a_formula_for_a_subscript_are_lowered_whole():

@@ -111,6 +111,8 @@ class Carried:
         if len(record.parents) != 1:
             return None
         x = self._known(record, *_element(record, 0, place))
+        if x is None and primitive.grading == "activation":
+            x = self._symbols.operand(record, *_element(record, 0, place))
         if "exponent" not in record.params:
             return derivatives.written(primitive, self._symbols.known(record, place), x)
         exponent = number(record.params["exponent"], float)

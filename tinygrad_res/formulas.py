@@ -62,8 +62,8 @@ def formula(
     - ``"chain"``: the chain rule.  Every factor is a partial derivative between two values.
     - ``"junction"``: what is known of an edge is written.  That of a product carries the
       other operand, ``dL/dw = y``; that of a sum 1; that of y ** 2 carries ``2 y``, that of
-      ``h = tanh(z)`` carries ``1 - h^2``, or ``tanh'(z)`` where h has no name; where z has
-      none either, it stays a partial derivative.
+      ``h = tanh(z)`` carries ``1 - h^2``, or ``tanh'(z)`` where h has no name; that of sin(z)
+      carries ``cos(z)``, and stays a partial derivative where z has no name.
     - ``"relu"``: a live relu's edge is 1; the terms through dead ones are dropped, and counted.
     - ``"collect"``: equal terms are added up, and factors that terms have in common are taken
       out, ``(a + b) x``.
@@ -178,6 +178,7 @@ class Formula:
     Attributes:
         paths: the paths that it sums over.
         names: the steps taken.
+        first_index: what the first element of an array is called.
     """
 
     def __init__(
@@ -186,6 +187,7 @@ class Formula:
     ) -> None:  # fmt: skip
         self.paths = among
         self.names = names
+        self.first_index = first_index
         self._most = most
         self._factors = Factors(among.frame, first_index, indices)
         self._scalar = among.level == "scalar"

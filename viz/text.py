@@ -28,6 +28,7 @@ SUB_SIZE = 0.72
 BOLD = 1.13
 
 _NAME = re.compile(r"([^\W\d_]{1,2})_(\{[^{}_]{1,8}\}|\w{1,4})", re.ASCII)
+_NEGATIVE = re.compile(r"^-(?=[\d.]+(?:e[+-]?\d+)?$)")
 _SYMBOL = re.compile(r"([A-Za-z]|∂[A-Za-z])_(?:\{([^{}]*)\}|(\d+))")
 _ADVANCES = (
     32, 40, 46, 84, 64, 95, 78, 27, 39, 39, 50, 84, 32, 36, 32, 34, 64, 64, 64,
@@ -73,13 +74,13 @@ def name(text: str, longest: int = LONGEST_NAME) -> Runs:
 
     >>> name("W_1")
     (('W', ''), ('1', 'sub'))
-    >>> name("my_layer")
-    (('my_layer', ''),)
+    >>> name("my_layer"), name("-1")
+    ((('my_layer', ''),), (('−1', ''),))
     """
     shown = clean(text, longest).replace("'", "′") if text.endswith("'") else clean(text, longest)
     found = _NAME.fullmatch(shown)
     if found is None:
-        return plain(shown or "unnamed")
+        return plain(_NEGATIVE.sub("−", shown) or "unnamed")
     return ((found[1], ""), (found[2].strip("{}"), "sub"))
 
 

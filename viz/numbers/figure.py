@@ -27,7 +27,7 @@ from .forward import described, draw_terms, forward_rows
 from .network import Element, Network, Wire, edges_of
 from .rows import MOST_ROWS, draw_rows, read_rows
 from .subject import Subject
-from .symbols import named, number
+from .symbols import explained, named, number
 from .view import read_network
 from .wires import MARK, SIZE, Plan, Route, label_width, plan
 
@@ -77,7 +77,7 @@ def scalar_layout(subject: Subject, network: Network, page: Page = WHOLE) -> Lay
     shown = (subject.chosen,) if subject.chosen is not None else subject.listed
     if subject.forward is not None:
         _forward_rows(canvas, network, subject, subject.forward, left, bottom + 46)
-    elif shown and len(shown) <= MOST_ROWS:
+    elif (shown and len(shown) <= MOST_ROWS) or subject.formula:
         _rows(canvas, network, subject, shown, left, bottom + 46)
     _, _, right, bottom = canvas.box
     draw_legend(
@@ -313,13 +313,14 @@ def _rows(
         ends = network.elements[stands[0]].symbol, network.elements[low].symbol
     total = "" if subject.gradient is None else number(subject.gradient)
     rows = read_rows(network, shown, subject.emphasis)
-    whole = subject.chosen is None
-    written = subject.formula if whole else None
-    canvas.begin("rows")
-    draw_rows(canvas, rows, None if written else ends, total, whole, network.weighted, x, y)
+    whole, written = subject.chosen is None, subject.formula
+    if rows:
+        canvas.begin("rows")
+        draw_rows(canvas, rows, None if written else ends, total, whole, network.weighted, x, y)
     if written is not None:
         _, _, right, bottom = canvas.box
-        canvas.add(Curve(((x, bottom + 8), (max(right, x + 300), bottom + 8)), "axis"))
+        if rows:
+            canvas.add(Curve(((x, bottom + 8), (max(right, x + 300), bottom + 8)), "axis"))
         canvas.begin("formula")
         canvas.add(*formula_items(written, x, bottom + 34, canvas.page.room))
 
@@ -340,9 +341,10 @@ def _forward_rows(
 
 def _symbols(network: Network, subject: Subject) -> tuple[str, ...]:
     said = list(network.symbols)
-    if any(";" in run and w.style == "weight" for w in network.wires for run, _ in w.factor):
-        said = [words for words in said if not words.startswith("x_{1;2}")]
-        said.append("W_{1;12}: element 1, 2 of W_{1}")
+    marked = [w.factor for w in network.wires if w.style == "weight"]
+    marked += [element.symbol for element in network.elements.values()]
+    doubly = [symbol for symbol in marked if len(symbol) == 2 and ";" in symbol[1][0]]
+    said += [explained(symbol) for symbol in doubly[:1]]
     shown = subject.listed or subject.chosen
     if shown and len(subject.outputs) > 1:
         said.append("g_{k}: the cotangent of the output's number k")

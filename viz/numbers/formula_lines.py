@@ -6,29 +6,36 @@ The formula is that of ``tg.formula``.  It calls an element ``x_2[1,1]`` where t
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Sequence
 
 from tinygrad_res.backend import to_host
 from tinygrad_res.errors import Error
-from tinygrad_res.formulas import STEPS, Formula, formula
-from tinygrad_res.graph import Graph
+from tinygrad_res.formulas import MOST_NOTES, STEPS, Formula, Step, formula
 from tinygrad_res.measures import Paths
-from tinygrad_res.scalar import ScalarGraph
 
 from .. import text
 from ..layout import Canvas, Item, Label, Layout
-from ..page import WHOLE, Page
+from ..page import WHOLE, Page, wrapped
 from ..text import Runs
 from .symbols import indexed, number
 
 MOST_TERMS = 4
 """Formulas that a figure writes by itself show so many terms, and then how many there are."""
+MOST_LINES = 12
+"""A step of a formula takes at most so many lines, the last of which says what is left out."""
 LINE = 24.0
 _SIZE, _WIDEST = 14, 1000.0
 _CLOSE = 1e-6
 _WORD = r"((?:_\{[^{}]*\}|[^\s·+\-()∂/′^\[\]⊙ᵀ])+)"
-_ELEMENT = re.compile(rf"{_WORD}(?:\[([\d,]+)\])?")
+_ELEMENT = re.compile(rf"{_WORD}(?:\[([\d,]+)\])?|\)\|(\d+)")
+_PLACE = re.compile(r"\)\|\d")
+_ALONE = (
+    ": there are several ways from u to w, and this is the k-th place alone where u takes w itself"
+)
+_MARK = re.compile(r"[()\[\]]| [+-] ")
+_PART = re.compile(r"(?= [·+-] )")
+_OMISSION = " + ... ("
 _WORDS = {
     "chain": "chain rule", "junction": "what each edge carries", "relu": "relu: 1 or 0",
     "collect": "common factors",
@@ -56,11 +63,10 @@ def formula_of(paths: Paths) -> Formula | None:
 
 def formula_items(found: Formula, x: float, y: float, room: float = _WIDEST) -> list[Item]:
     """Return the lines of a formula in a room, the first one's baseline at ``y``."""
-    shapes = _shapes(found.paths.graph)
     above, _, below = found.derivative.text[1:].partition("/d")
     left = (
-        *text.plain("d"), *_runs(above, shapes), *text.plain("/"), *text.plain("d"),
-        *_runs(below, shapes),
+        *text.plain("d"), *_runs(above, found), *text.plain("/"), *text.plain("d"),
+        *_runs(below, found),
     )  # fmt: skip
     at = x + text.width(left, _SIZE) + 6
     room = min(room, _WIDEST)
@@ -68,12 +74,13 @@ def formula_items(found: Formula, x: float, y: float, room: float = _WIDEST) -> 
     items: list[Item] = [Label(left, x, y, _SIZE, "text", "start")]
     steps = list({step.text: step for step in reversed(found.steps)}.values())[::-1]
     for step in steps:
-        lines = _wrapped(_runs(step.text, shapes), most)
+        lines = _lines(step, found, most)
         if step is steps[-1] and isinstance(step.value, float):
-            lines[-1] = (*lines[-1], *text.plain(f" = {number(step.value)}"))
+            value = number(step.value)
+            lines[-1] = (*lines[-1], *text.plain(f" = {value}" * (text.joined(lines[-1]) != value)))
         words = _WORDS[step.name]
         if step.dropped:
-            words += f", {text.grouped(step.dropped)} term{'s' * (step.dropped > 1)} dropped"
+            words += f", {text.several(step.dropped, 'term')} dropped"
         for i, line in enumerate(lines):
             whole = line if i else (*text.plain("= "), *line)
             items.append(Label(whole, at + 14 * bool(i), y, _SIZE, "text", "start"))
@@ -83,6 +90,11 @@ def formula_items(found: Formula, x: float, y: float, room: float = _WIDEST) -> 
         if beside + text.width(told, 11) > x + room and room < _WIDEST:
             beside, y = at + 14, y + LINE
         items.append(Label(told, beside, y - LINE, 11, "text quiet", "start"))
+    if any(_PLACE.search(step.text) for step in steps):
+        said = (*text.plain("(∂u/∂w)"), ("k", "sub"), *text.plain(_ALONE))
+        for line in wrapped(said, 11, room):
+            items.append(Label(line, x, y - 3, 11, "text quiet", "start"))
+            y += 17
     return items
 
 
@@ -95,56 +107,80 @@ def with_formula(layout: Layout, found: Formula | None, page: Page = WHOLE) -> L
     left, _, _, bottom = canvas.box
     canvas.begin("formula")
     canvas.add(*formula_items(found, left, bottom + 36, page.room))
+    _, _, _, bottom = canvas.box
+    for i, line in enumerate(wrapped(text.plain(_where(found)), 11, min(page.room, _WIDEST))):
+        canvas.add(Label(line, left, bottom + 20 + 17 * i, 11, "text quiet", "start"))
     return canvas.finish(layout.title, f"{layout.description} {text.clean(str(found), 400)}.")
 
 
-def _shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of arrays by their names, as far as a name means one shape."""
-    whole = graph.parent if isinstance(graph, ScalarGraph) else graph
-    found: dict[str, set[tuple[int, ...]]] = {}
-    for node in whole.nodes:
-        record = node.recorded
-        if record is not None and record.name:
-            found.setdefault(record.name, set()).add(tuple(record.shape))
-    return {name: shapes.pop() for name, shapes in found.items() if len(shapes) == 1}
+def _where(found: Formula) -> str:
+    """Say what the values without a name are that a formula mentions."""
+    made = [f"{name} = {how}" for name, how in found.where.items()]
+    more = len(made) - MOST_NOTES
+    made[MOST_NOTES:] = [f"… and {text.grouped(more)} more"] if more > 0 else []
+    return f"where {', '.join(made)}" if made else ""
 
 
-def _runs(written: str, shapes: dict[str, tuple[int, ...]]) -> Runs:
+def _lines(step: Step, told: Formula, room: float) -> list[Runs]:
+    """Return the sum after a step as lines, broken between its terms or else between factors."""
+    terms = _terms(step.text)
+    lines, begun = list[Runs](), list[int]()
+    alone = True
+    for k, term in enumerate(terms):
+        omission = term.startswith(_OMISSION)
+        whole = _runs(term.replace("...", "…"), told)
+        fits = text.width(whole, _SIZE) <= room
+        for part in [whole] if fits else [_runs(part, told) for part in _PART.split(term)]:
+            if alone or omission or text.width((*lines[-1], *part), _SIZE) > room:
+                lines.append(part)
+                begun.append(k)
+            else:
+                lines[-1] = (*lines[-1], *part)
+            alone = omission
+    if len(lines) <= MOST_LINES:
+        return lines
+    shown = begun[MOST_LINES - 1]
+    every = len(terms) if step.name == "collect" else step.terms
+    return [*lines[: MOST_LINES - 1], text.plain(f"… ({text.several(every - shown, 'more term')})")]
+
+
+def _terms(written: str) -> list[str]:
+    """Return the terms of a sum, each with the sign before it.
+
+    >>> _terms("a · (b - c) - d")
+    ['a · (b - c)', ' - d']
+    """
+    starts, depth = [0], 0
+    for found in _MARK.finditer(written):
+        depth += (found[0] in "([") - (found[0] in ")]")
+        if found[0][0] == " " and not depth:
+            starts.append(found.start())
+    return [written[a:b] for a, b in itertools.pairwise([*starts, len(written)])]
+
+
+def _runs(written: str, told: Formula) -> Runs:
     """Return a formula as runs, its elements called as in the picture.
 
-    >>> text.joined(_runs("w[1,2] · x_2[1,3]", {"w": (2, 2), "x_2": (1, 3)}))
-    'w_12 · x_2;3'
+    >>> import numpy as np, tinygrad_res as tg
+    >>> x = tg.tensor(np.ones((1, 3)), requires_grad=True, name="x_2")
+    >>> w = tg.parameter(np.ones((3, 2)), name="w")
+    >>> found = formula((x @ w).sum(), x, at=(0, 2), simplify="collect")
+    >>> text.joined(_runs("w[3,1] + w[3,2] - x_2[1,3]", found))
+    'w_31 + w_32 − x_2;3'
     """
+    shapes = told.shapes
     written = written.replace("^T", "ᵀ").replace("'", "′")
     runs: list[text.Run] = []
     at = 0
     for found in _ELEMENT.finditer(written):
-        name, places = found[1], found[2]
-        runs += text.plain(written[at : found.start()])
+        name, places, way = found[1], found[2], found[3]
+        runs += text.plain(written[at : found.start()].replace("-", "−"))
         at = found.end()
-        element = tuple(int(i) - 1 for i in places.split(",")) if places else ()
+        if way:
+            runs += [(")", ""), (way, "sub")]
+            continue
+        element = tuple(int(i) - told.first_index for i in places.split(",")) if places else ()
         shape = shapes.get(name)
         known = shape is not None and len(shape) == len(element)
         runs += indexed(text.name(name), element or None, shape if known else None)
-    return tuple(run for run in (*runs, (written[at:], "")) if run[0])
-
-
-def _wrapped(runs: Runs, room: float) -> list[Runs]:
-    """Break a sum into lines, before the plus of a term."""
-    lines: list[Runs] = []
-    line: Runs = ()
-    for term in _terms(runs):
-        if line and text.width((*line, *term), _SIZE) > room:
-            lines.append(line)
-            line = ()
-        line = (*line, *term)
-    return [*lines, line]
-
-
-def _terms(runs: Sequence[text.Run]) -> list[Runs]:
-    found: list[Runs] = [()]
-    for words, kind in runs:
-        first, *others = words.split(" + ") if not kind else [words]
-        found[-1] = (*found[-1], (first, kind))
-        found += [((f" + {other}", kind),) for other in others]
-    return found
+    return tuple(run for run in (*runs, (written[at:].replace("-", "−"), "")) if run[0])

@@ -53,7 +53,7 @@ class Subject:
         counted: the weight layers that each edge of the graph counts for; all if left out.
         window: between which numbers they are counted, in words.
         emphasis: the sets to bring out, and what stands on edges.
-        formula: the gradient as a sum over the paths.
+        formula: the gradient as a sum over the paths: the one asked for, else that of few paths.
         forward: the output as a sum over the paths, where they are read forward.
     """
 
@@ -88,7 +88,8 @@ def from_paths(
         paths.graph, edges, outputs, frame.ends, _counts(paths), chosen=chosen,
         used=edges_taken(paths), listed=tuple(paths) if total <= MOST_ROWS else (),
         gradient=_gradient(paths), counted=paths.window("weight").tolist(),
-        window=window_of(paths), emphasis=emphasis, formula=formula or formula_of(paths),
+        window=window_of(paths), emphasis=emphasis,
+        formula=formula or (formula_of(paths) if total <= MOST_ROWS and not chosen else None),
     )  # fmt: skip
 
 
@@ -158,7 +159,8 @@ def from_single_numbers(
     return Subject(
         whole, found, (output,), (end,), (total, active if used is None else None, 0),
         "tensor", "every array holds one number", tuple(paths) if total <= MOST_ROWS else (),
-        chosen, used, _gradient(paths), emphasis=emphasis, formula=formula or formula_of(paths),
+        chosen, used, _gradient(paths), emphasis=emphasis,
+        formula=formula or (formula_of(paths) if total <= MOST_ROWS and not chosen else None),
     )  # fmt: skip
 
 

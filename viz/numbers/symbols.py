@@ -46,6 +46,18 @@ def position(element: Sequence[int] | None, shape: Sequence[int] | None) -> str:
     return ("" if max(sizes, default=0) < 10 else ",").join(map(str, shown))
 
 
+def explained(symbol: Runs) -> str:
+    """Say of which array a number is an element, where the array has a subscript of its own.
+
+    >>> explained((("W", ""), ("1;12", "sub")))
+    'W_{1;12}: element 1, 2 of W_{1}'
+    """
+    (name, _), (below, _) = symbol[:2]
+    own, _, place = below.rpartition(";")
+    places = place.split(",") if "," in place else place
+    return f"{name}_{{{below}}}: element {', '.join(places)} of {name}_{{{own}}}"
+
+
 def named(name: str) -> Runs:
     """Return a user's name, short enough to stand on an edge."""
     return text.name(name, LONGEST)

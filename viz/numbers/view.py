@@ -45,7 +45,7 @@ def read_network(
     stands = {v: v for v in visited}
     merged = merge(arrays, owner, stands, edges, set(outputs))
     ranks = ranks_of(merged, owner, stands, edges)
-    elements, groups, symbols = name_elements(merged, ranks, stands, edges, set(outputs))
+    elements, groups, symbols = name_elements(graph, merged, ranks, stands, edges, set(outputs))
     drawn = {
         (graph.nodes[v].recorded, graph.nodes[v].element): elements[at].symbol
         for v, at in stands.items()
