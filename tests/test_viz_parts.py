@@ -193,7 +193,13 @@ def test_a_tikz_picture_has_the_width_asked_for():
     assert "documentclass" not in text
 
 
-def test_a_character_without_a_font_is_shown_by_its_code_point(monkeypatch):
+def test_a_character_without_a_font_is_an_empty_box(monkeypatch):
     monkeypatch.setattr("viz.writers.raster._FALLBACK_FONTS", ())
-    assert _drawable("权重 γ", STYLES["text"]) == "U+6743U+91CD γ"
-    assert _drawable("\U0001f680", STYLES["text title"]) == "U+1F680"
+    assert _drawable("权重 γ", STYLES["text"]) == "□□ γ"
+    assert _drawable("\U0001f680", STYLES["text title"]) == "□"
+
+
+def test_rows_without_room_for_ways_show_the_signs_of_highlighted_sets():
+    p = residual(4, ends=True)
+    figure = viz.draw(p, size="60mm", highlight={"a": p[0], "b": p.top(1)}, parts="rows")
+    assert {shape.style for shape in figure.layout.shapes} >= {"set 1 sign", "set 2 sign"}

@@ -95,9 +95,9 @@ class Figure:
     ) -> Path:  # fmt: skip
         r"""Write the picture to a file; its ending chooses the format.
 
-        The file appears complete or not at all.  A character that no font has is shown in PNG,
-        PDF and TikZ by its code point, such as U+6743 (in TikZ in a box), never by another
-        character; SVG and HTML leave it to the fonts of their reader.
+        The file appears complete or not at all.  A character that no font has is an empty box
+        in PNG and PDF, and in TikZ a box with its code point, never another character; install
+        a font such as Noto Sans CJK, or write SVG or HTML, which their reader's fonts draw.
 
         Args:
             path: ends in ``.svg``, ``.pdf``, ``.png``, ``.dot``, ``.tex``, ``.tikz``, ``.mmd``

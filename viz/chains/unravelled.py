@@ -17,7 +17,7 @@ from tinygrad_res.measures import Paths
 from tinygrad_res.numbered import Path
 
 from .. import text
-from ..highlight import bands
+from ..highlight import bands, sign
 from ..layout import Canvas, Curve, Label, Shape
 from ..page import wrapped
 from ..text import Runs
@@ -58,6 +58,9 @@ def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float, width: float) ->
             ends = ((wires + column * blocks - 3, middle), (wires + 3, middle))
             canvas.add(*bands(ends, False, held, chain.emphasis))
             _wire(canvas, chain, choice, wires, middle, column)
+        else:
+            signs = enumerate(reversed(held))
+            canvas.add(*(sign(k, degree - 9 - 11 * place, middle) for place, k in signs))
         weight = path.degree("weight")
         free = weight == 0
         ink = "text identity" if free else "text"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _POINTS_PER_INCH, _MM_PER_INCH = 72, 25.4
 _UNITS, _MOST_PIXELS = 1000, 250_000_000
+_BOX = "□"
 _UNSEEN = frozenset("\u200b\u200c\u200d\u2060\ufe0e\ufe0f")
 """What only joins or varies characters, and is not seen by itself."""
 _FALLBACK_FONTS = (
@@ -223,15 +224,15 @@ def fallback_fonts() -> list[str]:
 
 
 def _drawable(words: str, style: Style) -> str:
-    """Return words with the code point, such as U+6743, of each character that no font has.
+    """Return words with an empty box for each character that no font has.
 
-    Matplotlib would draw the sign of the character's whole block.
+    Matplotlib would draw another character, the sign of a whole block of them.
     """
     if words.isascii():
         return words
     known = _characters(("DejaVu Sans", *fallback_fonts()), style.bold, style.italic)
     shown = (c for c in words if ord(c) in known or c not in _UNSEEN)
-    return "".join(c if ord(c) in known or c.isspace() else f"U+{ord(c):04X}" for c in shown)
+    return "".join(c if ord(c) in known or c.isspace() else _BOX for c in shown)
 
 
 @lru_cache(maxsize=8)
