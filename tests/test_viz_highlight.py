@@ -519,7 +519,7 @@ def test_labels_of_a_chain_are_names_and_flows(labels, symbol, value):
     shown = texts(viz.draw(residual(1), labels=labels))
     assert ("W0" in shown) == ("relu′" in shown) == symbol
     assert any(re.fullmatch(r"I: [+−][\d.]+", text) for text in shown) == value
-    assert any(text.startswith("number beside") for text in shown) == value
+    assert any(text.startswith("number behind a symbol: its flow") for text in shown) == value
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,76 @@ def test_where_a_stem_crosses_a_weight_no_row_is_called_weight_free():
     assert not any("classifier" in text or text == "0, weight-free" for text in shown)
 
 
+def test_rows_behind_a_stem_start_at_what_it_gives():
+    def heads(figure):
+        labels = figure.layout.labels
+        row = next(label.y for label in labels if label.text == "block 1")
+        return [label.text for label in labels if label.y == row]
+
+    assert "stem’s output" in heads(viz.draw(biased_paths(stem=True)))
+    assert heads(viz.draw(biased_paths()))[-2:] == ["x", "g"]
+
+
+# Products of values
+
+
+def squared_paths(blocks=2, between=False):
+    rng = np.random.default_rng(0)
+    x = h = tg.tensor(rng.standard_normal((2, 3)), requires_grad=True, name="x")
+    for k in range(blocks):
+        h = h + tg.relu(h @ weights(rng, 3, 3, name=f"W_{k}"))
+        h = h * h if between else h
+    return tg.paths((h if between else h * h).sum(), x)
+
+
+def test_a_product_of_values_is_no_block_and_yet_counted():
+    figure = viz.draw(squared_paths())
+    shown = texts(figure)
+    assert figure.layout.title.startswith("Gradient paths through a chain of 2 blocks: 2 weight")
+    assert "and 2 blocks. 8 gradient paths lead" in figure.layout.description
+    assert {"block 1", "block 2", "product 1", "M1,1", "M1,2", "multiply"} <= set(shown)
+    assert "Mk,i: derivative of product k by its factor i" in shown
+    assert "f(·): the other factor of a product, which the operation f gave" in shown
+    assert "g: the gradient that arrives at the last product" in shown
+
+
+def test_products_between_blocks_leave_the_blocks_their_numbers():
+    shown = texts(viz.draw(squared_paths(2, between=True)))
+    heads = [text for text in shown if text.startswith(("block ", "product "))]
+    assert heads == ["block 1", "product 1", "block 2", "product 2"]
+    shown = texts(viz.draw(squared_paths(6, between=True)))
+    assert "blocks 3 … 5 with products between" in shown
+
+
+def test_a_product_is_red_from_end_to_end():
+    figure = viz.draw(squared_paths())
+    assert "another derivative" not in texts(figure)
+    assert not [curve for curve in figure.layout.curves if curve.style == "plain"]
+
+
+# The user's own names
+
+
+def test_names_of_the_user_are_not_taken_for_symbols():
+    rng = np.random.default_rng(0)
+    x = h = tg.tensor(np.ones((2, 3)), requires_grad=True, name="I")
+    for k in (1, 2):
+        h = h + tg.relu(h @ weights(rng, 3, 3, name=f"J_{k}")) @ weights(rng, 3, 3, name="g")
+    shown = texts(viz.draw(tg.paths(h.sum(), x)))
+    assert {"E: identity", "Kk: derivative of block k’s branch", "K2 · E"} <= set(shown)
+    assert "q: the gradient that arrives at the last block" in shown
+    assert "product, from q back" in shown
+    assert any(text.startswith("∂L/∂I = q (E + K2) (E + K1)") for text in shown)
+
+
+def test_branches_of_equal_weight_come_in_the_order_of_their_numbers():
+    rng = np.random.default_rng(0)
+    x = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    branches = [act(x @ weights(rng, 3, 3, name="W")) for act in (tg.relu, tg.tanh)]
+    shown = texts(viz.draw(tg.paths((x + branches[0] + branches[1]).sum(), x)))
+    assert [text for text in shown if text in {"I", "J1,1", "J1,2"}][-3:] == ["I", "J1,1", "J1,2"]
+
+
 # Weights without names
 
 

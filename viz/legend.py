@@ -16,7 +16,12 @@ Entry = tuple[list[Item], str]
 _SAMPLE, _GAP, _ROW, _LINE, _SIZE = 34.0, 26.0, 22.0, 15.0, 11.5
 _MIDDLE = _SAMPLE / 2
 _GRADIENT = {"identity", "weight", "activation", "plain"}
-WORDS = {"value": "value", "faded": "off the chosen paths"}
+WORDS = {
+    "value": "value", "faded": "off the chosen paths",
+    "identity": "weight-free: a copy, on a path without a weight layer",
+}  # fmt: skip
+"""The words of a graph, whose red lines are the copies on weight-free paths."""
+_STRETCH = "weight-free: no weight layer on this stretch"
 OFF_SETS = "on no highlighted path"
 """Why something is faded where sets are highlighted."""
 
@@ -30,7 +35,8 @@ def draw_legend(
     Args:
         symbols: explanations of symbols, such as ``"I: identity"``, set under the samples.
         words: what the lines are, in a ``"direction"`` other than the gradient's; what a
-            circle stands for, ``"value"``, why something is ``"faded"``, and,
+            circle stands for, ``"value"``, why something is ``"faded"``, which stretches are
+            an ``"identity"`` where not all without a weight layer, and,
             where it is not the usual, what a ``"plain"`` arrow passes.
         more: what this figure adds: samples with their words, in rows of their own.
     """
@@ -99,7 +105,7 @@ def _passed(curves: list[Curve], styles: set[str], words: dict[str, str]) -> lis
     """Explain the gradient's lines, and the signs on them."""
     found: list[Entry] = []
     if "identity" in styles:
-        found.append(([_line("identity")], "weight-free: no weight layer on this stretch"))
+        found.append(([_line("identity")], words.get("identity", _STRETCH)))
     square = Shape("box", _MIDDLE, 0, 10, 10, "square", 1.5)
     if "weight" in styles:
         found.append(([_line("weight"), *[square] * ("square" in styles)], "a weight layer"))

@@ -128,15 +128,22 @@ def flow_sign(negative: bool, x: float, y: float) -> list[Item]:
     return [Shape("circle", x, y, _DISC, _DISC, "flow sign"), *strokes]
 
 
-def flow_entries(flows: Mapping[int, float], level: str) -> list[tuple[list[Item], str]]:
-    """Return the legend's entries of bands: the largest flow, a quarter of it, and one against."""
+def flow_entries(
+    flows: Mapping[int, float], level: str, drawn: Iterable[float] | None = None
+) -> list[tuple[list[Item], str]]:
+    """Return the legend's entries of bands: the largest flow, a quarter of it, and one against.
+
+    Args:
+        drawn: those flows that have a band, where some have none.
+    """
     most = widest(flows)
+    shown = tuple(flows.values() if drawn is None else drawn)
     carried = meaning(level)
-    if not most:
-        return [([], f"band: {carried}; nothing flows")]
+    if not any(shown):
+        return [([], f"band: {carried}; nothing flows" + " where one way is drawn" * bool(most))]
     ends = ((_SAMPLE, 0.0), (0.0, 0.0))
-    samples = [flow for flow in (most, most / 4) if any(f > 0 for f in flows.values())]
-    samples += [-most / 4] * any(f < 0 for f in flows.values())
+    samples = [flow for flow in (most, most / 4) if any(f > 0 for f in shown)]
+    samples += [-most / 4] * any(f < 0 for f in shown)
     words = [f"{signed(flow)}" for flow in samples]
     words[0] += f": a band, as wide as the square root of the {carried}"
     return [
@@ -149,4 +156,4 @@ def meaning(level: str) -> str:
     """Say what a flow is."""
     if level == "scalar":
         return "flow, the sum of the products of all paths over an edge"
-    return "flow, what all paths over an edge carry of the loss’s change"
+    return "flow, the part of the loss’s change that all paths over an edge carry"

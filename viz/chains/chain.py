@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 from types import MappingProxyType
@@ -26,6 +26,7 @@ from tinygrad_res.measures import Paths
 from tinygrad_res.numbered import Path
 
 from ..highlight import PLAIN, Emphasis, edges_taken
+from .letters import LETTERS, letters_for
 
 Kind = Literal["weight", "activation", "other"]
 
@@ -110,7 +111,7 @@ class Block:
     """A stretch with several ways.
 
     Attributes:
-        number: 1 for the block nearest the input.
+        number: 1 for the block nearest the input; products have numbers of their own.
         lanes: its ways, fewest weight layers first; empty where there are too many to draw.
         count: the number of ways.
         by_weight: how many of them cross how many weight layers.
@@ -119,6 +120,7 @@ class Block:
         ends: the indices of the nodes where they part and where they meet.
         free_marks: which highlighted sets take a way without a weight layer.
         layer_marks: which highlighted sets take a way through weight layers.
+        letters: what formulas call its ways by.
     """
 
     number: int
@@ -130,6 +132,17 @@ class Block:
     name: str = ""
     free_marks: tuple[int, ...] = ()
     layer_marks: tuple[int, ...] = ()
+    letters: Mapping[str, str] = field(default_factory=LETTERS.copy)
+
+    @property
+    def is_product(self) -> bool:
+        """Whether it only multiplies values, such as ``h * h``: no block of the net's."""
+        return self.merge == "multiply" and bool(self.lanes) and set(self.by_weight) == {0}
+
+    @property
+    def called(self) -> str:
+        """What words call it."""
+        return f"{'product' if self.is_product else 'block'} {self.number}"
 
     @property
     def weight_free(self) -> int:
@@ -147,6 +160,7 @@ class Chain:
         input, output: what the row starts and ends with.
         chosen: the one path to bring out, or ``None`` for all of the set.
         emphasis: the sets to bring out, and what stands on edges.
+        letters: what formulas call derivatives by.
     """
 
     paths: Paths
@@ -155,11 +169,17 @@ class Chain:
     output: GraphNode
     chosen: Path | None = None
     emphasis: Emphasis = PLAIN
+    letters: Mapping[str, str] = field(default_factory=LETTERS.copy)
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """The stretches with several ways."""
+        """The stretches with several ways, products as well."""
         return tuple(part for part in self.parts if isinstance(part, Block))
+
+    @property
+    def depth(self) -> int:
+        """The number of blocks, without products."""
+        return sum(not block.is_product for block in self.blocks)
 
     @cached_property
     def count(self) -> int:
@@ -228,7 +248,6 @@ def read_chain(paths: Paths, chosen: Path | None = None, emphasis: Emphasis = PL
         emphasis,
     )  # fmt: skip
     parts: list[Block | Link] = []
-    numbers = itertools.count(1)
     for single, group in itertools.groupby(segments, key=lambda segment: segment.count() == 1):
         if single:
             stretch = list(group)
@@ -238,10 +257,17 @@ def read_chain(paths: Paths, chosen: Path | None = None, emphasis: Emphasis = PL
                 stretch = stretch[cut:]
             parts.append(_link(read, stretch))
             continue
-        parts += [_block(read, segment, next(numbers)) for segment in group]
-    parts = _with_symbols(_without_identities(parts))
+        parts += [_block(read, segment) for segment in group]
     ends = paths.inputs[0], paths.output
-    return Chain(paths, tuple(parts), *ends, chosen, emphasis)
+    letters = letters_for(_names(parts, ends))
+    parts = _with_symbols(_without_identities(parts), letters)
+    return Chain(paths, tuple(parts), *ends, chosen, emphasis, letters)
+
+
+def _names(parts: Iterable[Block | Link], ends: Iterable[GraphNode]) -> set[str]:
+    """Return the names that stand in the row."""
+    lanes = [lane for p in parts for lane in (p.lanes if isinstance(p, Block) else (p.lane,))]
+    return {node.name or "" for node in ends} | {s.label for lane in lanes for s in lane.steps}
 
 
 def _used_edges(
@@ -276,13 +302,13 @@ def _leading_activations(read: _Reading, segments: list[Paths]) -> int:
     return cut
 
 
-def _block(read: _Reading, segment: Paths, number: int) -> Block:
+def _block(read: _Reading, segment: Paths) -> Block:
     ways = [path.edges for path in itertools.islice(segment, MOST_LANES + 1)]
     shared = Counter(edge.index for way in ways for edge in way)
     lanes = [_lane(read, way, shared) for way in ways]
     lanes.sort(key=lambda lane: (lane.weight, len(lane.steps), len(lane.edges)))
     return Block(
-        number=number,
+        number=0,
         lanes=tuple(lanes) if len(lanes) <= MOST_LANES else (),
         count=segment.count(),
         by_weight=segment.count_by("weight"),
@@ -368,15 +394,17 @@ def _without_identities(parts: list[Block | Link]) -> list[Block | Link]:
     return found
 
 
-def _with_symbols(parts: list[Block | Link]) -> list[Block | Link]:
-    """Give each link that does more than copy the symbol that formulas call it by."""
+def _with_symbols(parts: list[Block | Link], letters: Mapping[str, str]) -> list[Block | Link]:
+    """Number the blocks, and name each link that does more than copy, as formulas do."""
     found: list[Block | Link] = []
-    before = 0
+    numbers = {False: 0, True: 0}
     for i, part in enumerate(parts):
-        before += isinstance(part, Block)
-        if isinstance(part, Link) and part.lane.steps:
-            last = i == len(parts) - 1
-            symbol = "" if last else "S" if i == 0 else f"R_{{{before}}}"
-            part = replace(part, symbol=symbol)
+        if isinstance(part, Block):
+            numbers[part.is_product] += 1
+            part = replace(part, number=numbers[part.is_product], letters=letters)
+        elif part.lane.steps:
+            last, before = i == len(parts) - 1, sum(numbers.values())
+            inner = f"{letters['R']}_{{{before}}}"
+            part = replace(part, symbol="" if last else letters["S"] if i == 0 else inner)
         found.append(part)
     return found

@@ -22,7 +22,7 @@ from ..legend import OFF_SETS, Entry, draw_legend
 from ..norms import norms_by
 from ..page import WHOLE, Page
 from ..widths import flow_entries, meaning
-from .chain import Block, Chain, Link
+from .chain import Block, Chain, Lane, Link
 from .histogram import draw_histogram, of_counts, of_norms
 from .narrow import break_lines, in_pieces, unnamed
 from .strip import VALUE_RADIUS, Collapsed, Part, draw_strip
@@ -43,7 +43,8 @@ def chain_layout(chain: Chain, notes: Sequence[str] = (), page: Page = WHOLE) ->
     left, top, right, bottom = canvas.box
     width = page.at_least(right - left, NARROWEST)
     lines = [_from_to(chain), *map(text.plain, notes)]
-    draw_headline(canvas, left, top - 44, chain.weight_free, chain.count, lines)
+    several = chain.count > 1 or chain.weight_free > 0
+    draw_headline(canvas, left, top - 44, chain.weight_free, chain.count, lines, several)
     below = bottom + (40 if page.narrow else 64)
     canvas.begin("rows")
     if chain.blocks and _listable(chain):
@@ -61,7 +62,9 @@ def chain_layout(chain: Chain, notes: Sequence[str] = (), page: Page = WHOLE) ->
     more = _added(chain, drawn)
     if broken:
         more.append(([], "a line begins with the value that the line before it ends with"))
-    draw_legend(canvas, left, bottom + 48, wide, symbols_used(drawn), styles, more)
+    draw_legend(
+        canvas, left, bottom + 48, wide, symbols_used(drawn, chain.letters["g"]), styles, more
+    )
     return canvas.finish(_title(chain), " ".join([describe(chain), *(f"{n}." for n in notes)]))
 
 
@@ -90,17 +93,26 @@ def _added(chain: Chain, drawn: tuple[Part, ...]) -> list[Entry]:
     if emphasis.flows is None:
         return found
     if emphasis.widths:
-        found += flow_entries(emphasis.flows, "tensor")
+        lanes = [lane for p in drawn for lane in _lanes(p)]
+        flows = [lane.flow for lane in lanes if lane.flow is not None]
+        found += flow_entries(emphasis.flows, "tensor", flows)
         if any(isinstance(p, Collapsed) or (isinstance(p, Block) and not p.lanes) for p in drawn):
             found.append(([], "no band where several ways are drawn as one"))
     if emphasis.labels in ("value", "both"):
-        found.append(([], f"number beside a way’s symbol: its {meaning('tensor')}"))
+        found.append(([], f"number behind a symbol: its {meaning('tensor')}"))
     return found
+
+
+def _lanes(part: Part) -> tuple[Lane, ...]:
+    """Return the lanes of a part that are drawn one by one."""
+    if isinstance(part, Collapsed):
+        return ()
+    return part.lanes if isinstance(part, Block) else (part.lane,)
 
 
 def _listable(chain: Chain) -> bool:
     return (
-        len(chain.blocks) <= MOST_BLOCKS
+        chain.depth <= MOST_BLOCKS
         and chain.count <= MOST_ROWS
         and all(block.lanes for block in chain.blocks)
     )
@@ -108,9 +120,11 @@ def _listable(chain: Chain) -> bool:
 
 def _collapse(chain: Chain, before: int = 2) -> tuple[Part, ...]:
     """Return the parts to draw: of many blocks, the first one or two and the last."""
-    if len(chain.blocks) <= MOST_BLOCKS:
+    if chain.depth <= MOST_BLOCKS:
         return chain.parts
-    places = [i for i, part in enumerate(chain.parts) if isinstance(part, Block)]
+    places = [
+        i for i, part in enumerate(chain.parts) if isinstance(part, Block) and not part.is_product
+    ]
     first, last = places[before], places[-2] + 1
     return (*chain.parts[:first], Collapsed(chain.parts[first:last]), *chain.parts[last:])
 
@@ -120,8 +134,15 @@ def _from_to(chain: Chain) -> text.Runs:
     output = _node(chain.output, "y" if chain.output.shape else "L")
     return (
         *text.plain(f"gradient path{'s' * (chain.count != 1)} from "), *output,
-        *text.plain(" back to "), *_node(chain.input, "x"), *text.plain(_window(chain)),
+        *text.plain(" back to "), *_node(chain.input, "x"), *text.plain(_only(chain)),
+        *text.plain(_window(chain)),
     )  # fmt: skip
+
+
+def _only(chain: Chain) -> str:
+    """Say what the only path crosses, where there is no other and it is not weight-free."""
+    alone = chain.count == 1 and not chain.weight_free
+    return f", through {_layers(next(iter(chain.by_weight)))}" if alone else ""
 
 
 def _node(node: GraphNode, otherwise: str) -> text.Runs:
@@ -134,7 +155,7 @@ def _window(chain: Chain) -> str:
     said = "" if chain.complete else f", chosen among {text.grouped(chain.inner_count)}"
     if chain.chosen is not None:
         said += f"; one is drawn in full, through {_layers(chain.chosen.degree('weight'))}"
-        said += ", and the fold with every way" * (len(chain.blocks) > MOST_BLOCKS)
+        said += ", and the fold with every way" * (chain.depth > MOST_BLOCKS)
     if (start, end) != (chain.output, chain.input):
         return f"{said}; weight layers counted from {_place(chain, start)} back to {_place(chain, end)}"
     if chain.blocks and not chain.weight_free and chain.inner_weight_free and chain.complete:
@@ -165,9 +186,7 @@ def _place(chain: Chain, node: GraphNode) -> str:
     """Say which node is meant: by its name, its place in the row, or its operation."""
     for block in chain.blocks:
         if node.index in block.ends:
-            return (
-                f"the {'end' if node.index == block.ends[1] else 'start'} of block {block.number}"
-            )
+            return f"the {'end' if node.index == block.ends[1] else 'start'} of {block.called}"
     number = 0
     for part in chain.parts:
         number += isinstance(part, Block)
@@ -190,18 +209,22 @@ def _histograms(canvas: Canvas, chain: Chain, x: float, y: float, width: float) 
 
 
 def _title(chain: Chain) -> str:
-    n = len(chain.blocks)
+    n = chain.depth
     kind = f"a chain of {text.several(n, 'block')}" if n else "a plain chain"
-    return f"Gradient paths through {kind}: {text.weight_free_of(chain.weight_free, chain.count)}"
+    only = _only(chain)
+    told = f"1 path{only}" if only else text.weight_free_of(chain.weight_free, chain.count)
+    return f"Gradient paths through {kind}: {told}"
 
 
 def describe(chain: Chain) -> str:
     """Say in words what the figure shows."""
     degrees = chain.by_weight
     ends = f"from {text.clean(chain.output.label)} back to {text.clean(chain.input.label)}"
+    recorded, blocks = len(chain.paths.graph.nodes), text.several(chain.depth, "block")
+    cross = f"cross{'es' * (chain.weight_free == 1)} no weight layer"
     said = [
-        f"{len(chain.paths.graph.nodes)} recorded nodes and {len(chain.blocks)} blocks.",
-        f"{_paths(chain.count)} {ends}; {text.exact(chain.weight_free)} cross no weight layer.",
+        f"{text.several(recorded, 'recorded node')} and {blocks}.",
+        f"{_paths(chain.count)} {ends}; {text.exact(chain.weight_free)} {cross}.",
     ]
     if chain.chosen is not None:
         crossed = _layers(chain.chosen.degree("weight"))

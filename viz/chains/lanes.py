@@ -161,7 +161,9 @@ def _step(
     line = Curve(
         ((right, y), (left, y)), _LINE[step.kind], arrow=True, tail=tail, head=head, faded=faded
     )
-    if free:
+    if free and step.kind == "other":
+        line = replace(line, style="identity")
+    elif free:
         third = min(12.0, (right - left) / 3.6)
         canvas.add(
             Curve(((right, y), (right - third, y)), "identity", faded=faded),

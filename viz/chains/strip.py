@@ -48,7 +48,12 @@ class Collapsed:
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """The blocks inside."""
+        """The blocks inside, without products."""
+        return tuple(block for block in self.segments if not block.is_product)
+
+    @property
+    def segments(self) -> tuple[Block, ...]:
+        """The blocks and the products inside."""
         return tuple(part for part in self.parts if isinstance(part, Block))
 
     @property
@@ -89,7 +94,7 @@ def draw_strip(canvas: Canvas, chain: Chain, parts: tuple[Part, ...]) -> list[St
             ends = Ends("output value", here)
             lane = Lane((), (), marks=chain.emphasis.taken_by(()))
             nodes = (x, SUM_RADIUS), (right, VALUE_RADIUS)
-            _wire(canvas, *nodes, "identity", "g", ends, lane, chain)
+            _wire(canvas, *nodes, "identity", chain.letters["g"], ends, lane, chain)
             first = len(canvas.items)
         if last:
             named = chain.output.name or ("L" if chain.output.shape == () else "y")
@@ -114,7 +119,7 @@ def _end(canvas: Canvas, x: float, name: str, key: str, title: str) -> None:
 
 def _sum(canvas: Canvas, part: Block | Collapsed, x: float, key: str, radius: float) -> None:
     """Draw the node where a block's ways meet."""
-    block = part.blocks[-1] if isinstance(part, Collapsed) else part
+    block = part.segments[-1] if isinstance(part, Collapsed) else part
     merge = block.merge
     if merge == "add":
         canvas.add(Shape("circle", x, 0.0, 2 * radius, 2 * radius, "value", sign="+", key=key))
@@ -192,16 +197,27 @@ def _collapsed(
     n = len(part.blocks)
     shortcuts = sum(block.weight_free > 0 for block in part.blocks)
     free = shortcuts == n and not any(link.lane.weight for link in part.links)
-    same = not part.links and all(
-        block.weight_free == 1 and block.lanes and block.lanes[0].is_identity
-        for block in part.blocks
+    same = (
+        not part.links
+        and part.segments == part.blocks
+        and all(
+            block.weight_free == 1 and block.lanes and block.lanes[0].is_identity
+            for block in part.blocks
+        )
     )
-    arc = "I" if same else "weight-free" if free else f"{shortcuts} of {n} have a weight-free way"
+    identity = part.blocks[0].letters["I"]
+    arc = (
+        identity
+        if same
+        else "weight-free"
+        if free
+        else f"{shortcuts} of {n} have a weight-free way"
+    )
     return _boxed(
         canvas, x, radius, after, ends, f"× {n}", f"blocks {first} … {last}{_between(part)}",
         _shortcuts(part), double=True, free=free, arc=arc, emphasis=emphasis,
-        axis=_standing({k for block in part.blocks for k in _beside(block)}, emphasis),
-        over=_standing(set.intersection(*map(_above, part.blocks)), emphasis),
+        axis=_standing({k for block in part.segments for k in _beside(block)}, emphasis),
+        over=_standing(set.intersection(*map(_above, part.segments)), emphasis),
     )  # fmt: skip
 
 
@@ -226,6 +242,8 @@ def _beside(block: Block) -> set[int]:
 
 def _between(part: Collapsed) -> str:
     """Say what stands between the blocks of a fold."""
+    if part.segments != part.blocks:
+        return " with products between"
     layers = {tuple(step.label for step in link.lane.steps) for link in part.links}
     if not layers:
         return ""
@@ -255,6 +273,7 @@ def _boxed(
     right = left + wide + 2 * wire
     centre = right + after
     middle = (left + right) / 2
+    side = wide / 2 + 5 * double
     key, style = f"{ends.tail} box", "repeated" if double else "stage"
     for a, b, tail, head in (
         (right, middle + wide / 2 + 5, ends.tail, key), (middle - wide / 2 - 5, left, key, ends.head)
@@ -267,8 +286,8 @@ def _boxed(
         Label(title_runs, middle, -3, 14, "text title"),
         Label(runs, middle, 14, 11, "text quiet"),
     )
-    _forward(canvas, (x, radius), (middle - wide / 2, 0.0))
-    _forward(canvas, (middle + wide / 2, 0.0), (centre, after))
+    _forward(canvas, (x, radius), (middle - side, 0.0))
+    _forward(canvas, (middle + side, 0.0), (centre, after))
     if arc:
         style = "identity" if free else "weight"
         fork, merge = (x, radius), (centre, after)
@@ -339,7 +358,7 @@ def _link(
     style = "weight" if link.lane.weight else "identity"
     if inline or not link.ops:
         right = left + 44
-        symbol = "g" if last and chain.blocks else ""
+        symbol = chain.letters["g"] if last and chain.blocks else ""
         nodes = (x, radius), (right + after, after)
         _wire(canvas, *nodes, style, symbol, ends, link.lane, chain)
         return right + after
@@ -350,7 +369,7 @@ def _link(
     middle = left + wire + wide / 2
     right = left + 2 * wire + wide
     key = f"{ends.tail} box"
-    arriving = "g" if last and chain.blocks else ""
+    arriving = chain.letters["g"] if last and chain.blocks else ""
     into, out = replace(ends, head=key), replace(ends, tail=key)
     sides = (middle - wide / 2, 0.0), (middle + wide / 2, 0.0)
     _wire(canvas, sides[1], (right + after, after), style, "", into, link.lane, chain)

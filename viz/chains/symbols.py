@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 from .chain import Block, Link
+from .letters import LETTERS
 
 MERGES = {
     "multiply": ("×", "multiply: the product of the ways, number by number"),
@@ -17,55 +18,86 @@ MERGES = {
 
 def block_symbols(block: Block) -> tuple[str, ...]:
     """Return what formulas call the ways through a block, in the order of its lanes."""
+    letters, number = block.letters, block.number
+    if block.is_product:
+        return tuple(f"{letters['M']}_{{{number},{i + 1}}}" for i in range(len(block.lanes)))
     moving = sum(lane.is_bare and lane.moves for lane in block.lanes)
     branches = sum(not lane.is_bare for lane in block.lanes)
     bare, branch = itertools.count(1), itertools.count(1)
     found = []
     for i, lane in enumerate(block.lanes):
         if lane.is_identity:
-            found.append("I")
+            found.append(letters["I"])
         elif lane.is_bare:
-            found.append(f"P_{{{block.number}{f',{next(bare)}' if moving > 1 else ''}}}")
+            found.append(f"{letters['P']}_{{{number}{f',{next(bare)}' if moving > 1 else ''}}}")
         elif branches == len(block.lanes) == 2:
-            found.append(f"{'JP'[i == 0]}_{{{block.number}}}")
+            found.append(f"{letters['JP'[i == 0]]}_{{{number}}}")
         else:
-            found.append(f"J_{{{block.number}{f',{next(branch)}' if branches > 1 else ''}}}")
+            found.append(f"{letters['J']}_{{{number}{f',{next(branch)}' if branches > 1 else ''}}}")
     return tuple(found)
 
 
-def symbols_used(parts: Sequence[object]) -> tuple[str, ...]:
-    """Return what the symbols in formulas mean, for those that occur."""
-    blocks = [part for part in parts if isinstance(part, Block)]
-    if not blocks:
-        return ()
-    links = [part.symbol for part in parts if isinstance(part, Link) and part.symbol]
+def symbols_used(parts: Sequence[object], arriving: str = LETTERS["g"]) -> tuple[str, ...]:
+    """Return what the symbols in formulas mean, for those that occur.
+
+    Args:
+        arriving: what formulas call the gradient that arrives from the right.
+    """
+    segments = [part for part in parts if isinstance(part, Block)]
+    if not segments:
+        return _values_used(parts)
+    letters = segments[0].letters
+    usual = {written: letter for letter, written in letters.items()}
+    links = {usual[part.symbol[0]] for part in parts if isinstance(part, Link) and part.symbol}
     ways = [
-        (symbol, lane) for block in blocks
+        (usual[symbol[0]], symbol, lane) for block in segments
         for symbol, lane in zip(block_symbols(block), block.lanes, strict=True)
     ]  # fmt: skip
-    found = {symbol[0] + "," * ("," in symbol) for symbol, _ in ways}
-    bare = [lane.is_bare for symbol, lane in ways if symbol[0] == "P"]
+    found = {letter + "," * ("," in symbol) for letter, symbol, _ in ways}
+    bare = [lane.is_bare for letter, _, lane in ways if letter == "P"]
     moving = "weight-free shortcut of block k, slices and pads"
     shortcut = moving if all(bare) else "derivative of block k’s shortcut"
     if any(bare) and not all(bare):
         shortcut += "; weight-free where it slices and pads"
+    behind = "the k-th block or product" if any(b.is_product for b in segments) else "block k"
     meanings = [
-        ("I: identity", "I" in found),
-        ("J_{k}: derivative of block k’s branch", "J" in found),
-        ("J_{k,i}: derivative of branch i of block k, fewest weight layers first", "J," in found),
-        (f"P_{{k}}: {shortcut}", "P" in found),
-        ("P_{k,i}: weight-free way i through block k, slices and pads", "P," in found),
-        ("S: derivative of the stem", "S" in links),
-        ("R_{k}: derivative behind block k", any(symbol[0] == "R" for symbol in links)),
-        (f"g: the gradient that arrives at {_last(parts)}", True),
+        (f"{letters['I']}: identity", "I" in found),
+        (f"{letters['J']}_{{k}}: derivative of block k’s branch", "J" in found),
+        (
+            f"{letters['J']}_{{k,i}}: derivative of branch i of block k, fewest weight layers first",
+            "J," in found,
+        ),
+        (f"{letters['P']}_{{k}}: {shortcut}", "P" in found),
+        (
+            f"{letters['P']}_{{k,i}}: weight-free way i through block k, slices and pads",
+            "P," in found,
+        ),
+        (f"{letters['M']}_{{k,i}}: derivative of product k by its factor i", "M," in found),
+        (f"{letters['S']}: derivative of the stem", "S" in links),
+        (f"{letters['R']}_{{k}}: derivative behind {behind}", "R" in links),
+        (f"{arriving}: the gradient that arrives at {_last(parts)}", True),
     ]
-    merges = {block.merge for block in blocks}
+    merges = {block.merge for block in segments}
     signs = [(f"{sign} {words}", merge in merges) for merge, (sign, words) in MERGES.items()]
     signs.append(("• where ways meet in another operation", bool(merges - {"add", *MERGES})))
-    return tuple(words for words, used in meanings + signs if used)
+    return (*(words for words, used in meanings + signs if used), *_values_used(parts))
+
+
+def _values_used(parts: Sequence[object]) -> tuple[str, ...]:
+    """Say what a factor of a product is called, where one is."""
+    lanes = [
+        lane for part in parts if isinstance(part, Block | Link)
+        for lane in (part.lanes if isinstance(part, Block) else (part.lane,))
+    ]  # fmt: skip
+    some = any(step.label.endswith("(·)") for lane in lanes for step in lane.steps)
+    return ("f(·): the other factor of a product, which the operation f gave",) * some
 
 
 def _last(parts: Sequence[object]) -> str:
     """Say what stands at the right end of a product, next to ``g``."""
-    behind = [part for part in parts[-2:] if isinstance(part, Link) and part.symbol[:1] == "R"]
-    return behind[-1].symbol if behind else "the last block"
+    for part in reversed(parts):
+        if isinstance(part, Block):
+            return "the last product" if part.is_product else "the last block"
+        if isinstance(part, Link) and part.symbol:
+            return part.symbol
+    return "the last block"

@@ -32,14 +32,14 @@ MOST_SQUARES = 4
 LONGEST_SYMBOL = 8
 Anchor = Literal["start", "middle", "end"]
 _REST, _TIGHT = 470.0, 28.0 + 14.0 + 116.0
-_PRODUCT = "product, from g back"
+_PRODUCT = "product, from {g} back"
 
 
 def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float, width: float) -> None:
     """Draw the table of paths with its upper left corner at ``(x, y)``, about ``width`` wide."""
     paths = sorted(
         ((path, chain.choices(path)) for path in chain.paths),
-        key=lambda found: (found[0].degree("weight"), [-c for c in found[1]]),
+        key=lambda found: (found[0].degree("weight"), _weightless(chain, found[1]), found[1]),
     )
     products = [text.math(product(chain, choice)) for _, choice in paths]
     sizes = [_size(path) for path, _ in paths]
@@ -92,6 +92,11 @@ def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float, width: float) ->
         canvas.add(Label(text.plain(gradient), right, bottom + 21, 12.5, "text title", "end"))
 
 
+def _weightless(chain: Chain, choice: tuple[int, ...]) -> list[bool]:
+    """Return for each block, from the input, whether a path goes around its weight layers."""
+    return [not b.lanes[c].weight for b, c in zip(chain.blocks, choice, strict=True)]
+
+
 def draw_product(canvas: Canvas, chain: Chain, x: float, y: float) -> None:
     """Say under a chain without blocks that its one product is the whole gradient."""
     weights = next(iter(chain.by_weight))
@@ -116,8 +121,8 @@ CAPTION = "exact for gradients at the recorded activations; arrays add up, their
 
 def product(chain: Chain, choice: tuple[int, ...]) -> str:
     """Return a path's product, from the output back, such as ``I · J_{2} · I``."""
-    taken = dict(zip((block.number for block in chain.blocks), choice, strict=True))
-    return " · ".join(_factors(chain, lambda block: block_symbols(block)[taken[block.number]]))
+    taken = dict(zip((block.ends for block in chain.blocks), choice, strict=True))
+    return " · ".join(_factors(chain, lambda block: block_symbols(block)[taken[block.ends]]))
 
 
 def symbol(chain: Chain) -> Runs:
@@ -126,10 +131,20 @@ def symbol(chain: Chain) -> Runs:
     return text.name(given if 0 < len(text.clean(given)) <= LONGEST_SYMBOL else "x")
 
 
+def _start(chain: Chain) -> Runs:
+    """Return what stands at the left end of the rows: the input, or what the stem gives."""
+    first = chain.parts[0]
+    if not (isinstance(first, Link) and first.symbol):
+        return symbol(chain)
+    given = chain.paths.graph.nodes[first.ends[1]].name or ""
+    short = 0 < len(text.clean(given)) <= LONGEST_SYMBOL
+    return text.name(given) if short else text.plain("stem’s output")
+
+
 def formula(chain: Chain) -> str:
     """Return the sum of all paths in factored form, the right side of an equation."""
     factors = _factors(chain, lambda block: f"({' + '.join(block_symbols(block))})")
-    return f" = g {' '.join(factors)}"
+    return f" = {chain.letters['g']} {' '.join(factors)}"
 
 
 def _factors(chain: Chain, told: Callable[[Block], str]) -> list[str]:
@@ -155,7 +170,7 @@ class _Columns(NamedTuple):
 
 
 def _columns(chain: Chain, x: float, width: float, longest: float) -> _Columns:
-    wires = x + 12 + text.width(symbol(chain), 12)
+    wires = x + 12 + text.width(_start(chain), 12)
     blocks = len(chain.blocks)
     column = min(max((width - _REST) / blocks, NARROWEST_COLUMN), WIDEST_COLUMN)
     product = wires + column * blocks + 44
@@ -165,7 +180,7 @@ def _columns(chain: Chain, x: float, width: float, longest: float) -> _Columns:
 
 def _tight_columns(chain: Chain, x: float, width: float, longest: float) -> _Columns:
     """Return columns that fit a narrow room; without the ways, where these do not."""
-    wires = x + 12 + text.width(symbol(chain), 12)
+    wires = x + 12 + text.width(_start(chain), 12)
     words = max(longest, 82.0)
     column = (width - (wires - x) - _TIGHT - words) / len(chain.blocks)
     most = max(lane.weight for block in chain.blocks for lane in block.lanes)
@@ -179,12 +194,11 @@ def _head(canvas: Canvas, chain: Chain, columns: _Columns, y: float, measure: st
     """Write what stands in the columns; of several lines, the last one at ``y``."""
     wires, column, product, degree, right = columns
     heads: list[tuple[str, float, float, Anchor]] = [
-        (_PRODUCT, product, degree - product - 14, "start"),
+        (_PRODUCT.format(**chain.letters), product, degree - product - 14, "start"),
         ("weight layers", degree, 50.0, "start"), (measure, right, 62.0, "end"),
     ]  # fmt: skip
-    for block in chain.blocks if column else ():
-        middle = wires + column * (block.number - 0.5)
-        heads.append((f"block {block.number}", middle, column - 4, "middle"))
+    for i, block in enumerate(chain.blocks if column else ()):
+        heads.append((block.called, wires + column * (i + 0.5), column - 4, "middle"))
     for words, x, room, anchor in heads:
         lines = wrapped(text.plain(words), 11, room if canvas.page.narrow else math.inf)
         for i, line in enumerate(reversed(lines)):
@@ -192,8 +206,8 @@ def _head(canvas: Canvas, chain: Chain, columns: _Columns, y: float, measure: st
     if column:
         end = wires + column * len(chain.blocks)
         canvas.add(
-            Label(symbol(chain), wires - 8, y, 12, "text quiet", "end"),
-            Label(text.plain("g"), end + 14, y, 12, "text quiet"),
+            Label(_start(chain), wires - 8, y, 12, "text quiet", "end"),
+            Label(text.plain(chain.letters["g"]), end + 14, y, 12, "text quiet"),
         )
 
 
