@@ -254,8 +254,12 @@ def _font(text: str, size: float, style: Style) -> FontProperties:
 def _properties(families: list[str], size: float, bold: bool, italic: bool) -> FontProperties:
     from matplotlib.font_manager import FontProperties
 
-    weight, slant = "bold" if bold else "normal", "italic" if italic else "normal"
-    return FontProperties(family=families, size=size, weight=weight, style=slant)
+    return FontProperties(
+        family=families,
+        size=size,
+        weight="bold" if bold else "normal",
+        style="italic" if italic else "normal",
+    )
 
 
 def _measure(text: str, font: FontProperties) -> float:
