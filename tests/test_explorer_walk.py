@@ -4,6 +4,7 @@ import chromium
 import pytest
 from explorer_pages import SETS, click, dense, pages, residual, text, texts
 
+import tinygrad_res as tg
 import viz.explorer.map
 
 browsers = pytest.mark.skipif(chromium.program() is None, reason="no Chromium on the PATH")
@@ -178,6 +179,31 @@ def test_latex_of_the_path_is_copied(show):
         "% g: the gradient that arrives at the last block",
     ]  # fmt: skip
     assert not page.run('document.querySelector("textarea").hidden')
+
+
+@browsers
+def test_a_row_has_a_square_for_each_weight_layer(show):
+    page = show(residual(3))
+    for r in range(8):
+        squares = f'document.querySelectorAll(".row[id$=row-{r}] .square").length'
+        assert page.run(squares) == residual(3)[r].degree("weight")
+
+
+@browsers
+def test_words_off_the_path_stay_legible(show):
+    opacity = (
+        '[...document.querySelectorAll("{} .off.words")].map((e) => getComputedStyle(e).opacity)'
+    )
+    for paths, where in ((residual(3), ".chain"), (dense(), ".map")):
+        found = show(paths).run(opacity.format(where))
+        assert found and min(map(float, found)) >= 0.45
+
+
+@browsers
+def test_negative_factors_stand_in_brackets(show):
+    x = tg.tensor(0.3, requires_grad=True, name="x")
+    page = show(tg.paths(tg.tanh(x) * -2.0 * 3.0, x, level="scalar"))
+    assert "in numbers3 · (−2) · 0.915 = −5.49" in text(page, "facts")
 
 
 @browsers

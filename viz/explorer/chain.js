@@ -69,7 +69,7 @@ const blockButton = (items, block, b) => {
 
 const wordsOf = (block, path) => {
   const labels = [...labelsIn(block.at, path)], symbol = symbolOf(block, path), ways = total(row.segments[block.at].shape);
-  const way = `block ${block.number}, way ${path[block.at] + 1n} of ${ways}`;
+  const way = `${block.called}, way ${path[block.at] + 1n} of ${ways}`;
   const lane = laneOf(block, path) >= 0 && labels.length ? worded` = ${productRuns(labels)}` : "";
   const share = fixed === null ? `, on ${grouped(row.count / ways)} of ${grouped(row.count)} paths` : "";
   return worded`${way}: ${productRuns(symbol)}${lane}, ${layers(weightsIn(block.at, path))}${share}`;
@@ -83,7 +83,7 @@ const showHere = () => {
   showWays(Array.from({ length: Math.min(n, MOST_WAYS) }, (_, way) => {
     const path = state.path.with(block.at, BigInt(way));
     return { words: worded`${productRuns(orIdentity(labelsIn(block.at, path)))}, ${layers(weightsIn(block.at, path))}`, taken: state.path[block.at] === BigInt(way), go: () => settle(path) };
-  }), n, worded`ways through block ${block.number}:`);
+  }), n, worded`ways through ${block.called}:`);
 };
 
 // Ways to choose from, as buttons.
@@ -114,7 +114,8 @@ const showFold = (button, path) => {
   const g = Number(button.dataset.group), { from, to, scope } = groups[g], open = state.open.has(g);
   const inside = blocks.slice(from, to);
   const weights = inside.filter(({ at }) => weightsIn(at, path));
-  const which = `${scope ? `${scope}: ` : ""}${to - from > 1 ? `blocks ${from + 1} … ${to}` : `block ${to}`}`;
+  const [first, last] = [blocks[from].called, blocks[to - 1].called];
+  const which = `${scope ? `${scope}: ` : ""}${to - from > 1 ? `${first} … ${last}`.replace(/^block (.*) block /, "blocks $1 ") : first}`;
   const ways = `× ${to - from}: ${inside.length - weights.length} weight-free, ${weights.length} through weights`;
   button.setAttribute("aria-expanded", open);
   button.classList.toggle("weighted", weights.length > 0);

@@ -79,7 +79,7 @@ const bare = (words) => words.replace(/[{}]/g, "").toLowerCase();
 const matchesOf = (query) => row.segments.flatMap(({ shape, nodes, edges }, i) => {
   const b = blocks.findIndex(({ at }) => at === i);
   const hit = (place) => bare(name(place)).includes(bare(query));
-  const place = blocks[b] ? `, block ${blocks[b].number}` : "";
+  const place = blocks[b] ? `, ${blocks[b].called}` : "";
   return [
     ...shape.edges.flatMap((_, e) => (hit(edges[e]) ? [{ i, b, e, words: worded`${nameRuns(edges[e])}${place}` }] : [])),
     ...nodes.flatMap((node, v) => (v < shape.root && hit(node) ? [{ i, b, v, words: worded`${nameRuns(node)}${place}` }] : [])),

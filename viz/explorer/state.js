@@ -18,7 +18,7 @@ const blocks = parts.filter((part) => part[3]).map((part, i) => {
   const at = several[several.length - 1 - i], { shape, first } = row.segments[at];
   const ways = part[4].map((edges) =>
     wayNumber(shape, shape.edges.flatMap((edge, e) => (edges.includes(first + edge.number) ? [e] : [])).reverse()));
-  return { part, at, ways, number: part[3] };
+  return { part, at, ways, called: part[3] };
 });
 const blockOf = new Map(blocks.map((block) => [block.part, block]));
 const laneOf = (block, path) => block.ways.indexOf(path[block.at]);

@@ -64,7 +64,7 @@ def draw_tiles(chain: Chain, names: Names, formulas: Formulas) -> tuple[Layout, 
 
     ``axis`` is how far below the top the axis lies.  ``tiles`` are ``[width, first item, [[lane,
     word], ...], above, below]``, the last two how far a tile reaches from the axis; ``parts``,
-    from the input's side, ``[tile, [[word, formula], ...], symbols, block's number, block's
+    from the input's side, ``[tile, [[word, formula], ...], symbols, what the block is called, its
     lanes]``, lanes as the numbers of their edges, and the scope around it; a word that is no
     formula has -1.  A block with too many lanes has none.
     """
@@ -106,10 +106,10 @@ def draw_tiles(chain: Chain, names: Names, formulas: Formulas) -> tuple[Layout, 
     return layout, told
 
 
-def _ways(part: Block | Link) -> tuple[int, list[list[int]]]:
+def _ways(part: Block | Link) -> tuple[str, list[list[int]]]:
     if isinstance(part, Link):
-        return 0, []
-    return part.number, [sorted(lane.edges) for lane in part.lanes]
+        return "", []
+    return part.called, [sorted(lane.edges) for lane in part.lanes]
 
 
 def _scope(chain: Chain, part: Block | Link) -> str:
@@ -144,7 +144,7 @@ def _look(part: Block | Link) -> Hashable:
 def _words(part: Block | Link) -> list[Word]:
     """Return what is written in a part's tile, in the order of the words' numbers."""
     if isinstance(part, Block):
-        caption = _plain(f"block {part.number}")
+        caption = _plain(part.called)
         if not _detailed(part):
             return [_plain(f"{text.grouped(part.count)} ways"), caption]
         steps = [(step.label, text.name(step.label)) for lane in part.lanes for step in lane.steps]
