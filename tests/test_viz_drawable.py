@@ -139,6 +139,15 @@ def test_the_legend_counts_by_an_element_of_the_figure():
     assert "W_1;21: element 2, 1 of W_1" in shown
 
 
+@pytest.mark.parametrize("name", ["conv-1", "a + (b", "digraph { }", "f(", "a · b", "x/y", "x^2"])
+def test_names_that_hold_signs_stay_whole_in_formulas(name):
+    x = tg.tensor([[0.3, 0.5]], requires_grad=True, name=name)
+    shown = lines_of(viz.draw(tg.formula((tg.sin(x) * tg.exp(x)).sum(), x, at=(0, 1))))
+    (line,) = [line for line in shown if line.startswith("= ")]
+    assert f"dL/d{name}_2" in shown
+    assert line.count(f"/∂{name}_2") == 2
+
+
 def test_formulas_have_a_minus_sign():
     x, y = (tg.tensor(v, requires_grad=True, name=n) for v, n in ((2.0, "x"), (3.0, "y")))
     shown = lines_of(viz.draw(tg.formula(x * y - y, y, simplify="junction")))

@@ -166,7 +166,7 @@ class Symbols:
         latex = f"{over(name.latex)}^{{{joined}}}"
         if self._indices == "subscript":
             latex = f"{{{name.latex}}}_{{{joined}}}"
-        return Sign(latex, f"{name.text}{numbers}".replace(" ", ""))
+        return Sign(latex, f"{name.text}[{','.join(map(str, numbers))}]")
 
 
 def _copied(record: Node) -> Array:

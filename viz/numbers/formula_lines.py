@@ -27,13 +27,13 @@ MOST_LINES = 12
 LINE = 24.0
 _SIZE, _WIDEST = 14, 1000.0
 _CLOSE = 1e-6
-_WORD = r"((?:_\{[^{}]*\}|[^\s·+\-()∂/′^\[\]⊙ᵀ])+)"
-_ELEMENT = re.compile(rf"{_WORD}(?:\[([\d,]+)\])?|\)\|(\d+)")
+_WORD = r"(?:_\{[^{}]*\}|[^\s·+\-()∂/′^\[\]⊙ᵀ])+"
+_PLACES = r"(?:\[([\d,]+)\])?"
 _PLACE = re.compile(r"\)\|\d")
 _ALONE = (
     ": there are several ways from u to w, and this is the k-th place alone where u takes w itself"
 )
-_MARK = re.compile(r"[()\[\]]| [+-] ")
+_MARK = r"[()\[\]]| [+-] "
 _PART = re.compile(r"(?= [·+-] )")
 _OMISSION = " + ... ("
 _WORDS = {
@@ -123,7 +123,7 @@ def _where(found: Formula) -> str:
 
 def _lines(step: Step, told: Formula, room: float) -> list[Runs]:
     """Return the sum after a step as lines, broken between its terms or else between factors."""
-    terms = _terms(step.text)
+    terms = _terms(step.text, _odd(told))
     lines, begun = list[Runs](), list[int]()
     alone = True
     for k, term in enumerate(terms):
@@ -144,14 +144,20 @@ def _lines(step: Step, told: Formula, room: float) -> list[Runs]:
     return [*lines[: MOST_LINES - 1], text.plain(f"… ({text.several(every - shown, 'more term')})")]
 
 
-def _terms(written: str) -> list[str]:
+def _odd(told: Formula) -> str:
+    """Return a pattern of the names that a formula's text does not tell from its signs."""
+    odd = [name for name in told.shapes if not re.fullmatch(_WORD, name)]
+    return "|".join(map(re.escape, sorted(odd, key=len, reverse=True))) or "(?!)"
+
+
+def _terms(written: str, odd: str = "(?!)") -> list[str]:
     """Return the terms of a sum, each with the sign before it.
 
     >>> _terms("a · (b - c) - d")
     ['a · (b - c)', ' - d']
     """
     starts, depth = [0], 0
-    for found in _MARK.finditer(written):
+    for found in re.finditer(rf"{odd}|{_MARK}", written):
         depth += (found[0] in "([") - (found[0] in ")]")
         if found[0][0] == " " and not depth:
             starts.append(found.start())
@@ -172,7 +178,8 @@ def _runs(written: str, told: Formula) -> Runs:
     written = written.replace("^T", "ᵀ").replace("'", "′")
     runs: list[text.Run] = []
     at = 0
-    for found in _ELEMENT.finditer(written):
+    word = rf"({_odd(told)}|{_WORD})"
+    for found in re.finditer(rf"{word}{_PLACES}|\)\|(\d+)", written):
         name, places, way = found[1], found[2], found[3]
         runs += text.plain(written[at : found.start()].replace("-", "−"))
         at = found.end()
