@@ -42,7 +42,7 @@ GIVEN = {
 OTHERWISE = {
     "broadcast_to": {"shape": (2, 2, 3)}, "dsplit": {"x": ROWS[None]}, "squeeze": {"x": ROWS[None]},
     "cumulative_sum": {"x": VECTOR}, "cumulative_prod": {"x": VECTOR}, "take_along_axis": {"indices": [[0, 0, 0]]},
-    "matmul": {"x": SQUARE, "y": SQUARE}, "linalg.matmul": {"x": SQUARE, "y": SQUARE},
+    "linear": {"weight": ROWS}, "matmul": {"x": SQUARE, "y": SQUARE}, "linalg.matmul": {"x": SQUARE, "y": SQUARE},
     "matvec": {"x1": SQUARE, "x2": VECTOR[:2]}, "vecmat": {"x1": VECTOR[:2], "x2": SQUARE},
     "linalg.outer": {"a": VECTOR, "b": VECTOR}, "linalg.svd": {"full_matrices": False},
     "convolve": {"a": VECTOR}, "correlate": {"a": VECTOR},
