@@ -192,7 +192,8 @@ def _places(axes: Axes, panel: Panel, width: float, places: Sequence[float]) -> 
     apart = (last - first) / room
     ticks: list[int] = []
     for tick in degree_ticks([int(x) for x in places], min(MOST_DEGREES, max(2, int(room)))):
-        ticks += [tick] * (not ticks or tick - ticks[-1] >= apart)
+        if not ticks or tick - ticks[-1] >= apart:
+            ticks.append(tick)
     axes.set_xticks(ticks)
 
 
