@@ -76,7 +76,7 @@ def draw_rows(canvas: Canvas, chain: Chain, x: float, y: float, width: float) ->
             canvas.items[first:] = [replace(item, faded=True) for item in canvas.items[first:]]
     bottom = y + 20 + ROW * len(paths) + 8
     canvas.add(Curve(((x, bottom), (right, bottom)), "axis"))
-    left = text.plain(f"∂{'y' if chain.output.shape else 'L'}/∂") + symbol(chain)
+    left = text.plain("∂") + _output(chain) + text.plain("/∂") + symbol(chain)
     some = "" if chain.complete else f", {len(paths)} of its {chain.inner_count} terms above"
     canvas.add(
         Label(text.math(f"sum of the {len(paths)} rows") if len(paths) > 1 else
@@ -129,6 +129,13 @@ def symbol(chain: Chain) -> Runs:
     """Return what formulas call the input: its name where that is short, else x."""
     given = chain.input.name or ""
     return text.name(given if 0 < len(text.clean(given)) <= LONGEST_SYMBOL else "x")
+
+
+def _output(chain: Chain) -> Runs:
+    """Return what formulas call the output: its name where that is short, else y or L."""
+    given = chain.output.name or ""
+    short = 0 < len(text.clean(given)) <= LONGEST_SYMBOL
+    return text.name(given if short else "y" if chain.output.shape else "L")
 
 
 def _start(chain: Chain) -> Runs:
