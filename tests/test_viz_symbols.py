@@ -145,7 +145,7 @@ def test_a_product_of_values_is_no_block_and_yet_counted():
     assert figure.layout.title.startswith("Gradient paths through a chain of 2 blocks: 2 weight")
     assert "and 2 blocks. 8 gradient paths lead" in figure.layout.description
     assert {"block 1", "block 2", "product 1", "M1,1", "M1,2", "multiply"} <= set(shown)
-    assert "Mk,i: derivative of product k by its factor i" in shown
+    assert "Mk,i: derivative of product k by its factor i, the other factor" in shown
     assert "f(·): the other factor of a product, which the operation f gave" in shown
     assert "g: the gradient that arrives at the last product" in shown
 

@@ -82,11 +82,8 @@ class Mark:
         Where the paths are too many to list, every way is asked that takes edges of the set alone.
         """
         if self.count <= MOST_LISTED:
-            inside = {edge.index for edge in segment.edges}
-            found = {
-                any(edge.weight for edge in path.edges if edge.index in inside)
-                for path in self.paths
-            }
+            layers = {edge.index for edge in segment.edges if edge.weight}
+            found = {not layers.isdisjoint(crossed) for crossed in self._layers}
             return False in found, True in found
         kinds = semiring(
             or_, lambda a, b: frozenset(p or q for p in a for q in b), frozenset(), frozenset([False]),
@@ -94,6 +91,11 @@ class Mark:
         )  # fmt: skip
         found = segment.evaluate(kinds)
         return False in found, True in found
+
+    @cached_property
+    def _layers(self) -> tuple[tuple[int, ...], ...]:
+        """The edges through weight layers that each of its paths takes."""
+        return tuple(tuple(e.index for e in path.edges if e.weight) for path in self.paths)
 
     @cached_property
     def words(self) -> str:

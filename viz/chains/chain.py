@@ -315,9 +315,16 @@ def _block(read: _Reading, segment: Paths) -> Block:
         merge=segment.output.op,
         ends=(segment.inputs[0].index, segment.output.index),
         name=segment.output.label,
-        free_marks=read.emphasis.taking(segment, weighted=False),
-        layer_marks=read.emphasis.taking(segment, weighted=True),
+        free_marks=_taking(read, segment, lanes, weighted=False),
+        layer_marks=_taking(read, segment, lanes, weighted=True),
     )
+
+
+def _taking(read: _Reading, segment: Paths, lanes: list[Lane], weighted: bool) -> tuple[int, ...]:
+    """Return which sets take ways of a block that cross weight layers, or those that do not."""
+    if len(lanes) > MOST_LANES:
+        return read.emphasis.taking(segment, weighted)
+    return tuple({k: None for lane in lanes if (lane.weight > 0) == weighted for k in lane.marks})
 
 
 def _lane(

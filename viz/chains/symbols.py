@@ -72,7 +72,10 @@ def symbols_used(parts: Sequence[object], arriving: str = LETTERS["g"]) -> tuple
             f"{letters['P']}_{{k,i}}: weight-free way i through block k, slices and pads",
             "P," in found,
         ),
-        (f"{letters['M']}_{{k,i}}: derivative of product k by its factor i", "M," in found),
+        (
+            f"{letters['M']}_{{k,i}}: derivative of product k by its factor i, the other factor",
+            "M," in found,
+        ),
         (f"{letters['S']}: derivative of the stem", "S" in links),
         (f"{letters['R']}_{{k}}: derivative behind {behind}", "R" in links),
         (f"{arriving}: the gradient that arrives at {_last(parts)}", True),
