@@ -207,6 +207,16 @@ def test_negative_factors_stand_in_brackets(show):
 
 
 @browsers
+def test_letters_that_names_take_are_left_to_them(show):
+    page = show(residual(2, name="g"))
+    letter = text(page, "facts").split("product")[1][0]
+    assert letter != "g" and f"{letter}: the gradient that arrives" in page.run(
+        'document.querySelector(".legend").textContent'
+    )
+    assert f"product, from {letter} back" in text(page, "head")
+
+
+@browsers
 def test_the_address_keeps_what_was_visited_and_folded(show):
     page = show(dense())
     click(page, "next")

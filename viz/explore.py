@@ -143,7 +143,7 @@ def _page(
     drawn: Layout | None
     if chain is not None:
         drawn, tiles = draw_tiles(chain, names, formulas)
-        told["chain"] = tiles | _latex(chain, names, told["segments"])
+        told["chain"] = tiles | _products(chain, names, told["segments"])
     else:
         drawn, told["map"] = draw_map(paths, segments_of(paths), formulas)
     svg = to_svg(drawn, apart=True) if drawn is not None else ""
@@ -186,16 +186,18 @@ def _chain(paths: Paths) -> Chain | None:
     return chain if chain.parts and not tangle else None
 
 
-def _latex(chain: Chain, names: Names, segments: list[list[Any]]) -> dict[str, Any]:
-    """Return what LaTeX of products is made of: what symbols mean, and names that stand in them.
+def _products(chain: Chain, names: Names, segments: list[list[Any]]) -> dict[str, Any]:
+    """Return what products are written with: letters, what symbols mean, and names in LaTeX.
 
-    Names stand in products where a block has too many ways to give each a symbol.
+    The letters are those of the gradient that arrives and of the identity.  Names stand in products where a block has too many ways to give each a symbol.
     """
-    meanings = [words for words in symbols_used(chain.parts) if ": " in words]
+    arriving, identity = (chain.letters[letter] for letter in "gI")
+    meanings = [words for words in symbols_used(chain.parts, arriving) if ": " in words]
     spelt = any(not block.lanes for block in chain.blocks)
     places = sorted({place for _, _, _, own, *_ in segments for place in own}) if spelt else ()
     texts = names.texts
-    return {"meanings": meanings, "latex": {texts[i]: in_latex(texts[i]) for i in places}}
+    latex = {texts[i]: in_latex(texts[i]) for i in places}
+    return {"letters": [arriving, identity], "meanings": meanings, "latex": latex}
 
 
 def _symbols(chain: Chain | None) -> str:
@@ -205,7 +207,7 @@ def _symbols(chain: Chain | None) -> str:
             "<li><span>factors: what stands on the edges, copies left out; "
             "<i>I</i> where all are copies</span></li>"
         )
-    said = [marked(text.math(words)) for words in symbols_used(chain.parts)]
+    said = [marked(text.math(words)) for words in symbols_used(chain.parts, chain.letters["g"])]
     return "".join(f"<li><span>{words}</span></li>" for words in said)
 
 

@@ -147,7 +147,7 @@ const showOnce = () => {
     const cells = [String(n), bringsOf.has(k) ? shown(bringsOf.get(k).norm) : "–", bringsOf.has(k) ? shown(share(k)) : "–", Number.isNaN(sum) ? "–" : shown(sum)];
     return element("tr", {}, element("th", { scope: "row" }, String(k)), ...cells.map((words) => element("td", {}, words)));
   }));
-  $("head").replaceChildren(...["number", "way", chain ? "product, from g back" : "product", "weights", ...(ownOf(state.path) ? ["norm", "share"] : ["", ""])]
+  $("head").replaceChildren(...["number", "way", chain ? `product, from ${ARRIVING} back` : "product", "weights", ...(ownOf(state.path) ? ["norm", "share"] : ["", ""])]
     .map((words) => element("span", {}, words)));
   $("how").textContent = chain
     ? "Point at a way to take it, or use the arrow keys: left and right move, up and down change the way."

@@ -6,7 +6,8 @@ const data = JSON.parse($("data").textContent);
 const row = readRow(data);
 const { chain, worth } = data;
 const name = (place) => data.names[place];
-const maths = new Set(["g", "I", ...data.names.filter((_, i) => data.maths[i] === "1"), ...(chain?.parts ?? []).flatMap((part) => part[2])]);
+const [ARRIVING, IDENTITY] = chain?.letters ?? ["g", "I"];
+const maths = new Set([ARRIVING, IDENTITY, ...data.names.filter((_, i) => data.maths[i] === "1"), ...(chain?.parts ?? []).flatMap((part) => part[2])]);
 const nameRuns = (place) => runsOf(name(place));
 const isMaths = (name) => maths.has(name);
 const ROWS = 16, FEW_BLOCKS = 6, MOST_MATCHES = 12, MOST_WAYS = 24, MOST_FACTORS = 8, MOST_SHOWN = 60;
@@ -44,7 +45,7 @@ const edgesIn = (i, path) => {
 
 const labelsIn = (i, path) => edgesIn(i, path).filter(({ kind }) => data.kinds[kind] !== "identity").map((edge) => edge.name);
 
-const orIdentity = (factors) => (factors.length ? factors : ["I"]);
+const orIdentity = (factors) => (factors.length ? factors : [IDENTITY]);
 
 const symbolOf = (block, path) => {
   const lane = laneOf(block, path);
@@ -54,7 +55,7 @@ const symbolOf = (block, path) => {
 const factorsOf = (path) => {
   if (!blocks.length) return orIdentity(row.segments.flatMap((_, i) => labelsIn(i, path)));
   const found = [...parts].reverse().flatMap((part) => (part[3] ? symbolOf(blockOf.get(part), path) : part[2].filter(Boolean)));
-  return ["g", ...found];
+  return [ARRIVING, ...found];
 };
 
 // The nodes on a path, the input's side first.
