@@ -16,7 +16,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import Error, FigureError, UsageError
+from .errors import Error, FigureError, FileError, UsageError
 from .files import write_whole
 from .numbered import Path as GradientPath
 from .scripts import Found
@@ -247,7 +247,7 @@ def _try_folder(out: Path) -> None:
         with tempfile.TemporaryFile(dir=out.parent):
             return
     except OSError as error:
-        raise FigureError(
+        raise FileError(
             f"-o {out}: cannot write in {str(out.parent)!r} ({error.strerror}): "
             "choose a folder that exists and that you may write to"
         ) from error

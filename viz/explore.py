@@ -64,7 +64,8 @@ class Explorer:
             The path written.
 
         Raises:
-            FigureError: it ends otherwise, or the file cannot be written.
+            FigureError: it ends otherwise.
+            FileError: the file cannot be written.
         """
         return write(path, {".html": self.html.encode})
 

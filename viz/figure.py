@@ -119,8 +119,8 @@ class Figure:
 
         Raises:
             UsageError: an unknown style, a size or scale that is none, or a PNG too large to draw.
-            FigureError: the ending is unknown, the format has no size, or the file cannot
-                be written.
+            FigureError: the ending is unknown, or the format has no size.
+            FileError: the file cannot be written.
 
         >>> import tempfile, tinygrad_res as tg, viz
         >>> x = tg.tensor(2.0, requires_grad=True, name="x")
@@ -318,7 +318,8 @@ def write(path: str | os.PathLike[str], writers: dict[str, Callable[[], bytes]])
 
     Raises:
         UsageError: ``path`` is none.
-        FigureError: no writer for the ending, or the file cannot be written.
+        FigureError: no writer for the ending.
+        FileError: the file cannot be written.
     """
     if not isinstance(path, str | os.PathLike):
         raise UsageError(f"save: path={path!r}: pass a str or a pathlib.Path")

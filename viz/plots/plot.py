@@ -90,7 +90,8 @@ class Plot:
 
         Raises:
             UsageError: an unknown style, or a size or scale that is none.
-            FigureError: the ending is unknown, or the file cannot be written.
+            FigureError: the ending is unknown.
+            FileError: the file cannot be written.
 
         >>> import tempfile, viz
         >>> with tempfile.TemporaryDirectory() as folder:
