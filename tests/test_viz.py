@@ -1,6 +1,7 @@
 """The figures of chains: what they say, where it stands, and that nothing collides."""
 
 import itertools
+import math
 import re
 from collections import Counter
 
@@ -441,3 +442,42 @@ def test_a_row_tells_the_number_of_many_weight_layers():
     figure = viz.draw(tg.paths((x + r).sum(), x))
     assert "× 6" in texts(figure)
     assert sum(s.title == "6 weight layers" for s in figure.layout.shapes) == 1
+
+
+# Lines and what they join
+
+
+def wide_paths(blocks):
+    """Blocks of four ways: a shortcut and three branches."""
+    rng = np.random.default_rng(0)
+    x = h = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    for _ in range(blocks):
+        h = sum((tg.tanh(h @ weights(rng, 3, 3, name=name)) for name in "ABC"), h)
+    return tg.paths(h.sum(), x)
+
+
+@pytest.mark.parametrize("paths", [residual_paths(2), wide_paths(2)], ids=["two", "four"])
+def test_forward_arrows_of_a_chain_begin_and_end_on_what_they_join(paths):
+    layout = viz.draw(paths).layout
+    shapes = [shape for shape in layout.shapes if shape.key and shape.style != "square"]
+    arrows = [c for c in layout.curves if c.style == "forward" and c.arrow]
+    for arrow in arrows[:-1]:  # the last one is the legend's
+        for x, y in (arrow.points[0], arrow.points[-1]):
+            gaps = [
+                abs(math.hypot(x - s.x, y - s.y) - s.width / 2) if s.kind == "circle"
+                else abs(abs(x - s.x) - s.width / 2) for s in shapes
+            ]  # fmt: skip
+            assert min(gaps) < 1
+
+
+def test_outer_arcs_of_neighbouring_blocks_do_not_cross():
+    layout = viz.draw(wide_paths(2)).layout
+    (plus, _) = [shape for shape in layout.shapes if shape.sign == "+" and shape.key]
+    arcs = [curve for curve in layout.curves if curve.smooth and curve.style == "weight"]
+
+    def at_plus(point):
+        return math.dist(point, (plus.x, plus.y)) < plus.width / 2 + 1
+
+    before = [curve.points[0][0] for curve in arcs if at_plus(curve.points[0])]
+    behind = [curve.points[-1][0] for curve in arcs if at_plus(curve.points[-1])]
+    assert len(before) == len(behind) == 2 and max(before) < plus.x < min(behind)

@@ -235,6 +235,18 @@ def test_listed_paths_light_the_lane_that_each_of_them_takes():
     assert at_boxes.count({"set 1 beside"}) == 2
 
 
+def test_the_legend_has_a_band_against_only_where_one_is_drawn():
+    def against(figure):
+        return any(item.style.startswith("flow -") for item in figure.layout.items)
+
+    loss, x = opposed()
+    assert against(viz.draw(tg.paths(loss, x), widths="flow"))
+    paths = crowded()
+    carried = tg.edge_flow(paths.graph.taken_from, paths.frame.x).edges
+    assert min(carried.values()) < 0
+    assert not against(viz.draw(paths, widths="flow"))
+
+
 def test_no_band_covers_a_shape():
     items = viz.draw(residual(), widths="flow").layout.items
     values = [i for i, item in enumerate(items) if item.style == "value" and item.key]
