@@ -141,7 +141,9 @@ def test_what_is_no_path_is_an_error_of_ours(path):
 
 
 def test_an_unknown_ending_is_an_error_that_lists_the_known(tmp_path):
-    with pytest.raises(FigureError, match=r"\.svg, \.pdf, \.png, \.dot, \.tex, \.tikz, \.mmd, \.html"):
+    with pytest.raises(
+        FigureError, match=r"\.svg, \.pdf, \.png, \.dot, \.tex, \.tikz, \.mmd, \.html"
+    ):
         figures()[0].save(tmp_path / "a.gif")
 
 
