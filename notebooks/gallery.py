@@ -356,20 +356,15 @@ def loss_surface():
     All weights of ten layers move along two random directions, away from those that made what
     the output is compared with; below, along the first direction alone.
     """
-    x, places = numbers("x", 8, 6), np.linspace(-1, 1, 21)
+    places = np.linspace(-1, 1, 21)
     start, first, second = 0.8 * numbers("weights", 3, 10, 6, 6)
-
-    def output(kept, weights):
-        h = x
-        for W in weights:
-            h = kept * h + np.tanh(h @ W) / (1 + 2 * kept)
-        return h
-
+    rows, columns = places[:, None, None, None], places[None, :, None, None]
     surfaces = {}
     for name, kept in {"plain": 0, "residual": 1}.items():
-        made = output(kept, start)
-        moved = [[output(kept, start + a * first + b * second) for a in places] for b in places]
-        surfaces[name] = 0.01 + ((np.array(moved) - made) ** 2).mean(axis=(2, 3))
+        h = numbers("x", 8, 6)
+        for W, D, E in zip(start, first, second):
+            h = kept * h + np.tanh(h @ (W + columns * D + rows * E)) / (1 + 2 * kept)
+        surfaces[name] = 0.01 + ((h - h[10, 10]) ** 2).mean(axis=(2, 3))
     return viz.plot_surface(surfaces, at=places)
 
 
