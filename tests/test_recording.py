@@ -12,6 +12,7 @@ from oracles import check_same
 
 import tinygrad_res as tg
 from tinygrad_res.errors import GradientError, UsageError
+from tinygrad_res.record import within
 
 
 def tracked(values):
@@ -232,3 +233,30 @@ def test_one_block_may_be_used_by_several_and_within_others():
         outer = tracked(1.0) * 2
 
     assert (inner._node.scope.path, outer._node.scope.path) == ("a/b/a", "a")
+
+
+def test_a_scope_as_long_as_a_call_files_what_is_recorded_and_ends_with_it():
+    x = tracked(2.0)
+
+    inner = within("a", lambda: within("b", lambda: x * 2))
+    with pytest.raises(ZeroDivisionError):
+        within("c", lambda: 1 / 0)
+    with tg.no_grad():
+        off = within("d", lambda: x * 2)
+
+    assert inner._node.scope.path == "a/b"
+    assert (x * 2)._node.scope.path == ""
+    assert not off.requires_grad
+
+
+def test_a_generator_may_close_its_block_after_the_call_that_opened_it():
+    held = []
+
+    def opening():
+        held.append(holding(tg.scope("inner")))
+        next(held[0])
+
+    within("call", opening)
+    held[0].close()
+
+    assert (tracked(1.0) * 2)._node.scope.path == ""

@@ -13,7 +13,8 @@ import standin
 import tinygrad_res as tg
 import viz
 from tinygrad_res.errors import FigureError, UsageError
-from viz.highlight import _point_on, edges_taken
+from viz.bands import _point_on
+from viz.highlight import edges_taken
 from viz.layout import Curve, Shape
 from viz.style import FLOW_LEVELS, FLOW_WIDTH, STYLES
 

@@ -36,6 +36,7 @@ _NETWORK = ".onnx"
 
 
 def add_subject(command: argparse.ArgumentParser) -> None:
+    """Add what says which paths: the file, the level, where they lead."""
     command.add_argument(
         "source", metavar="FILE", help="FILE.py:NAME, or a network: MODEL.onnx or MODEL.onnx:OUTPUT"
     )
@@ -164,6 +165,7 @@ def subject(found: Found, options: argparse.Namespace) -> Graph | Paths | Gradie
 
 
 def chosen_paths(found: Found, options: argparse.Namespace) -> Paths | GradientPath:
+    """Return the paths that the options ask for, of what was found."""
     to, level, at, depth = options.to, options.level, options.at, options.depth
     given = {"--to": to, "--level": level, "--at": at, "--depth": depth}
     for option, fitting in (("--at", "scalar"), ("--depth", "scope")):
@@ -185,6 +187,7 @@ def chosen_paths(found: Found, options: argparse.Namespace) -> Paths | GradientP
 
 
 def check_highlight(wish: str | None) -> None:
+    """Refuse what is neither the name of a set nor a number."""
     if wish is not None and wish not in HIGHLIGHTS and not wish.isdecimal():
         raise UsageError(
             f"--highlight {wish!r}{did_you_mean(wish, HIGHLIGHTS)}: "

@@ -20,13 +20,7 @@ from .chains.chain import Chain, read_chain
 from .chains.figure import chain_layout
 from .drawable import Drawable, Drawing, read_drawable
 from .figure import Figure, Width, millimetres
-from .highlight import (
-    MOST_LISTED,
-    Emphasis,
-    Highlight,
-    edges_taken,
-    read_highlight,
-)  # fmt: skip
+from .highlight import MOST_LISTED, Emphasis, Highlight, edges_taken, read_highlight
 from .layout import Canvas, Label, Layout
 from .numbers.figure import MOST_COLUMNS, network_of, scalar_layout
 from .numbers.formula_lines import with_formula

@@ -15,16 +15,17 @@ from tinygrad_res.errors import GradientError, GraphError
 from tinygrad_res.graph_parts import GraphNode
 
 from .. import text
+from ..bands import lower_bands, mark_entries, sign_bands
 from ..headline import draw_headline
-from ..highlight import lower_bands, mark_entries, sign_bands
 from ..layout import Canvas, Label, Layout
 from ..legend import OFF_SETS, Entry, draw_legend
 from ..norms import norms_by
 from ..page import WHOLE, Page
 from ..widths import flow_entries, meaning
-from .chain import Block, Chain, Lane, Link
+from .chain import Chain
 from .histogram import draw_histogram, of_counts, of_norms
 from .narrow import break_lines, in_pieces, unnamed
+from .parts import Block, Lane, Link
 from .strip import VALUE_RADIUS, Collapsed, Part, draw_strip
 from .symbols import symbols_used
 from .unravelled import MOST_ROWS, draw_product, draw_rows

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from .. import text
-from ..highlight import PLAIN, Emphasis, bands, room
+from ..bands import bands, room
+from ..highlight import PLAIN, Emphasis
 from ..layout import Canvas, Curve, Label, Point, Shape
 from ..text import Runs
 from ..widths import signed
-from .chain import Kind, Lane, Step
+from .parts import Kind, Lane, Step
 
 DOT_RADIUS = 2.4
 SQUARE = 11.0

@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..layout import Canvas, Item, Shape
-from .chain import Block, Chain, Lane, Link, Step
+from .chain import Chain
 from .lanes import MOST_STEPS, shown_steps, step_width
+from .parts import Block, Lane, Link, Step
 
 MOST_LINES = 3
 """A plain chain keeps its names on so many lines."""

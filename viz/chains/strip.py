@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from .. import text
-from ..highlight import Emphasis, room
+from ..bands import room
+from ..highlight import Emphasis
 from ..layout import Canvas, Curve, Label, Shape
 from ..text import Runs
-from .chain import Block, Chain, Lane, Link
+from .chain import Chain
 from .lanes import (
     DOT_RADIUS,
     FAR_ARC,
@@ -30,6 +31,7 @@ from .lanes import (
     on_nodes,
 )  # fmt: skip
 from .narrow import Stop
+from .parts import Block, Lane, Link
 from .symbols import MERGES, block_symbols
 
 VALUE_RADIUS, SUM_RADIUS = 14.0, 11.0

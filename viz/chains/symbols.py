@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from .chain import Block, Link
 from .letters import LETTERS
+from .parts import Block, Link
 
 MERGES = {
     "multiply": ("×", "multiply: the product of the ways, number by number"),

@@ -17,11 +17,12 @@ from tinygrad_res.measures import Paths
 from tinygrad_res.numbered import Path
 
 from .. import text
-from ..highlight import bands, sign
+from ..bands import bands, sign
 from ..layout import Canvas, Curve, Label, Shape
 from ..page import wrapped
 from ..text import Runs
-from .chain import Block, Chain, Lane, Link
+from .chain import Chain
+from .parts import Block, Lane, Link
 from .symbols import block_symbols
 
 ROW = 27.0

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import text
-from ..chains.chain import Block, Chain, Link
+from ..chains.chain import Chain
 from ..chains.lanes import MOST_STEPS, PAD, draw_arc, draw_lane, lanes_width
+from ..chains.parts import Block, Link
 from ..chains.strip import ARC_HEIGHT, FIRST_LOW, FORWARD_GAP, LOW_GAP, SUM_RADIUS
 from ..chains.symbols import MERGES, block_symbols
 from ..layout import Canvas, Curve, Item, Label, Layout, Shape

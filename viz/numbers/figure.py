@@ -14,8 +14,9 @@ from tinygrad_res.forward import ForwardPaths
 from tinygrad_res.numbered import Path
 
 from .. import text
+from ..bands import bands, beside, mark_entries, sign_bands
 from ..headline import count_words, draw_headline
-from ..highlight import Emphasis, bands, beside, mark_entries, sign_bands
+from ..highlight import Emphasis
 from ..layout import Canvas, Curve, Item, Label, Layout, Point, Shape
 from ..legend import OFF_SETS, Entry, draw_legend
 from ..page import WHOLE, Page

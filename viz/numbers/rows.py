@@ -10,7 +10,8 @@ from tinygrad_res.errors import GradientError, GraphError
 from tinygrad_res.numbered import Path
 
 from .. import text
-from ..highlight import PLAIN, Emphasis, sign
+from ..bands import sign
+from ..highlight import PLAIN, Emphasis
 from ..layout import Canvas, Curve, Item, Label
 from ..text import Runs
 from .network import Network, Wire

@@ -13,8 +13,9 @@ from dataclasses import replace
 from tinygrad_res.graph import Graph
 
 from .. import text
+from ..bands import bands, beside, mark_entries, sign_bands
 from ..headline import count_words, draw_headline
-from ..highlight import PLAIN, Emphasis, bands, beside, mark_entries, sign_bands
+from ..highlight import PLAIN, Emphasis
 from ..layout import Canvas, Curve, Item, Label, Layout, Point, Shape
 from ..legend import OFF_SETS, WORDS, Entry, draw_legend
 from ..page import WHOLE, Page
