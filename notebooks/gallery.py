@@ -321,7 +321,7 @@ def large_record():
     for k in range(1, 61):
         with tg.scope(f"block{k}"):
             h = h + tg.relu(h @ weight(4, 4, name=f"V_{k}")) @ weight(4, 4, name=f"W_{k}")
-    return viz.draw(tg.graph(h.sum()), max_nodes=9)
+    return viz.draw(tg.graph(h.sum()), max_nodes=20)
 
 
 # Plots
