@@ -40,11 +40,13 @@ def executed(path):
 
 
 def joined(outputs):
-    """Return outputs without progress bars; what these had parted is one text again."""
+    """Return outputs without progress bars, and pictures once; what bars had parted is one text."""
     found = []
     for output in outputs:
         if output.get("name") == "stderr":
             continue
+        if "image/svg+xml" in output.get("data", {}):
+            output.data.pop("text/html", None)
         if found and output.get("name") == found[-1].get("name") == "stdout":
             found[-1].text += output.text
         else:

@@ -110,7 +110,7 @@ def fails(capsys, *arguments):
         (["transformer", "--shape", "x=2,3,4"], "1 weight-free path of 12, on random x (2, 3, 4)"),
         (["mlp", "--to", "fc1.weight"], "1 weight-free path of 2, on random x (1, 3)"),
         (["mlp", "--to", "body.0.weight"], "1 weight-free path of 1, on random x (1, 3)"),
-        (["lookup"], "0 weight-free paths of 1, on random ids (1,), mask (1,)"),
+        (["lookup"], "1 path, through 1 weight layer, on random ids (1,), mask (1,)"),
         (["steps:p", "--shape", "b=1"], "(tensor level): 1 path, on random a (1,), b (1,)"),
         (["mlp", "--level", "scope"], "(scope level): 0 weight-free paths of 2"),
         # 3 numbers to 4 units, and from each to 4 sums, or straight on
@@ -132,8 +132,8 @@ def test_the_figure_is_the_one_that_the_library_draws(files):
     x = tg.tensor(np.random.default_rng(3).standard_normal((1, 3)), requires_grad=True, name="x")
     y = nn.from_onnx("models/mlp.onnx")(x)
     y.name = "y"
-    figure = viz.draw(tg.paths(y.sum(), x))
-    assert (files / "mlp.svg").read_text() == figure.pipe("svg", size="90mm", encoding="utf-8")
+    figure = viz.draw(tg.paths(y.sum(), x), size="90mm")
+    assert (files / "mlp.svg").read_text() == figure.svg
 
 
 def test_the_seed_says_the_numbers(files):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 VERSION = 1
 """Of the format.  Files of a higher one are refused."""
 
-VERSION_KEY, SUM_KEY = "tinygrad_res.format", "tinygrad_res.crc32"
+VERSION_KEY = "tinygrad_res.format"
 
 
 class Unmatched(NamedTuple):
@@ -166,7 +166,8 @@ def _to_safetensors(values: dict[str, np.ndarray]) -> bytes:
     from safetensors.numpy import save
 
     contiguous = {name: np.ascontiguousarray(v).reshape(v.shape) for name, v in values.items()}
-    metadata = {VERSION_KEY: str(VERSION), SUM_KEY: str(_checksum(contiguous))}
+    # One entry: of several the package chooses the order anew each time.
+    metadata = {VERSION_KEY: f"{VERSION} {_checksum(contiguous)}"}
     try:
         return bytes(save(contiguous, metadata=metadata))
     except SafetensorError as error:
@@ -185,11 +186,10 @@ def _from_safetensors(content: bytes) -> tuple[dict[str, np.ndarray], Any]:
         raise ValueError(error) from error
     # The format: eight bytes of length, then a header in JSON, checked by now.
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    metadata = header.get("__metadata__", {})
-    ours = metadata.get(VERSION_KEY) == str(VERSION)
-    if ours and metadata.get(SUM_KEY) != str(_checksum(values)):
+    version, _, checksum = header.get("__metadata__", {}).get(VERSION_KEY, "0").partition(" ")
+    if version == str(VERSION) and checksum != str(_checksum(values)):
         raise ValueError("its checksum differs")
-    return values, metadata.get(VERSION_KEY, 0)
+    return values, version
 
 
 def _checksum(values: dict[str, np.ndarray]) -> int:
