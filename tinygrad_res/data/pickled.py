@@ -62,6 +62,7 @@ KNOWN = {
 
 class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
+        """Return the stand-in for what a pickle names, and refuse what is not in the table."""
         if (module, name) not in KNOWN:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is not allowed")
         return KNOWN[module, name]

@@ -63,6 +63,7 @@ def _step_label(step: Step) -> Runs:
 
 
 def step_width(step: Step) -> float:
+    """Return the room that a layer takes along its lane, in px."""
     if not step.label:
         return _UNNAMED[step.kind]
     least = {"weight": 60.0, "activation": 48.0, "other": 48.0}[step.kind]
