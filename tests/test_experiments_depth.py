@@ -16,8 +16,8 @@ from tinygrad_res.experiments import (
     added_layers,
     degradation,
     depth,
-    digits,
     identity_mapping,
+    recipe,
     responses,
     sensitivity,
     shortcut_variants,
@@ -106,7 +106,7 @@ def test_each_kind_is_trained_at_each_depth_with_each_seed(small):
     found = [(c["family"], c["shortcut"], c["depth"], c["seed"]) for c in small.cells]
     assert found == [
         (family, shortcut, 8, seed)
-        for family in digits.FAMILIES
+        for family in recipe.FAMILIES
         for shortcut in KINDS
         for seed in (0, 1)
     ]
@@ -135,7 +135,7 @@ def test_errors_are_those_of_a_training_written_out(small):
 
 
 def test_degradation_and_responses_take_the_same_trained_networks(small, folder, monkeypatch):
-    monkeypatch.setattr(digits, "fit", None)
+    monkeypatch.setattr(recipe, "fit", None)
     again = responses(**SMALL, folder=folder)
     assert again.cells == small.cells
 
@@ -147,7 +147,7 @@ def test_numbers_of_depth_do_not_depend_on_the_executor(small):
 
 def test_a_training_that_diverges_is_missing_and_named(monkeypatch):
     monkeypatch.setattr(
-        digits, "optimizer_of", lambda _, network: tg.optim.SGD(network.parameters(), lr=1e30)
+        recipe, "optimizer_of", lambda _, network: tg.optim.SGD(network.parameters(), lr=1e30)
     )
     with pytest.raises(SweepError, match=r"shortcut='none', depth=8.*diverged"):
         degradation(depths=(8,), steps=4, batch=16, runs=1)
@@ -161,7 +161,7 @@ def by_depth(kind, errors):
             "train": [errors[shortcut, layers] + seed], "test": [9.0], "loss": [0.1],
             "responses": [layers / 10, seed + 2.0] * (layers // 2 - 1),
         }
-        for family in digits.FAMILIES for shortcut in KINDS for layers in (20, 56) for seed in (0, 1)
+        for family in recipe.FAMILIES for shortcut in KINDS for layers in (20, 56) for seed in (0, 1)
     ]  # fmt: skip
     return kind((20, 56), 10, 64, (0, 1), False, cells)
 
@@ -188,7 +188,7 @@ def test_table_of_degradation_sets_errors_beside_the_source_and_says_what_rises(
 def test_plot_of_degradation_has_a_band_of_runs_for_each_depth():
     panels = by_depth(Degradation, ERRORS).plot().panels
     assert [panel.title for panel in panels] == [
-        f"{kind}, {family}" for family in digits.FAMILIES for kind in ("plain", "residual")
+        f"{kind}, {family}" for family in recipe.FAMILIES for kind in ("plain", "residual")
     ]
     (shallow, deep) = panels[0].series
     assert (shallow.name, deep.name) == ("20 layers", "56 layers")
@@ -207,8 +207,8 @@ def test_responses_by_block_are_those_of_its_last_layer():
 @pytest.mark.parametrize(("family", "kind"), [("convolutional", BatchNorm2d), ("fully connected", Linear)])  # fmt: skip
 def test_responses_are_standard_deviations_behind_each_layer(family, kind):
     images = data.load("digits")
-    network = digits.make(family, 8, "identity", "original", np.random.default_rng(0))
-    x = network.stem(tg.tensor(images.train_x[: digits.MEASURED_ON]))
+    network = recipe.make(family, 8, "identity", "original", np.random.default_rng(0))
+    x = network.stem(tg.tensor(images.train_x[: recipe.MEASURED_ON]))
     expected = []
     for block in network.body:
         h = x
@@ -218,7 +218,7 @@ def test_responses_are_standard_deviations_behind_each_layer(family, kind):
                 expected.append(h.numpy().std())
         x = block(x)
     assert len(expected) == 6
-    assert digits.responses(network, images) == pytest.approx(expected, rel=1e-6)
+    assert recipe.responses(network, images) == pytest.approx(expected, rel=1e-6)
 
 
 # Vanishing gradients

@@ -20,8 +20,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
-from .digits import FAMILIES, check_depths, trained
 from .outcome import Outcome, aligned
+from .recipe import FAMILIES, check_depths, trained
 from .settings import counted, seeds, settled, spread
 from .sweep import grid, sweep
 
@@ -59,7 +59,7 @@ class ByDepth(Outcome):
         depths, steps, batch, seeds: of the training.
         quick: whether this was the quick setting.
         cells: for each network and seed the ``family``, the ``shortcut``, the ``depth``, the
-            ``seed``, and what ``digits.trained`` returns.
+            ``seed``, and what ``recipe.trained`` returns.
     """
 
     depths: tuple[int, ...]

@@ -105,7 +105,7 @@ class Lesions(Outcome):
     """Lesions of residual and plain networks, run by run.
 
     Attributes:
-        family: of the networks, a word of ``digits.FAMILIES``.
+        family: of the networks, a word of ``recipe.FAMILIES``.
         seeds: of the runs, which differ in weights, batches and held-out images.
         steps: of training.
         draws: random choices for each number of deleted or swapped.

@@ -30,8 +30,8 @@ from ..nn import Conv2d, Linear, Module, PadShortcut, Residual, Sequential
 from ..optim import multi_step_lr
 from ..training import EVALUATION_BATCH, fit
 from ..whole_numbers import at_least
-from .digits import FAMILIES, check_depths, make, optimizer_of
 from .lesion_report import Lesioned, Lesions
+from .recipe import FAMILIES, check_depths, make, optimizer_of
 from .settings import seeds, settled
 from .sweep import sweep
 
@@ -64,7 +64,7 @@ def lesions(
         depth: weight layers of the residual network, 6n + 2: 14, 20, 26, ...; two in each unit.
         plain_depth: weight layers of the plain network, 6n + 2: 8, 14, ...; all but the first and
             the last are for deletion.
-        steps: of training, in batches of 64, as ``digits`` says.
+        steps: of training, in batches of 64, as ``recipe`` says.
         draws: random choices for each number of deleted or swapped units.
         runs: repetitions, with seeds from ``seed`` on.
         quick: MLPs, and less of all, where left out.

@@ -23,9 +23,9 @@ from ..data import load
 from ..errors import UsageError
 from ..optim import constant_lr, multi_step_lr, product
 from ..training import fit
-from .digits import check_depths, make, optimizer_of
 from .effective_paths import measured
 from .lengths import Lengths
+from .recipe import check_depths, make, optimizer_of
 from .resnet_lengths_report import ResNetPathLengths
 from .settings import seeds, settled
 from .sweep import sweep
@@ -49,7 +49,7 @@ def resnet_path_lengths(
 
     Args:
         depth: weight layers, 6n + 2; 110 where left out, which has 54 units.
-        steps: of training on digits in batches of 64, as ``digits`` says, the first tenth of
+        steps: of training on digits in batches of 64, as ``recipe`` says, the first tenth of
             them with a tenth of the learning rate, as He et al. 2015 warm up 110 layers.
         samples: single paths to sample for each length.
         batch: held-out images that the gradient is taken on.

@@ -33,9 +33,9 @@ from ..nets import Network
 from ..nn import Module
 from ..optim import multi_step_lr
 from ..training import accuracy, fit
-from .digits import FAMILIES, check_depths, make, optimizer_of
 from .lesion_study import bypass
 from .outcome import Outcome, aligned
+from .recipe import FAMILIES, check_depths, make, optimizer_of
 from .settings import seeds, settled, spread
 from .sweep import grid, sweep
 
@@ -126,7 +126,7 @@ def short_paths(
     Args:
         family: ``"convolutional"``, CIFAR's ResNet, or ``"fully connected"``.
         depth: weight layers, 6n + 2.
-        steps: of training, in batches of 64, as ``digits`` says.
+        steps: of training, in batches of 64, as ``recipe`` says.
         runs: repetitions, with seeds from ``seed`` on.
         quick: an MLP, and less of all, where left out.
         seed: of the first run.

@@ -26,9 +26,9 @@ from ..optim import multi_step_lr
 from ..tensor import tensor
 from ..training import accuracy, fit
 from .curvature import extreme_eigenvalues
-from .digits import check_depths, make, optimizer_of
 from .loss_planes import filter_direction, loss_surface, non_convexity, roughness
 from .outcome import Outcome, aligned
+from .recipe import check_depths, make, optimizer_of
 from .settings import seeds, settled, spread
 from .sweep import grid, sweep
 

@@ -31,8 +31,8 @@ from ..grading import norm
 from ..nets import Network, plain_mlp, residual_mlp
 from ..nn import Sigmoid, Tanh, he_normal, xavier_normal
 from ..nn.initialisations import default
-from .digits import check_depths
 from .outcome import Outcome, aligned
+from .recipe import check_depths
 from .settings import counted, seeds, settled, spread
 from .sweep import grid, sweep
 

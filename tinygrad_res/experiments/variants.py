@@ -25,8 +25,8 @@ from ..data import load
 from ..errors import UsageError
 from ..nets import ARRANGEMENTS
 from ..record import no_grad
-from .digits import check_depths, make, trained
 from .outcome import Outcome, aligned
+from .recipe import check_depths, make, trained
 from .settings import counted, seeds, settled, spread
 from .sweep import sweep
 
@@ -81,7 +81,7 @@ class ShortcutVariants(Outcome):
         depth, steps, batch, seeds: of the networks and their training.
         quick: whether this was the quick setting.
         cells: for each variant and seed the ``shortcut``, the ``arrangement``, the ``seed``, what
-            ``digits.trained`` returns, and what ``carried`` returns as ``path``.
+            ``recipe.trained`` returns, and what ``carried`` returns as ``path``.
     """
 
     depth: int
