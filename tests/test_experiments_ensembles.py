@@ -257,6 +257,17 @@ def test_plot_shows_each_network_at_its_own_places(tmp_path):
     assert made().save(tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_numbers_of_swaps_that_leave_the_same_disorder_share_a_place():
+    (one,) = made().residual
+    taus = ((1.0, 1.0), (0.5, 0.7), (1.0, 1.0), *one.taus[3:])
+    swapped = ((0.1, 0.1), (0.2, 0.3), (0.1, 0.4), *one.swapped[3:])
+    again = Lesioned(**{**vars(one), "taus": taus, "swapped": swapped})
+    order = made(residual=(again,)).plot().panels[2].series[0]
+    assert order.x[0] == 0
+    assert order.y[0] == pytest.approx(100 * (0.1 + 0.1 + 0.1 + 0.4) / 4)
+    assert dict(zip(order.x, order.y, strict=True))[1 - 0.6] == pytest.approx(25)
+
+
 def test_saved_numbers_read_back(small, tmp_path):
     values = json.loads(small.save(tmp_path / "a.json").read_text())
     assert tuple(map(Lesioned.from_plain, values["residual"])) == small.residual

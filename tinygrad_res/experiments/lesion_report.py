@@ -6,7 +6,6 @@ says of its figures.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from .outcome import Outcome, aligned
-from .settings import spread
+from .settings import counted, spread
 
 if TYPE_CHECKING:
     from viz import Plot
@@ -100,6 +99,45 @@ ROWS = (
 """What the table shows."""
 
 
+def _each(runs: Sequence[Lesioned]) -> dict[float, list[float]]:
+    """Return the errors of all runs in per cent by the number of what is deleted."""
+    return {
+        k: [100 * e for e in errors]
+        for k, errors in enumerate(zip(*(one.single for one in runs), strict=True), 1)
+    }
+
+
+def _many(runs: Sequence[Lesioned]) -> dict[float, list[float]]:
+    """Return each run's mean error over draws by the share that is deleted, both in per cent."""
+    of = len(runs[0].single)
+    return {
+        100 * d / of: [100 * statistics.fmean(one.deleted[d]) for one in runs]
+        for d in range(len(runs[0].deleted))
+    }
+
+
+def _disordered(runs: Sequence[Lesioned]) -> dict[float, list[float]]:
+    """Return each run's mean error over draws, in per cent, by the draws' mean disorder.
+
+    Draws are the same in all runs; numbers of swaps that left the same disorder share a place.
+    """
+    rows: dict[float, list[int]] = {}
+    for number, taus in enumerate(runs[0].taus):
+        rows.setdefault(1 - statistics.fmean(taus), []).append(number)
+    return {
+        at: [100 * statistics.fmean(e for n in here for e in one.swapped[n]) for one in runs]
+        for at, here in sorted(rows.items())
+    }
+
+
+PANELS = {
+    "One deleted": ("number of the unit or layer, from the input", _each),
+    "Many deleted at random, mean over draws": ("deleted, in % of all", _many),
+    "Random pairs swapped, mean over draws": ("disorder: 1 - Kendall's tau", _disordered),
+}
+"""What the plot shows: by title, what the axis counts, and the errors over it."""
+
+
 @dataclass(frozen=True)
 class Lesions(Outcome):
     """Lesions of residual and plain networks, run by run.
@@ -146,55 +184,28 @@ class Lesions(Outcome):
         """Return a panel for each lesion: error against which, how many, and how much disorder."""
         import viz
 
-        panels = [
-            self._panel(
-                "One deleted", "number of the unit or layer", lambda one: one.single,
-                lambda one: range(1, len(one.single) + 1),
-            ),
-            self._panel(
-                "Many deleted at random, mean over draws", "deleted, in % of all",
-                lambda one: [statistics.fmean(row) for row in one.deleted],
-                lambda one: [100 * d / len(one.single) for d in range(len(one.deleted))],
-            ),
-            self._panel(
-                "Random pairs swapped, mean over draws", "disorder: 1 - Kendall's tau",
-                lambda one: [statistics.fmean(row) for row in one.swapped],
-                lambda one: [1 - statistics.fmean(row) for row in one.taus],
-            ),
-        ]  # fmt: skip
-        return viz.Plot(panels, "Deleted and swapped layers of trained networks")
-
-    def _panel(
-        self, title: str, x: str, errors: Callable[[Lesioned], Sequence[float]],
-        places: Callable[[Lesioned], Sequence[float]],
-    ) -> Any:  # fmt: skip
-        """Return a panel of both networks, whose points stand at places of their own."""
-        import viz
-
-        residual, plain = (
-            viz.plot_series(
-                {title: {name: [[100 * error for error in errors(one)] for one in runs]}},
-                x=x, y="test error in %", at=places(runs[0]),
-            ).panels[0]
-            for name, runs in (("residual", self.residual), ("plain", self.plain))
+        both = {"residual": self.residual, "plain": self.plain}
+        panels = {
+            title: {name: drawn(runs) for name, runs in both.items()}
+            for title, (_, drawn) in PANELS.items()
+        }
+        return viz.plot_series(
+            panels, x={title: x for title, (x, _) in PANELS.items()}, y="test error in %",
+            title="Deleted and swapped layers of trained networks",
         )  # fmt: skip
-        whole = all(float(place).is_integer() for place in places(self.residual[0]))
-        return dataclasses.replace(residual, series=residual.series + plain.series, whole=whole)
 
     def _heading(self) -> list[str]:
-        first, last = min(self.seeds), max(self.seeds)
-        runs = f"seed {first}" if first == last else f"seeds {first} to {last}"
         residual, plain = self.residual[0], self.plain[0]
         units = len(residual.single)
         return [
             f"{residual.name}: {units} residual units of two layers, 2^{units} paths",
             f"{plain.name}: {len(plain.single)} layers between the first and the last, 1 path",
-            f"trained on digits for {self.steps} steps; {runs}",
+            f"trained on digits for {self.steps} steps; {counted(self.seeds)}",
         ]
 
     def _footing(self) -> list[str]:
         lines = [
-            "median over runs (their range), of the mean over draws where chance chooses",
+            "median (range) over runs, of the mean over draws where chance chooses",
             "Veit et al. 2016: the residual network of 110 layers on CIFAR-10, figures 3 and 5,",
             "which are curves; of a VGG network of 15 layers they say that deleting any one layer",
             "takes it to chance, an error of 90 %",
