@@ -220,7 +220,7 @@ def test_table_gives_errors_in_per_cent_and_the_paths_that_are_left():
         "one deleted, worst minimal impact 2^3 8 100",
         "that changes shape slightly higher 2^3 30 80",
         "a quarter deleted smooth increase 2^3 15 15",
-        "half deleted smooth increase 2^2 40 40",
+        "half deleted severe drop 2^2 40 40",
         "4 pairs swapped smooth increase 6 6",
         "Kendall's tau, 4 swapped 0.91 0.91",
     ):
