@@ -121,7 +121,7 @@ def test_resnet_1202_has_2_to_600_paths_and_19_million_parameters():
 
 
 def test_most_paths_of_resnet_110_cross_19_to_35_of_its_54_blocks():
-    """Veit et al. 2016, section 4.1: a path's number of blocks is binomial, Bin(54, 1/2)."""
+    """Veit et al. 2016, section 5: a path's number of blocks is binomial, Bin(54, 1/2)."""
     crossed = anatomy("resnet110")[2]
     assert sum(crossed[k] for k in range(19, 36)) / 2**54 == pytest.approx(0.980166, abs=1e-6)
     assert sum(crossed[k] for k in range(5, 18)) == 81_725_384_002_200
@@ -410,7 +410,7 @@ def test_normalised_branches_are_crossed_a_harmonic_number_of_times(blocks):
 
 @pytest.mark.parametrize("deleted", [1, 10, 40])
 def test_deleting_modules_leaves_the_paths_that_avoid_them(deleted):
-    """Veit et al. 2016: of the paths through k of 54 modules, C(54 - d, k) / C(54, k) survive."""
+    """Veit et al. 2016, section 6: of the paths through k of 54 modules, C(54 - d, k) / C(54, k) survive."""
     rng = np.random.default_rng(0)
     x = h = tg.tensor(rng.standard_normal((1, 2)), requires_grad=True)
     branches = []

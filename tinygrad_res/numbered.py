@@ -216,7 +216,7 @@ class Numbered(PathSet, ABC):
             n: how many.
             seed: the same seed gives the same paths.
             by, degree: draw from the paths of this degree, as Veit et al. 2016 draw paths of
-                a given length (The importance of short paths in residual networks).
+                a given length (section 5).
 
         Raises:
             GraphError: there is no path to draw from.

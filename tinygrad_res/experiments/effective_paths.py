@@ -1,6 +1,6 @@
 """Effective path length: Veit et al.'s estimate beside the exact answer, on real digits.
 
-Veit, Wilber & Belongie (2016, "The importance of short paths") took from their estimate
+Veit, Wilber & Belongie (2016, section 5, on short paths) took from their estimate
 that a residual network of 54 blocks learns through paths of 5 to 17 blocks.  ``lengths``
 says what the estimate leaves out.  Here both are measured on the same gradient, that of
 the mean cross-entropy of one held-out batch by its images, before and after training and on

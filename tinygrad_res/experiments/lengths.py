@@ -1,7 +1,7 @@
 """How long are the paths that carry a gradient: the exact answer, and the sampled estimate.
 
 A chain of n residual blocks has C(n, k) paths that cross k residual branches.  Veit,
-Wilber & Belongie (2016, "The importance of short paths") weigh each length by C(n, k)
+Wilber & Belongie (2016, section 5, on short paths) weigh each length by C(n, k)
 times the mean norm of the gradient that one sampled path of this length carries.  A norm
 has no sign: the estimate adds what in the network cancels, since products of different
 paths point in different directions.  The gradient's part g_k, the sum over all paths of

@@ -4,8 +4,9 @@ Their argument has three steps.  Path lengths of n residual units are binomial. 
 along a single path falls off exponentially with its length.  So the product of both, taken
 for what all paths of a length contribute, lives on short paths: of 54 units on 5 to 17, which are
 0.45 % of all paths.  The product is an estimate (see ``lengths``): it adds the norms of gradients
-that cancel.  Here it stands beside what the paths of each length contribute exactly, in
-the network that they used, before and after a training on the digits.
+that cancel.  Here it stands beside what the paths of each length contribute exactly, in a
+network of as many units, before and after a training on the digits.  Its units are those of
+He et al. 2015, with a ReLU behind each sum; theirs are pre-activated.
 
 Normalisation uses the batch's statistics, as in training, so that the gradient is the one a
 step is made of.  Its derivative is part of every branch that it stands in.
@@ -50,7 +51,7 @@ def resnet_path_lengths(
     Args:
         depth: weight layers, 6n + 2; 110 where left out, which has 54 units.
         steps: of training on digits in batches of 64, as ``recipe`` says, the first tenth of
-            them with a tenth of the learning rate, as He et al. 2015 warm up 110 layers.
+            them with a tenth of the learning rate, with which He et al. 2015 warm up 110 layers.
         samples: single paths to sample for each length.
         batch: held-out images that the gradient is taken on.
         runs: repetitions, with seeds from ``seed`` on.
