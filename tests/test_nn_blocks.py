@@ -31,7 +31,7 @@ def test_a_block_adds_its_branch_to_its_shortcut_and_then_activates():
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 1.25])
 def test_the_path_of_n_scaled_shortcuts_carries_lambda_to_the_n(scale):
-    """He et al. 2016, equation 9: the weight-free term of the gradient is lambda^n."""
+    """He et al. 2016, equation 8: the weight-free term of the gradient is lambda^n."""
     x = h = images()
     for k in range(7):
         h = nn.Residual(branch(k), nn.Scale(scale), nn.Identity())(h)

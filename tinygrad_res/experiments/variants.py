@@ -2,7 +2,7 @@
 
 With x_(l+1) = lambda x_l + F(x_l), the path that goes round all branches carries lambda^n over n
 units (He et al. 2016, Identity Mappings, equation 8): only the identity keeps it at 1.  Here both
-sides are held against each other, for every shortcut of their table 1: the engine's product
+sides are held against each other, for every kind of shortcut in their table 1: the engine's product
 along the weight-free path, over what the identity carries there, and the training of the network.
 The product is taken in units of full pre-activation, where nothing but the shortcuts stands on
 the path.  Their table 2 varies the order of activations within a unit, the shortcut being the
