@@ -13,8 +13,8 @@ The sum of their numbers is the cost of the sweep.
 Where only moments of the degree are asked for, three cotangents at a node are enough,
 however many degrees there are: the sums of g_k, k g_k and k^2 g_k, which an edge of grade a
 mixes as (k + a)^2 is expanded.  They are the derivatives of the sum of
-g_k z^k at z = 1: the first- and second-order expectation semirings (Li & Eisner 2009,
-sections 3 and 4) with vector-Jacobian products for weights.
+g_k z^k at z = 1: the first- and second-order expectation semirings (Li & Eisner 2009) with
+vector-Jacobian products for weights.
 """
 
 from __future__ import annotations
@@ -290,7 +290,7 @@ def moments(
     Returns:
         Three arrays of the target's shape.
 
-    Source: Li & Eisner 2009, First- and Second-Order Expectation Semirings, sections 3 and 4.
+    Source: Li & Eisner 2009, First- and Second-Order Expectation Semirings.
 
     >>> import numpy as np, tinygrad_res as tg
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True)

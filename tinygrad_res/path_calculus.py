@@ -39,7 +39,7 @@ semiring; these are built in (``tinygrad_res.semirings``):
 - ``absolute_mass``, ``top(1)``: l = abs(J_e), with + or max.  ``cancellation`` is the first over
   abs(gradient).
 - ``expected``: l = (J_e, a(e) J_e, a(e)^2 J_e), mean and variance of the degree under the
-  gradient (first- and second-order expectation semirings, Li & Eisner 2009, sections 3 to 5).
+  gradient (first- and second-order expectation semirings, Li & Eisner 2009).
 - ``entropy``: of abs(w(p)) / absolute mass: ln Z - (sum of abs(w) ln abs(w)) / Z, 0 ln 0 = 0.
 
 What needs the size of every product has no semiring at tensor level, as the norm of a product is
@@ -65,8 +65,8 @@ Sources:
 
     Bauer 1974, Computational graphs and rounding error, SIAM J. Numer. Anal. 11.
     Baur & Strassen 1983, The complexity of partial derivatives, Theor. Comput. Sci. 22.
-    Du, Hennigen, Sahin, Cotterell 2023, Generalizing backpropagation for gradient-based
-        interpretability, ACL.
+    Du, Torroba Hennigen, Stoehr, Warstadt, Cotterell 2023, Generalizing backpropagation for
+        gradient-based interpretability, ACL.
     Huang & Chiang 2005, Better k-best parsing, IWPT.
     Li & Eisner 2009, First- and second-order expectation semirings with applications to
         minimum-risk training on translation forests, EMNLP.

@@ -4,7 +4,7 @@
 
 It measures a network by its paths alone: it stays the same where a unit's incoming weights
 are scaled up and its outgoing ones down, which changes nothing that a relu network computes
-(Neyshabur et al. 2015, Norm-Based Capacity Control in Neural Networks, section 3).  A path
+(Neyshabur et al. 2015, Norm-Based Capacity Control in Neural Networks).  A path
 here is one of single numbers, from an element of the input to one of the output.
 
 The one thing to understand: the sum over paths is a forward pass, of ones, through the same

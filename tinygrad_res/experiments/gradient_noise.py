@@ -3,7 +3,7 @@ r"""Closed forms for shattered gradients: how alike the gradients at two inputs 
 Behind a layer with weights of variance 2 / width, activations at two inputs whose correlation is
 rho correlate as kappa_1(rho), and gradients keep the share kappa_0(rho) of their correlation,
 twice the probability that a unit is active at both (Cho & Saul 2009, Kernel Methods for Deep
-Learning, section 2.1).  Iterated over layers this is exact for wide networks at random, and
+Learning, section 2).  Iterated over layers this is exact for wide networks at random, and
 what Balduzzi et al. 2017 say follows where rho stays 0, so that a unit is active at both inputs
 with probability 1/4.  A batch normalisation keeps it there.  Without one the activations at
 any two inputs become alike instead, and gradients keep more than the paper's 2^-L.

@@ -235,7 +235,7 @@ def _taps(places: Any, n: int, mode: str, a: float) -> np.ndarray:
 
 
 def _cubic(d: np.ndarray, a: float) -> np.ndarray:
-    """Return the weights of cubic convolution (Keys 1981, section IV) at a distance."""
+    """Return the weights of cubic convolution (Keys 1981) at a distance."""
     inner = (a + 2) * d**3 - (a + 3) * d**2 + 1
     outer = a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a
     return np.where(d <= 1, inner, np.where(d < 2, outer, 0.0))
