@@ -26,9 +26,9 @@ BRANCHES: dict[str, Callable[[int, int], float]] = {
 "zero" starts every block as its shortcut (Goyal et al. 2017, section 5.1; SkipInit of De & Smith
 2020).  "scaled" gives all branches together the mean square of the input, at any depth.
 "normalised" gives a branch what a normalisation at its input would: the mean square before
-block k is k times the network's, so that branch k adds 1, and a gradient crosses
-1/2 + ... + 1/(n + 1) branches on average (De & Smith 2020, Batch Normalization Biases Residual
-Blocks Towards the Identity Function).
+block k is k times the network's (De & Smith 2020, Batch Normalization Biases Residual Blocks
+Towards the Identity Function in Deep Networks), so that branch k adds 1, and a gradient crosses
+1/2 + ... + 1/(n + 1) branches on average.
 """
 
 
