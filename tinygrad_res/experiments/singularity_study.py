@@ -63,7 +63,7 @@ FLOOR = 1e-16
 def effective_rank(singular: np.ndarray) -> float:
     """Return e to the entropy of the singular values' shares: from 1 to their number.
 
-    Source: Roy & Vetterli 2007, The effective rank, definition 1.
+    Source: Roy & Vetterli 2007, The effective rank: a measure of effective dimensionality.
 
     >>> effective_rank(np.array([2.0, 2.0, 0.0])), effective_rank(np.array([1.0, 0.0]))
     (2.0, 1.0)
