@@ -4,8 +4,8 @@ He et al. 2015, Deep Residual Learning, found that plain networks of 56 layers t
 those of 20, although the deeper one could be the shallower one with identities added.  Overfitting
 it is not, since the error on the training part is what rises.  With shortcuts round every two
 layers it falls instead.  Here both kinds of network are trained at several depths on
-scikit-learn's digits, convolutional as theirs and fully connected, everything but the shortcuts
-being the same.
+scikit-learn's digits, or on CIFAR where it is given, convolutional as theirs and fully connected,
+everything but the shortcuts being the same.
 
 ``responses`` looks into the same trained networks: how large each layer's output is.
 """
@@ -23,6 +23,7 @@ from ..errors import UsageError
 from .outcome import Outcome, aligned
 from .recipe import FAMILIES, check_depths, trained
 from .settings import counted, seeds, settled, spread
+from .sources import DIGITS, Source, given
 from .sweep import grid, sweep
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ He et al. 2015: test error of ResNets of these depths on CIFAR-10, in % (table 6
   plain, CIFAR-10: training and test error of 56 layers lie above those of 20 (figures 1 and 6)
   ImageNet, top-1 in % (table 2): plain 18 layers 27.94, 34 layers 28.54: deeper is worse
                                   ResNet 18 layers 27.88, 34 layers 25.03: deeper is better
-  theirs are natural images and 64,000 steps; digits of 8 x 8 pixels are easier, so errors are
-  smaller and only their order in depth can be compared; and few steps leave any deep network
-  behind a shallow one: the curves say whether it has arrived"""
+  theirs are trained for 64,000 steps; here {here}:
+  only the order of errors in depth can be compared; and few steps leave any deep network behind a
+  shallow one: the curves say whether it has arrived"""
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class ByDepth(Outcome):
         quick: whether this was the quick setting.
         cells: for each network and seed the ``family``, the ``shortcut``, the ``depth``, the
             ``seed``, and what ``recipe.trained`` returns.
+        data: what they were trained on.
     """
 
     depths: tuple[int, ...]
@@ -68,6 +70,7 @@ class ByDepth(Outcome):
     seeds: tuple[int, ...]
     quick: bool
     cells: list[dict[str, Any]]
+    data: Source = DIGITS
 
     def of(self, family: str, shortcut: str, depth: int) -> list[dict[str, Any]]:
         """Return the runs of one network."""
@@ -77,7 +80,7 @@ class ByDepth(Outcome):
     def heading(self) -> str:
         """Return a line that says what was trained."""
         return (
-            f"digits, {self.steps} steps of {self.batch} images; {counted(self.seeds)}, "
+            f"{self.data.said}, {self.steps} steps of {self.batch} images; {counted(self.seeds)}, "
             "median (range)"
         )
 
@@ -87,8 +90,9 @@ class Degradation(ByDepth):
 
     def table(self) -> str:
         """Return final errors, and for each kind of network whether the deepest is the worse."""
-        heads = ["family", "net", "layers", "training error %", "test error %", "training loss",
-                 "He et al. %"]  # fmt: skip
+        first = self.cells[0]["at"][0]
+        heads = ["family", "net", "layers", f"after {first} steps", "in the end", "test error %",
+                 "training loss", "He et al., test %"]  # fmt: skip
         rows = []
         for family in FAMILIES:
             for shortcut, kind in KINDS.items():
@@ -96,11 +100,13 @@ class Degradation(ByDepth):
                     runs = self.of(family, shortcut, depth)
                     known = family == "convolutional" and shortcut == "identity"
                     rows.append([
-                        family, kind, str(depth),
+                        family, kind, str(depth), spread([run["train"][0] for run in runs]),
                         *(spread([run[what][-1] for run in runs]) for what in ("train", "test", "loss")),
                         CIFAR.get(depth, "") if known else "",
                     ])  # fmt: skip
-        lines = [self.heading(), "", aligned(heads, rows, words=2), "", *self._verdicts(), SOURCE]
+        lines = [self.heading(), "", aligned(heads, rows, words=2),
+                 f"after {first} steps, in the end: training error in %, early to see who is faster",
+                 "", *self._verdicts(), SOURCE.format(here=self.data.beside)]  # fmt: skip
         if self.quick:
             lines.append("quick setting: one short run, so the order may come out otherwise")
         return "\n".join(lines)
@@ -116,20 +122,22 @@ class Degradation(ByDepth):
         return [b[what][-1] - a[what][-1] for a, b in zip(shallow, deep, strict=True)]
 
     def plot(self) -> Plot:
-        """Return the training error over the steps: a panel for each family and kind."""
+        """Return the training error over the steps: a panel for each family."""
         import viz
 
         panels = {
-            f"{kind}, {family}": {
-                f"{depth} layers": [run["train"] for run in self.of(family, shortcut, depth)]
+            family: {
+                f"{kind}, {depth} layers": [
+                    run["train"] for run in self.of(family, shortcut, depth)
+                ]
+                for shortcut, kind in KINDS.items()
                 for depth in self.depths
             }
             for family in FAMILIES
-            for shortcut, kind in KINDS.items()
         }
         return viz.plot_series(
             panels, x="step", y="training error in %", at=self.cells[0]["at"],
-            title="Training error on digits, by depth",
+            title=f"Training error on {self.data.said}, by depth",
         )  # fmt: skip
 
     def _verdicts(self) -> list[str]:
@@ -149,12 +157,13 @@ class Degradation(ByDepth):
 
 def degradation(
     depths: Sequence[int] | None = None, steps: int | None = None, batch: int | None = None,
-    runs: int | None = None, quick: bool = False, seed: int = 0, executor: Executor | None = None,
+    runs: int | None = None, data: str | os.PathLike[str] = "digits", limit: int | None = None,
+    quick: bool = False, seed: int = 0, executor: Executor | None = None,
     folder: str | os.PathLike[str] | None = None,
 ) -> Degradation:  # fmt: skip
-    """Train plain and residual networks of several depths on the digits.
+    """Train plain and residual networks of several depths.
 
-    It takes about a quarter of an hour on one core.
+    On the digits it takes about a quarter of an hour on one core.
 
     Source: He et al. 2015, Deep Residual Learning, section 4.2, figure 6 and table 6.
 
@@ -163,6 +172,7 @@ def degradation(
         steps, batch: of the training; 600 steps of 64 images where left out.  A residual network
             of 56 convolutions has not arrived after 150.
         runs: repetitions, with seeds from ``seed`` on; 3 where left out.
+        data, limit: what to train on, and the most images to take, as for ``sources.given``.
         quick: one run of 40 steps at depths 8 and 20 where left out.
         seed: of the first run.
         executor: where to run, a task for each network; the numbers do not depend on it.
@@ -170,6 +180,7 @@ def degradation(
 
     Raises:
         UsageError: a number is out of its bounds.
+        DataError: there are no such images, or not the official ones.
         SweepError: networks are missing, for instance because a training diverged.
 
     >>> found = degradation(depths=(8,), steps=2, batch=8, runs=1)
@@ -177,14 +188,15 @@ def degradation(
     [6, 6, 6, 6]
     """
     return Degradation(**train_by_depth(
-        "degradation", list(FAMILIES), depths, steps, batch, runs, quick, seed, executor, folder
+        "degradation", list(FAMILIES), depths, steps, batch, runs, data, limit,
+        quick, seed, executor, folder,
     ))  # fmt: skip
 
 
 def train_by_depth(
     name: str, families: list[str], depths: Sequence[int] | None, steps: int | None,
-    batch: int | None, runs: int | None, quick: bool, seed: int, executor: Executor | None,
-    folder: str | os.PathLike[str] | None,
+    batch: int | None, runs: int | None, data: str | os.PathLike[str], limit: int | None,
+    quick: bool, seed: int, executor: Executor | None, folder: str | os.PathLike[str] | None,
 ) -> dict[str, Any]:  # fmt: skip
     """Train networks with shortcuts and without, and return the fields of a ``ByDepth``."""
     setting = settled(name, SETTINGS, quick, depths=depths, steps=steps, batch=batch, runs=runs)
@@ -192,15 +204,16 @@ def train_by_depth(
     if setting["steps"] < 2:
         raise UsageError(f"{name}: steps={steps}: train for at least 2 steps")
     numbers = seeds(name, seed, setting.pop("runs"))
+    source = given(name, data, limit, numbers[0])
     cells = grid(
         family=families, shortcut=list(KINDS), depth=setting["depths"], seed=numbers,
         arrangement=["original"], steps=[setting["steps"]], batch=[setting["batch"]],
-        points=[POINTS[bool(quick)]],
+        points=[POINTS[bool(quick)]], data=[source.cell],
     )  # fmt: skip
     done = sweep(trained, cells, executor, folder, f"{name}, networks")
     named = ("family", "shortcut", "depth", "seed")
     return {
-        **setting, "seeds": numbers, "quick": bool(quick),
+        **setting, "seeds": numbers, "quick": bool(quick), "data": source,
         "cells": [
             {**{key: cell[key] for key in named}, **found}
             for cell, found in zip(cells, done, strict=True)
@@ -247,14 +260,16 @@ class Responses(ByDepth):
             for depth in sorted({min(self.depths), max(self.depths)})
         }
         return viz.plot_series(
-            panels, x="blocks before it, from the input", title="Responses of trained networks",
+            panels, x="blocks before it, from the input",
+            title=f"Responses of networks trained on {self.data.said}",
             y="standard deviation of a block's last layer",
         )  # fmt: skip
 
 
 def responses(
     depths: Sequence[int] | None = None, steps: int | None = None, batch: int | None = None,
-    runs: int | None = None, quick: bool = False, seed: int = 0, executor: Executor | None = None,
+    runs: int | None = None, data: str | os.PathLike[str] = "digits", limit: int | None = None,
+    quick: bool = False, seed: int = 0, executor: Executor | None = None,
     folder: str | os.PathLike[str] | None = None,
 ) -> Responses:  # fmt: skip
     """Measure the layers' responses in networks trained as for ``degradation``.
@@ -267,7 +282,8 @@ def responses(
     6
     """
     return Responses(**train_by_depth(
-        "responses", list(FAMILIES), depths, steps, batch, runs, quick, seed, executor, folder
+        "responses", list(FAMILIES), depths, steps, batch, runs, data, limit,
+        quick, seed, executor, folder,
     ))  # fmt: skip
 
 

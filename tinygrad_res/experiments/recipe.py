@@ -1,21 +1,22 @@
-"""The training that the experiments on depth share: one network, one seed, the digits.
+"""The training that experiments share: one network and one seed on labelled images.
 
 As He et al. 2015, section 4.2, train their CIFAR networks: SGD with momentum 0.9, weight decay
 1e-4 and a learning rate of 0.1, a tenth of it from half of the steps on and a hundredth from
 three quarters.  Fully connected networks hold no normalisation, and train with Adam at 1e-3 and
 the same schedule, since such a rate breaks them.  Images are neither shifted nor mirrored: a
-mirrored digit is none.
+mirrored digit is none, and others are treated alike.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from ..data import Images, load
+from ..data import Images
 from ..errors import UsageError
 from ..nets import Network, plain_mlp, residual_mlp, resnet
 from ..nn import BatchNorm2d, Linear, Module
@@ -23,6 +24,7 @@ from ..optim import SGD, Adam, Optimizer, multi_step_lr
 from ..record import no_grad
 from ..tensor import tensor
 from ..training import accuracy, fit
+from .sources import DIGITS, images
 
 FAMILIES = {
     "convolutional": "3x3 convolutions with batch normalisation, 16, 32 and 64 channels",
@@ -44,13 +46,14 @@ def check_depths(name: str, depths: tuple[int, ...]) -> None:
 
 
 def make(
-    family: str, depth: int, shortcut: str, arrangement: str, rng: np.random.Generator
-) -> Network:
-    """Return a network for the digits with ``depth`` weight layers on its longest path."""
+    family: str, depth: int, shortcut: str, arrangement: str, rng: np.random.Generator,
+    shape: tuple[int, ...] = DIGITS.shape, classes: int = DIGITS.classes,
+) -> Network:  # fmt: skip
+    """Return a network with ``depth`` weight layers on its longest path, for images of a shape."""
     if family == "convolutional":
-        return resnet(depth, 1, 10, rng, shortcut=shortcut, arrangement=arrangement)
+        return resnet(depth, shape[0], classes, rng, shortcut=shortcut, arrangement=arrangement)
     make_mlp = plain_mlp if shortcut == "none" else residual_mlp
-    return make_mlp((depth - 2) // 2, rng=rng)
+    return make_mlp((depth - 2) // 2, math.prod(shape), classes, rng=rng)
 
 
 def optimizer_of(family: str, network: Module) -> Optimizer:
@@ -62,7 +65,7 @@ def optimizer_of(family: str, network: Module) -> Optimizer:
 
 def trained(
     family: str, depth: int, shortcut: str, arrangement: str, steps: int, batch: int, points: int,
-    seed: int,
+    seed: int, data: Mapping[str, Any] = DIGITS.cell,
 ) -> dict[str, Any]:  # fmt: skip
     """Train one network, and return how it went and what it has become.
 
@@ -72,25 +75,27 @@ def trained(
         steps, batch: of the training.
         points: how often errors are measured, at equal distances.
         seed: of weights, order of the data, and split into training and test part.
+        data: the ``Source.cell`` of the images.
 
     Returns:
         ``at``, the steps after which errors were measured; ``train`` and ``test``, the errors
         there in percent; ``loss``, the mean loss since the point before; ``responses``, of each
         weight layer within the blocks.
     """
-    data = load("digits", seed)
-    network = make(family, depth, shortcut, arrangement, np.random.default_rng(seed))
+    found = images(data, seed)
+    rng = np.random.default_rng(seed)
+    network = make(family, depth, shortcut, arrangement, rng, found.shape, found.classes)
     errors: dict[str, list[float]] = {"train": [], "test": []}
 
     def evaluate(network: Module) -> float:
-        for part, found in errors.items():
-            x, y = getattr(data, f"{part}_x"), getattr(data, f"{part}_y")
-            found.append(100 * (1 - accuracy(network, x, y)))
+        for part, measured in errors.items():
+            x, y = getattr(found, f"{part}_x"), getattr(found, f"{part}_y")
+            measured.append(100 * (1 - accuracy(network, x, y)))
         return errors["test"][-1]
 
     every = max(1, steps // points)
     went = fit(
-        network, data, optimizer_of(family, network), steps=steps, batch=batch, seed=seed,
+        network, found, optimizer_of(family, network), steps=steps, batch=batch, seed=seed,
         schedule=multi_step_lr([steps // 2, 3 * steps // 4]), evaluate=evaluate,
         evaluate_every=every, progress=False,
     )  # fmt: skip
@@ -98,7 +103,7 @@ def trained(
     losses = [
         float(np.mean(went.losses[start:end])) for start, end in zip([0, *at[:-1]], at, strict=True)
     ]
-    return {"at": at, **errors, "loss": losses, "responses": responses(network, data)}
+    return {"at": at, **errors, "loss": losses, "responses": responses(network, found)}
 
 
 def responses(network: Network, data: Images) -> list[float]:
