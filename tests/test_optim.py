@@ -225,6 +225,59 @@ def test_step_refuses_a_factor_that_is_none_and_changes_nothing():
     assert p.item() == 2.0
 
 
+@pytest.mark.parametrize(("name", "options"), OPTIONS[1:])
+def test_a_layer_that_took_no_part_in_a_step_keeps_its_value_and_memory_as_in_pytorch(
+    name, options
+):
+    torch = pytest.importorskip("torch", reason=NO_TORCH)
+    start = RNG.standard_normal((2, 3))
+    ours = [tg.parameter(row) for row in start]
+    theirs = [torch.tensor(row, requires_grad=True) for row in start]
+    a, b = getattr(optim, name)(ours, **options), getattr(torch.optim, name)(theirs, **options)
+    for used in ((0,), (0, 1), (1,), (0, 1), (0,)):
+        for values, optimizer in ((ours, a), (theirs, b)):
+            optimizer.zero_grad()
+            sum((values[i] ** 3).sum() for i in used).backward()
+            optimizer.step()
+    for p, q in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(p.data, q.detach(), rtol=1e-9)
+
+
+def test_what_took_no_part_or_is_frozen_is_not_moved_by_momentum_or_decay():
+    p, q, frozen = (tg.parameter([1.0]) for _ in range(3))
+    optimizer = optim.SGD([p, q, frozen], lr=0.1, momentum=0.9, weight_decay=0.5)
+    (p + q + frozen).sum().backward()
+    optimizer.step()
+    before = q.item(), frozen.item()
+    frozen.requires_grad = False  # with the gradient of its last step still there
+    optimizer.state_dict()
+    p.grad = q.grad = None
+    (p * 1).sum().backward()
+    optimizer.step()
+    assert (q.item(), frozen.item()) == before
+    assert p.item() == pytest.approx(0.85 - 0.1 * (0.9 * 1.5 + 1 + 0.5 * 0.85))
+
+
+def test_frozen_parameters_may_be_in_an_optimiser_and_trained_later():
+    p, frozen = tg.parameter([1.0]), tg.parameter([1.0], requires_grad=False)
+    optimizer = optim.Adam([p, frozen], lr=0.1)
+    (p * frozen).sum().backward()
+    optimizer.step()
+    assert (frozen.item(), set(optimizer.state)) == (1.0, {0})
+    frozen.requires_grad = True
+    (p * frozen).sum().backward()
+    optimizer.step()
+    assert frozen.item() == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("make", [optim.Adam, optim.AdamW])
+def test_an_eps_that_half_precision_rounds_to_0_is_refused(make):
+    p = tg.parameter(np.ones(1, np.float16), name="w")
+    with pytest.raises(UsageError, match="eps 1e-08 is 0 in float16, the dtype of w: use eps=1e-4"):
+        make([p])
+    make([p], eps=1e-4)
+
+
 # Schedules
 
 
@@ -369,7 +422,14 @@ def test_options_that_are_numpy_numbers_widen_no_float32(name):
     ("change", "message"),
     [
         ({"state": {"0": {}}}, "there is a state of parameter '0', and the optimiser has 1"),
-        ({"state": {0: {"exp_avg": [1.0]}}}, "exp_avg of parameter 0 is a list: expected an array"),
+        (
+            {"state": {0: {"step": 1, "exp_avg": [1.0], "exp_avg_sq": np.ones(1)}}},
+            "exp_avg of parameter 0 is a list: expected an array",
+        ),
+        (
+            {"state": {0: {"step": 1, "exp_avg": np.ones(1)}}},
+            "of parameter 0 it holds step, exp_avg: expected exp_avg, exp_avg_sq, step",
+        ),
         ({"param_groups": [{"lr": 0.1}]}, r"it is of groups of \[0\] parameters"),
     ],
 )

@@ -8,6 +8,7 @@ which parameters.  What is remembered are arrays and counts under PyTorch's name
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -43,7 +44,10 @@ class Optimizer:
         param_groups: one dict for each group: its parameters under ``"params"``, and its
             options, such as ``"lr"``, which may be changed between steps.
         state: for each parameter, by its number, what is remembered of earlier steps.
+        remembers: the names of that.
     """
+
+    remembers: frozenset[str] = frozenset()
 
     def __init__(self, params: Parameters, defaults: Mapping[str, Any]) -> None:
         if isinstance(params, Tensor):
@@ -56,8 +60,11 @@ class Optimizer:
         if not self.parameters:
             raise UsageError("optimiser: there are no parameters to train")
         for p in self.parameters:
-            if not (isinstance(p, Tensor) and p.requires_grad and isinstance(p._node, Leaf)):
+            trained = isinstance(p, Tensor) and isinstance(p._node, Leaf)
+            if not (trained and (p.requires_grad or isinstance(p, Parameter))):
                 raise UsageError(f"optimiser: {_shown(p)} is no parameter that can be trained")
+        for group in self.param_groups:
+            _check_eps(group)
         if len(set(self.parameters)) < len(self.parameters):
             raise UsageError("optimiser: a parameter is there twice, and would take two steps")
 
@@ -74,29 +81,34 @@ class Optimizer:
     def step(self, factor: float = 1.0) -> None:
         """Change every parameter by its gradient.
 
+        As in PyTorch, one that has none, because this step's loss does not depend on it, keeps
+        its value and what is remembered of it, without momentum or weight decay; so does
+        one that is frozen (``requires_grad = False``).
+
         Args:
             factor: on the learning rate of every group, in this step: what a schedule says.
 
         Raises:
-            GradientError: a parameter has no gradient, because the loss does not depend
-                on it or ``backward`` was not called; nothing was changed.
+            GradientError: no parameter has a gradient, because ``backward`` was not called or
+                the loss depends on none of them; nothing was changed.
             UsageError: the factor is negative or no number; nothing was changed.
         """
-        missing = [p.name or str(p.shape) for p in self.parameters if p.grad is None]
-        if missing:
+        if not any(map(_moves, self.parameters)):
+            names = [p.name or str(p.shape) for p in self.parameters]
             raise GradientError(
-                f"optimiser: no gradient for {', '.join(missing[:5])}: call loss.backward() "
-                "first, and give the optimiser only parameters that the loss depends on"
+                f"optimiser: no gradient for {', '.join(names[:5])}: call loss.backward() first, "
+                "and make the optimiser of the parameters that the loss depends on, after "
+                "network.to(...), which replaces them"
             )
         if not _holds(lambda f: 0 <= f < math.inf, factor):
             raise UsageError(f"optimiser: step: factor {factor}: must be a number from 0 on")
-        number = 0
+        numbers = itertools.count()
         for group in self.param_groups:
             options = group | {"lr": float(group["lr"] * factor)}
-            for p in group["params"]:
-                state = self.state.setdefault(number, {})
-                p.data = self._update(options, state, raw(p), raw(p.grad))
-                number += 1
+            for p, number in zip(group["params"], numbers):
+                if _moves(p):
+                    state = self.state.setdefault(number, {})
+                    p.data = self._update(options, state, raw(p), raw(p.grad))
 
     def _update(self, options: Mapping[str, Any], state: State, p: Any, g: Any) -> Any:
         """Return new values for ``p``, whose gradient is ``g``, and replace what ``state`` holds."""
@@ -139,6 +151,11 @@ class Optimizer:
                 raise UsageError(
                     f"{where}: there is a state of parameter {i!r}, and the optimiser has "
                     f"{len(parameters)} parameters, from 0"
+                )
+            if set(state_dict["state"][i]) not in (set(), self.remembers):
+                raise UsageError(
+                    f"{where}: of parameter {i} it holds {', '.join(state_dict['state'][i])}: "
+                    f"expected {', '.join(sorted(self.remembers)) or 'nothing'}"
                 )
         state = {
             i: {
@@ -192,6 +209,8 @@ class SGD(Optimizer):
     array([2., 0.])
     """
 
+    remembers = frozenset({"momentum_buffer"})
+
     def __init__(
         self, params: Parameters, lr: float = 1e-3, momentum: float = 0.0, dampening: float = 0.0,
         weight_decay: float = 0.0, nesterov: bool = False, l1: float = 0.0,
@@ -235,6 +254,8 @@ class Adam(Optimizer):
     >>> w.data.round(6)  # the first step is lr, however steep
     array([0.9])
     """
+
+    remembers = frozenset({"step", "exp_avg", "exp_avg_sq"})
 
     def __init__(
         self, params: Parameters, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
@@ -289,6 +310,21 @@ def _nearer_to_zero(values: Any, distance: float) -> Any:
     """Return the proximal point of distance times sum abs: soft thresholding."""
     xp = backend.namespace(values)
     return values - xp.clip(values, -distance, distance)
+
+
+def _moves(p: Parameter) -> bool:
+    """Say whether a step changes a parameter: it has a gradient and is not frozen."""
+    return p._grad is not None and p.requires_grad
+
+
+def _check_eps(group: Mapping[str, Any]) -> None:
+    """Refuse an eps that the parameters' dtype rounds to 0, after which Adam divides by 0."""
+    for p in group["params"]:
+        if group.get("eps") and not p.dtype.type(group["eps"]):
+            raise UsageError(
+                f"optimiser: eps {group['eps']:g} is 0 in {p.dtype}, the dtype of {_shown(p)}: use "
+                "eps=1e-4, or parameters of float32"
+            )
 
 
 def _check_options(group: Mapping[str, Any]) -> None:
