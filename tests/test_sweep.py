@@ -35,6 +35,11 @@ def counted(n):
     return n
 
 
+def beyond_floats(n):
+    CALLS.append(n)
+    return {"n": n, "norms": [float("inf"), float("nan")]}
+
+
 def failing(n):
     if n == 1:
         raise UsageError(f"n = {n} is no good")
@@ -67,13 +72,34 @@ def test_a_cell_that_is_kept_is_not_computed_again(tmp_path):
     assert (first, CALLS) == ([1, 2], [1, 2, 3])
 
 
-def test_a_damaged_file_is_computed_again(tmp_path):
-    sweep(counted, grid(n=[1]), folder=tmp_path)
+DAMAGES = {
+    "cut short": lambda content: content[:-3],
+    "another number": lambda content: content.replace(b"1.5", b"2.5"),
+    "another value": lambda content: b'{"value": 2.5}',
+    "no text": lambda content: b"\xff\xfe",
+    "too deep": lambda content: b"[" * 100_000,
+    "a list": lambda content: b"[1.5]",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_computed_again(tmp_path, damage):
+    sweep(counted, grid(n=[1.5]), folder=tmp_path)
     (file,) = tmp_path.iterdir()
-    file.write_bytes(b'{"val')
+    whole = file.read_bytes()
+    assert json.loads(whole)["value"] == 1.5
+    file.write_bytes(DAMAGES[damage](whole))
     CALLS.clear()
-    assert sweep(counted, grid(n=[1]), folder=tmp_path) == [1]
-    assert CALLS == [1] and json.loads(file.read_bytes()) == {"value": 1}
+    assert sweep(counted, grid(n=[1.5]), folder=tmp_path) == [1.5]
+    assert CALLS == [1.5] and file.read_bytes() == whole
+
+
+def test_values_of_every_kind_are_kept_as_they_are(tmp_path):
+    cells = grid(n=[0.1, [1e300, -0.0], {"a": None, "b": "ü"}, 10**30, True])
+    first = sweep(beyond_floats, cells, folder=tmp_path)
+    CALLS.clear()
+    assert repr(sweep(beyond_floats, iter(cells), folder=tmp_path)) == repr(first)
+    assert CALLS == []
 
 
 def test_another_function_or_setting_does_not_take_a_kept_cell(tmp_path):
@@ -108,6 +134,7 @@ def test_a_worker_killed_in_the_middle_loses_only_what_it_had_not_finished(tmp_p
         (grid(n=[1, 1]), "the same"),
         ([{"n": {1, 2}}], "JSON"),
         ([{"n": float("nan")}], "JSON"),
+        ([1], "the cell 1 is no setting: pass dicts"),
     ],
 )
 def test_settings_that_cannot_be_told_apart_or_kept_are_refused(cells, words):

@@ -15,7 +15,8 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def grid(**choices: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def sweep(
-    function: Callable[..., Any], cells: Sequence[Cell], executor: Executor | None = None,
+    function: Callable[..., Any], cells: Iterable[Cell], executor: Executor | None = None,
     folder: str | os.PathLike[str] | None = None, progress: str = "",
 ) -> list[Any]:  # fmt: skip
     """Return what ``function(**cell)`` returns for every cell, in the order of the cells.
@@ -68,6 +69,7 @@ def sweep(
     >>> sweep(divmod_of, grid(a=[7, 8], b=[3]))
     [[2, 1], [2, 2]]
     """
+    cells = list(cells)
     names = [_name(function, cell) for cell in cells]
     if len(set(names)) < len(names):
         raise UsageError("sweep: two cells are the same: each would be computed twice")
@@ -90,7 +92,7 @@ def sweep(
                 continue
             done[name] = json.loads(_plain(function, outcome))
             if kept is not None:
-                write_whole(kept / f"{name}.json", _plain(function, {"value": outcome}))
+                write_whole(kept / f"{name}.json", _kept(_plain(function, outcome)))
             bar.update()
     if missing:
         raise _incomplete(dict(zip(names, cells, strict=True)), done, missing, folder)
@@ -132,6 +134,10 @@ def _there(
 
 def _name(function: Callable[..., Any], cell: Cell) -> str:
     """Return a name for a cell's file: the same for the same question, and for no other."""
+    if not isinstance(cell, Mapping):
+        raise UsageError(
+            f"sweep: the cell {cell!r} is no setting: pass dicts of arguments, such as grid(depth=[20])"
+        )
     try:
         setting = json.dumps(dict(cell), sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -152,10 +158,18 @@ def _name(function: Callable[..., Any], cell: Cell) -> str:
     return f"{function.__name__.strip('_')}-{hashlib.sha256(asked.encode()).hexdigest()[:16]}"
 
 
+def _kept(value: bytes) -> bytes:
+    """Return the content of a cell's file: its value as JSON, and the checksum of that."""
+    return b'{"crc32": %d, "value": %s}' % (zlib.crc32(value), value)
+
+
 def _read(folder: Path, name: str) -> tuple[Any] | None:
     """Return what a kept cell holds; nothing where it is not there or was damaged."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return (json.loads((folder / f"{name}.json").read_bytes())["value"],)
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        content = (folder / f"{name}.json").read_bytes()
+        value = json.loads(content)["value"]
+        if content == _kept(json.dumps(value).encode()):
+            return (value,)
     return None
 
 
