@@ -95,3 +95,25 @@ def test_pickled_objects_are_not_loaded(tmp_path):
     objects = np.array([{"x": 1}] * 20, dtype=object)
     with pytest.raises(DataError, match="cannot be read"):
         data.load(archive(tmp_path, x=objects, y=np.zeros(20, int)))
+
+
+def test_lists_are_split_and_values_whose_squares_overflow_are_refused():
+    rows = np.random.default_rng(0).standard_normal((20, 3))
+    classes = np.arange(20) % 2
+    from_lists = data.split("lists", rows.tolist(), classes.tolist())
+    np.testing.assert_array_equal(from_lists.train_x, data.split("a", rows, classes).train_x)
+    with pytest.raises(
+        DataError, match=r"data big: x has values up to .*e.30, whose squares float32"
+    ):
+        data.split("big", rows * 1e30, classes)
+    with pytest.raises(DataError, match="data ragged: lists of unequal lengths"):
+        data.split("ragged", [[1.0], [1.0, 2.0]] * 10, classes)
+
+
+def test_batches_take_lists_and_refuse_what_is_no_array():
+    x, y = next(data.batches([[1.0], [2.0]], [0, 1], 2))
+    assert x.shape == (2, 1) and x[:, 0].tolist() == (y + 1.0).tolist()
+    with pytest.raises(
+        DataError, match=r"batches: the examples: shape .* pass an array of numbers"
+    ):
+        data.batches({"a": 1}, [1], 1)

@@ -2,11 +2,14 @@
 
 import dataclasses
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
+import types
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -339,6 +342,71 @@ def test_damaged_and_foreign_files_are_no_checkpoints(tmp_path):
         train(small(), steps=2, checkpoint=path)
 
 
+@pytest.mark.parametrize("ending", ["npz", "safetensors"])
+def test_a_checkpoint_cut_off_at_any_byte_is_refused_and_changes_nothing(tmp_path, ending):
+    def training():
+        network = nn.Sequential(nn.Linear(2, 1, rng=0), nn.Dropout(0.5, rng=0))
+        return network, optim.Adam(network.parameters())
+
+    drawn, path = data.linear_regression(examples=16, features=2), tmp_path / f"a.{ending}"
+    network, optimizer = training()
+    fit(network, drawn, optimizer, steps=2, batch=4, progress=False, checkpoint=path)
+    content = path.read_bytes()
+    other, others = training()
+    before, drawing = other.state_dict(), other[1].rng.bit_generator.state
+    for length in range(0, len(content), 11):
+        path.write_bytes(content[:length])
+        with pytest.raises(DataError, match="is damaged"):
+            checkpoints.load(path, other, others)
+    assert all(np.array_equal(before[name], now) for name, now in other.state_dict().items())
+    assert other[1].rng.bit_generator.state == drawing and not others.state
+
+
+def changed(path, change):
+    """Write a checkpoint again with something else in what it says, or in its arrays."""
+    arrays = nn.state.read(path)
+    about = json.loads(arrays["about"].tobytes())
+    change(about, arrays)
+    arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    nn.state.write(path, arrays.items())
+
+
+FOREIGN = {
+    **{f"no {name}": lambda about, _, name=name: about.pop(name) for name in checkpoints.ABOUT},
+    **{f"{name} is null": lambda about, _, name=name: about.update({name: None}) for name in checkpoints.ABOUT},
+    "no losses": lambda _, arrays: arrays.pop("losses"),
+    "fewer losses": lambda _, arrays: arrays.update(losses=np.zeros(1)),
+    "no step in evaluations": lambda about, _: about.update(evaluations={"last": 0.5}),
+    "a generator of words": lambda about, _: about["generators"]["4.rng"]["state"].update(state="x"),
+    "a generator that is none": lambda about, _: about["generators"].update({"4.rng": 1}),
+    "an optimiser of no parameter": lambda _, arrays: arrays.update({"optimizer.x.step": np.ones(1)}),
+    "half an optimiser": lambda _, arrays: arrays.pop("optimizer.0.exp_avg"),
+    "an older version": lambda about, _: about.update(format="tinygrad_res checkpoint 0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", FOREIGN)
+def test_a_checkpoint_written_by_other_hands_is_refused_and_changes_nothing(tmp_path, change):
+    path, network = tmp_path / "a.npz", small(dropout=True)
+    train(network, optim.Adam(network.parameters()), steps=2, checkpoint=path)
+    changed(path, FOREIGN[change])
+    other = small(seed=1, dropout=True)
+    optimizer = optim.Adam(other.parameters())
+    before, drawing = other.state_dict(), other[4].rng.bit_generator.state
+    with pytest.raises((DataError, UsageError), match=r"checkpoint|parameter 0 it holds"):
+        checkpoints.load(path, other, optimizer)
+    assert all(np.array_equal(before[name], now) for name, now in other.state_dict().items())
+    assert other[4].rng.bit_generator.state == drawing and not optimizer.state
+
+
+def test_an_evaluation_that_fails_in_the_end_loses_no_step(tmp_path):
+    path, network = tmp_path / "a.npz", small()
+    with pytest.raises(ZeroDivisionError):
+        train(network, steps=5, checkpoint=path, checkpoint_every=100, evaluate=lambda _: 1 / 0)
+    assert network.training and checkpoints.load(path, small()).step == 5
+    assert train(small(), steps=5, checkpoint=path).evaluations.keys() == {5}
+
+
 def test_folder_that_is_not_there_is_told_before_the_first_step(tmp_path):
     network, told = small(), []
     before = network.state_dict()
@@ -407,11 +475,72 @@ def test_loss_limit_ends_a_training():
         ({"steps": 1, "seed": -1}, "seed=-1"),
         ({"steps": 1, "evaluate_every": 0}, "evaluate_every=0"),
         ({"steps": 1, "checkpoint_every": 0}, "checkpoint_every=0"),
+        ({"steps": 1, "clip_norm": 0}, "clip_norm=0: must be a positive number"),
+        ({"steps": 1, "clip_norm": "1"}, "clip_norm='1': must be"),
+        ({"steps": 1, "loss_limit": math.nan}, "loss_limit=nan: must be"),
     ],
 )
 def test_arguments_out_of_their_bounds_are_refused(options, message):
     with pytest.raises(UsageError, match=f"fit: {message}"):
         train(small(), **options)
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [(lambda out, y: out, r"shape \(64, 10\)"), (lambda out, y: 0.5, "float")],
+)
+def test_a_loss_of_other_than_one_number_is_refused(loss, message):
+    with pytest.raises(UsageError, match=f"fit: the loss gave {message}: return a tensor of one"):
+        train(small(), steps=1, loss=loss)
+
+
+def test_lists_are_data_and_numpy_integers_are_settings(tmp_path):
+    few = {name: getattr(DIGITS, name)[:90] for name in ("train_x", "train_y", "test_x", "test_y")}
+    lists = types.SimpleNamespace(**{name: part.tolist() for name, part in few.items()})
+    a, b = small(), small()
+    from_arrays = fit(a, types.SimpleNamespace(**few), momentum(a), steps=4, seed=3, batch=32, progress=False)  # fmt: skip
+    options = {"seed": np.int64(3), "batch": np.int32(32), "checkpoint": tmp_path / "a.npz"}
+    for steps in (np.int8(2), np.uint16(4)):
+        from_lists = fit(b, lists, momentum(b), steps=steps, progress=False, **options)
+    np.testing.assert_allclose(from_lists.losses, from_arrays.losses, rtol=1e-5)
+    assert from_lists.score == from_arrays.score
+    assert mean_loss(b.eval(), few["test_x"].tolist(), few["test_y"].tolist(), tg.cross_entropy) > 0
+
+
+@pytest.mark.parametrize(
+    ("part", "targets", "message"),
+    [
+        ("test", DIGITS.test_y[:, None], r"\(449, 1\) and dtype int64 to test"),
+        ("test", np.eye(10)[DIGITS.test_y], "to test: make both in one way"),
+        ("test", DIGITS.test_y.astype(float), "dtype float64 to test"),
+        ("train", [[0], [1, 2]] * 674, "the training part: the targets: lists of unequal lengths"),
+        ("train", np.array(["a"] * 1348), "the targets: shape .* dtype <U1: pass an array of numbers"),
+        ("train", 3, "the targets: shape \\(\\) and dtype int64"),
+    ],
+)  # fmt: skip
+def test_targets_that_could_not_be_evaluated_are_refused_before_the_first_step(
+    part, targets, message
+):
+    network, wrong = small(), types.SimpleNamespace(**vars(DIGITS))
+    setattr(wrong, f"{part}_y", targets)
+    before = network.state_dict()
+    with pytest.raises(DataError, match=f"fit: .*{message}"):
+        fit(network, wrong, momentum(network), steps=1, progress=False)
+    assert all(np.array_equal(before[name], now) for name, now in network.state_dict().items())
+
+
+def test_accuracy_refuses_targets_that_would_be_compared_with_every_other():
+    with pytest.raises(DataError, match=r"accuracy: targets of shape \(3, 1\): expected .* \(3,\)"):
+        accuracy(nn.Flatten(), np.eye(3), np.array([[0], [1], [2]]))
+
+
+def test_two_networks_train_in_threads_as_they_do_alone():
+    def outcome(seed):
+        return train(small(seed, dropout=True), steps=25, seed=seed, evaluate_every=7).losses
+
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(outcome, range(4)))
+    assert together == [outcome(seed) for seed in range(4)]
 
 
 def test_optimiser_of_another_network_is_refused():
@@ -423,6 +552,8 @@ def test_optimiser_of_another_network_is_refused():
 
 
 def test_targets_that_broadcasting_would_hide_are_refused():
+    with pytest.raises(UsageError, match=r"\(4, 3\) and the target \(4,\).* classes, .* integers"):
+        squared_error(tg.tensor(np.ones((4, 3))), np.ones(4))
     with pytest.raises(UsageError, match=r"output has shape \(4, 1\) and the target \(4,\)"):
         squared_error(tg.tensor(np.ones((4, 1))), np.ones(4))
 

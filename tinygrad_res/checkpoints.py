@@ -19,11 +19,17 @@ from typing import Any
 import numpy as np
 
 from . import backend
-from .errors import DataError, GradientError, UsageError
+from .errors import DataError, Error, GradientError, UsageError
 from .nn import Module, state
 from .optim import Optimizer
 
 FORMAT = "tinygrad_res checkpoint 1"
+
+ABOUT: dict[str, Any] = {
+    "step": int, "seconds": (int, float), "evaluations": dict, "optimizer": str, "groups": list,
+    "counts": dict, "generators": dict, "settings": dict,
+}  # fmt: skip
+"""What a checkpoint says beside its arrays, and as what."""
 
 
 @dataclass
@@ -118,11 +124,12 @@ def load(
     """
     where = f"checkpoint {str(path)!r}"
     arrays = state.read(path)
-    about, losses = _about(where, arrays)
+    about = _about(where, arrays)
+    evaluations = {int(step): value for step, value in about["evaluations"].items()}
     if settings is not None:
         _check_same(where, about["settings"], settings)
     kinds = [
-        {name: state["bit_generator"] for name, state in states.items()}
+        {name: rng["bit_generator"] for name, rng in states.items()}
         for states in (about["generators"], _states(network))
     ]
     if kinds[0] != kinds[1]:
@@ -150,12 +157,15 @@ def load(
         _set_states(network, about["generators"])
         if optimizer is not None:
             optimizer.load_state_dict(_remembered(where, about, arrays, optimizer))
-    except Exception:
+    except BaseException as error:
         network.load_state_dict(before)
         _set_states(network, drawing)
+        if isinstance(error, (AttributeError, KeyError, TypeError, ValueError)) and not isinstance(
+            error, Error
+        ):
+            raise DataError(f"{where}: holds what no training left there ({error})") from error
         raise
-    evaluations = {int(step): value for step, value in about["evaluations"].items()}
-    return Progress(about["step"], losses, evaluations, about["seconds"])
+    return Progress(about["step"], arrays["losses"].tolist(), evaluations, about["seconds"])
 
 
 def check_finite(arrays: dict[str, Any], progress: Progress) -> None:
@@ -173,18 +183,24 @@ def check_finite(arrays: dict[str, Any], progress: Progress) -> None:
             )
 
 
-def _about(where: str, arrays: dict[str, np.ndarray]) -> tuple[dict[str, Any], list[float]]:
+def _about(where: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """Return what a checkpoint says beside its arrays."""
     try:
-        about = json.loads(arrays["about"].tobytes())
-        if about["format"] != FORMAT or len(arrays["losses"]) != about["step"]:
-            raise ValueError
-        return about, arrays["losses"].tolist()
-    except (KeyError, ValueError, TypeError) as error:
+        about: dict[str, Any] = json.loads(arrays["about"].tobytes())
+        fitting = (
+            about["format"] == FORMAT and len(arrays["losses"]) == about["step"]
+            and all(isinstance(about[name], kind) for name, kind in ABOUT.items())
+            and all(step.isdecimal() for step in about["evaluations"])
+            and all(isinstance(rng, dict) for rng in about["generators"].values())
+        )  # fmt: skip
+    except (KeyError, ValueError, TypeError):
+        fitting = False
+    if not fitting:
         raise DataError(
             f"{where}: is no checkpoint of this version; a network's file is read with "
             "network.load(path)"
-        ) from error
+        )
+    return about
 
 
 def _remembered(

@@ -25,11 +25,11 @@ from . import backend, checkpoints, primitives
 from .checkpoints import Progress
 from .data import batches, steps_per_pass
 from .data.batches import examples
-from .errors import GradientError, UsageError
+from .errors import DataError, GradientError, UsageError
 from .nn import Module
 from .optim import Optimizer, Schedule, clip_grad_norm
 from .record import no_grad
-from .tensor import Tensor, tensor
+from .tensor import Tensor, shape_of, tensor
 from .whole_numbers import at_least
 
 Loss = Callable[[Tensor, Any], Tensor]
@@ -92,7 +92,8 @@ def fit(
 
     Args:
         network: on the device to train on.
-        data: has ``train_x``, ``train_y``, ``test_x`` and ``test_y``, such as ``data.Images``.
+        data: has ``train_x``, ``train_y``, ``test_x`` and ``test_y``, arrays or lists, such as
+            ``data.Images``.
         optimizer: of the network's parameters.
         steps, epochs: how long, one of the two; a pass over the data is an epoch.
         batch: examples in a batch; ``data.batches`` says what becomes of the last ones.
@@ -120,8 +121,8 @@ def fit(
             loss.  The last checkpoint is left as it was.
         UsageError: an argument is out of its bounds, the optimiser is of other parameters, or
             the checkpoint of another training.  Nothing was changed.
-        DataError: a part of the data is empty or lacks targets, or the checkpoint is damaged, or
-            of another network.  Nothing was changed.
+        DataError: a part of the data is empty or lacks targets, or targets to test are of another
+            kind, or the checkpoint is damaged, or of another network.  Nothing was changed.
 
     >>> import tinygrad_res as tg
     >>> rng = np.random.default_rng(0)
@@ -132,24 +133,26 @@ def fit(
     >>> outcome.steps, outcome.score > 0.95
     (105, True)
     """
-    count = examples("fit: the training part", data.train_x, data.train_y)
+    train_x, train_y = examples("fit: the training part", data.train_x, data.train_y)
     if evaluate is None:
-        examples("fit: the test part", data.test_x, data.test_y)
-    length = _length(steps, epochs, count, batch)
+        _check_test_part(train_y, examples("fit: the test part", data.test_x, data.test_y)[1])
+    length = _length(steps, epochs, len(train_x), batch)
     if evaluate_every is not None:
         at_least(1, "fit", "evaluate_every", evaluate_every)
-    every = steps_per_pass(count, batch) if checkpoint_every is None else checkpoint_every
+    every = steps_per_pass(len(train_x), batch) if checkpoint_every is None else checkpoint_every
     at_least(1, "fit", "checkpoint_every", every)
+    _check_bound("clip_norm", clip_norm)
+    _check_bound("loss_limit", loss_limit)
     device = _device(network, optimizer)
-    loss = loss or _loss(data.train_y)
-    score = evaluate or _score(data, loss)
+    loss = loss or _loss(train_y)
+    score = evaluate or _score(data, train_y, loss)
     name = getattr(network, "name", None) or type(network).__name__
     at_least(0, "fit", "seed", seed)
     settings: dict[str, Any] = {}
     if checkpoint is not None:
         settings = {
             "the seed": seed, "the batch": batch, "the clip_norm": clip_norm,
-            "the training data": _fingerprint(data),
+            "the training data": _fingerprint(train_x, train_y),
         }  # fmt: skip
 
     done = Progress()
@@ -161,19 +164,19 @@ def fit(
             checkpoints.save(checkpoint, network, optimizer, done, settings)
     started = time.perf_counter() - done.seconds
 
-    parts = batches(data.train_x, data.train_y, batch, seed, done.step)
+    parts = batches(train_x, train_y, batch, seed, done.step)
     with (
         tqdm(
             itertools.islice(parts, length - done.step), f"training {name}", length, False,
             unit="step", initial=done.step, disable=not progress,
         ) as bar,
-        np.errstate(over="ignore", invalid="ignore"),  # a loss beyond floats is caught
+        np.errstate(over="ignore", invalid="ignore", divide="ignore"),  # a loss beyond floats is caught
     ):  # fmt: skip
         for x, y in bar:
             if augment is not None:
                 x = augment(x, np.random.default_rng((seed, done.step)))
             x, y = (backend.to_device(part, device) for part in (x, y))
-            value = loss(network(tensor(x)), y)
+            value = _one_number(loss(network(tensor(x)), y))
             done.losses.append(value.item())
             if not abs(done.losses[-1]) < loss_limit:
                 raise GradientError(_diverged(name, done, optimizer))
@@ -185,7 +188,7 @@ def fit(
             done.step += 1
             if evaluate_every and done.step % evaluate_every == 0:
                 done.evaluations[done.step] = _evaluated(network, score)
-            if checkpoint is not None and done.step % every == 0 and done.step < length:
+            if checkpoint is not None and (done.step % every == 0 or done.step == length):
                 done.seconds = time.perf_counter() - started
                 checkpoints.save(checkpoint, network, optimizer, done, settings)
             if callback is not None:
@@ -208,13 +211,17 @@ def accuracy(network: Module, x: Any, y: Any) -> float:
     Raises:
         DataError: there is no example, or not a class for each.
     """
-    count, right = examples("accuracy", x, y), 0
+    (x, y), right = examples("accuracy", x, y), 0
+    if y.ndim != 1:
+        raise DataError(
+            f"accuracy: targets of shape {y.shape}: expected a class for each example, ({len(x)},)"
+        )
     with no_grad():
-        for i in range(0, count, EVALUATION_BATCH):
+        for i in range(0, len(x), EVALUATION_BATCH):
             part, labels = (a[i : i + EVALUATION_BATCH] for a in (x, y))
             found = network(tensor(backend.to_device(part, _home(network)))).numpy().argmax(axis=1)
             right += int((found == backend.to_host(labels)).sum())
-    return right / count
+    return right / len(x)
 
 
 def mean_loss(network: Module, x: Any, y: Any, loss: Loss) -> float:
@@ -223,14 +230,14 @@ def mean_loss(network: Module, x: Any, y: Any, loss: Loss) -> float:
     Raises:
         DataError: there is no example, or not a target for each.
     """
-    count, total = examples("mean_loss", x, y), 0.0
+    (x, y), total = examples("mean_loss", x, y), 0.0
     with no_grad():
-        for i in range(0, count, EVALUATION_BATCH):
+        for i in range(0, len(x), EVALUATION_BATCH):
             part, targets = (
                 backend.to_device(a[i : i + EVALUATION_BATCH], _home(network)) for a in (x, y)
             )
             total += loss(network(tensor(part)), targets).item() * len(part)
-    return total / count
+    return total / len(x)
 
 
 def squared_error(output: Tensor, target: Any) -> Tensor:
@@ -242,13 +249,12 @@ def squared_error(output: Tensor, target: Any) -> Tensor:
     >>> squared_error(tensor([1.0, 2.0]), [1.0, 4.0])
     tensor(2.)
     """
-    difference = output - target
-    if difference.shape != output.shape or np.shape(target) != output.shape:
+    if shape_of(target) != output.shape:
         raise UsageError(
             f"squared_error: the output has shape {output.shape} and the target "
-            f"{np.shape(target)}: they must be the same"
+            f"{shape_of(target)}: they must be the same; classes, for cross_entropy, are integers"
         )
-    return primitives.mean(primitives.square(difference))
+    return primitives.mean(primitives.square(output - target))
 
 
 def _length(steps: int | None, epochs: int | None, count: int, batch: int) -> int:
@@ -280,9 +286,33 @@ def _loss(targets: Any) -> Loss:
     return primitives.cross_entropy if targets.dtype.kind in "iu" else squared_error
 
 
-def _score(data: Data, loss: Loss) -> Callable[[Module], float]:
+def _one_number(value: Any) -> Tensor:
+    if not (isinstance(value, Tensor) and value.size == 1):
+        found = f"shape {value.shape}" if isinstance(value, Tensor) else type(value).__name__
+        raise UsageError(
+            f"fit: the loss gave {found}: return a tensor of one number, such as a mean"
+        )
+    return value
+
+
+def _check_bound(name: str, bound: Any) -> None:
+    if bound is not None and not (isinstance(bound, (int, float, np.number)) and bound > 0):
+        raise UsageError(f"fit: {name}={bound!r}: must be a positive number")
+
+
+def _check_test_part(train_y: Any, test_y: Any) -> None:
+    """Refuse now what could not be evaluated in the end."""
+    classes = [y.dtype.kind in "iu" for y in (train_y, test_y)]
+    if train_y.shape[1:] != test_y.shape[1:] or classes[0] != classes[1]:
+        raise DataError(
+            f"fit: targets of shape {train_y.shape} and dtype {train_y.dtype} to train on, of shape "
+            f"{test_y.shape} and dtype {test_y.dtype} to test: make both in one way"
+        )
+
+
+def _score(data: Data, train_y: Any, loss: Loss) -> Callable[[Module], float]:
     """Return the evaluation on the test part."""
-    if data.train_y.dtype.kind in "iu":
+    if train_y.dtype.kind in "iu":
         return lambda network: accuracy(network, data.test_x, data.test_y)
     return lambda network: mean_loss(network, data.test_x, data.test_y, loss)
 
@@ -295,11 +325,11 @@ def _evaluated(network: Module, score: Callable[[Module], float]) -> float:
         network.train()
 
 
-def _fingerprint(data: Data) -> str:
+def _fingerprint(*parts: Any) -> str:
     """Return a short text that other training data would not have: shapes and checksums."""
     return " and ".join(
         f"{part.shape} {zlib.crc32(np.ascontiguousarray(backend.to_host(part)).data):08x}"
-        for part in (data.train_x, data.train_y)
+        for part in parts
     )
 
 

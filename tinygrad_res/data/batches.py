@@ -13,21 +13,45 @@ from typing import Any
 import numpy as np
 
 from .. import backend
-from ..errors import DataError
+from ..errors import DataError, DeviceError
+from ..tensor import raw
 from ..whole_numbers import at_least
 
 
-def examples(name: str, x: Any, y: Any) -> int:
-    """Return how many examples there are, after comparing with the number of targets.
+def examples(name: str, x: Any, y: Any) -> tuple[Any, Any]:
+    """Return examples and targets as arrays, lists and other libraries' arrays too.
 
     Raises:
-        DataError: there is none, or not a target for each.
+        DataError: they are no arrays, there is no example, or not a target for each.
+
+    >>> examples("here", [[1.0], [2.0]], [0, 1])[1]
+    array([0, 1])
     """
+    x, y = _array(f"{name}: the examples", x), _array(f"{name}: the targets", y)
     if len(x) != len(y) or not len(x):
         raise DataError(
             f"{name}: {len(x)} examples and {len(y)} targets: give as many, and at least one"
         )
-    return len(x)
+    return x, y
+
+
+def _array(what: str, values: Any) -> Any:
+    found = raw(values)
+    try:
+        backend.namespace(found)
+    except DeviceError:
+        if isinstance(found, np.ndarray):  # of a subclass, whose rules would be lost
+            raise
+        try:
+            found = np.asarray(found)
+        except ValueError as error:
+            raise DataError(f"{what}: lists of unequal lengths make no array: {error}") from error
+    if not found.ndim or found.dtype.kind not in "fiub":
+        raise DataError(
+            f"{what}: shape {found.shape} and dtype {found.dtype}: pass an array of numbers, with "
+            "a row for each example"
+        )
+    return found
 
 
 def steps_per_pass(count: int, size: int) -> int:
@@ -55,7 +79,7 @@ def batches(
         start: the number of batches to pass over, drawing what they would have drawn.
 
     Raises:
-        DataError: there is no example, or not a target for each.
+        DataError: they are no arrays, there is no example, or not a target for each.
         UsageError: ``size`` is no number from 1 on, ``seed`` or ``start`` none from 0 on.
 
     >>> x = np.arange(4)
@@ -68,7 +92,8 @@ def batches(
     """
     size = at_least(1, "batches", "size", size)
     seed, start = at_least(0, "batches", "seed", seed), at_least(0, "batches", "start", start)
-    return _batches(x, y, min(size, examples("batches", x, y)), np.random.default_rng(seed), start)
+    x, y = examples("batches", x, y)
+    return _batches(x, y, min(size, len(x)), np.random.default_rng(seed), start)
 
 
 def _batches(

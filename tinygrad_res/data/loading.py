@@ -68,6 +68,10 @@ def split(name: str, x: np.ndarray, y: np.ndarray, seed: int = 0) -> Images:
         DataError: shapes or dtypes do not fit, or a value is not finite.
         UsageError: the seed is no number from 0 on.
     """
+    try:
+        x, y = np.asarray(x), np.asarray(y)
+    except ValueError as error:
+        raise DataError(f"data {name}: lists of unequal lengths make no array: {error}") from error
     _check_arrays(name, x, y)
     if x.ndim == 2:
         x = x[:, None, None, :]
@@ -79,7 +83,13 @@ def split(name: str, x: np.ndarray, y: np.ndarray, seed: int = 0) -> Images:
         x = x.astype(np.float32)
     _check_finite(name, x)
     train = x[order[:cut]]
-    mean, deviation = train.mean(), train.std()
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, deviation = train.mean(), train.std()
+    if not np.isfinite(deviation):
+        raise DataError(
+            f"data {name}: x has values up to {np.abs(train).max():g}, whose squares float32 cannot "
+            "hold: divide it by that"
+        )
     x = (x - mean) / (deviation if deviation > 0 else 1)
     y = y.astype(np.int64)
     return Images(name, x[order[:cut]], y[order[:cut]], x[order[cut:]], y[order[cut:]])
