@@ -183,20 +183,17 @@ class ShatteredGradients(Outcome):
         """Return the autocorrelation by lag, and the correlation by depth."""
         import viz
 
-        noise = viz.plot_series(
-            {name: list(found) for name, found in self.autocorrelations().items()},
-            x="lag, in points", y="autocorrelation of the derivative along a line",
-        )  # fmt: skip
-        decay = viz.plot_series(
+        first, second = "Along a line", "At inputs at right angles"
+        return viz.plot_series(
             {
-                name: np.array([by_depth[depth] for depth in self.depths]).T
-                for name, by_depth in self.correlations.items()
+                first: {name: list(found) for name, found in self.autocorrelations().items()},
+                second: dict(self.correlations),
             },
-            x="blocks", y="correlation of gradients at inputs at right angles", at=self.depths,
-            log=True,
+            x={first: "lag, in points", second: "blocks"},
+            y={first: "autocorrelation of the derivative", second: "correlation of gradients"},
+            title="Gradients shatter with depth, less so with shortcuts", log={second: True},
+            note={first: "of networks with so many layers"},
         )  # fmt: skip
-        title = "Gradients shatter with depth, less so with shortcuts"
-        return viz.Plot([*noise.panels, *decay.panels], title)
 
 
 def shattered_gradients(

@@ -30,7 +30,7 @@ from ..training import fit
 from .curvature import hessian
 from .degeneracy import POINTS, degenerate, null_directions
 from .outcome import Outcome, aligned
-from .settings import seeds, settled, spread
+from .settings import counted, seeds, settled, spread
 from .sweep import grid, sweep
 
 if TYPE_CHECKING:
@@ -215,26 +215,31 @@ class Singularities(Outcome):
         ]  # fmt: skip
         size = len(next(iter(self.hessians.values()))[0]["before"])
         lines = [
-            f"{len(self.seeds)} runs: median (range)",
-            f"Jacobian of random layers of width {self.width}",
+            f"plain networks beside residual ones; {counted(self.seeds)}, median (range)",
+            "",
+            f"1. singular values of the Jacobian of random layers of width {self.width}",
             aligned(["net", "layers", "effective rank", "closed form", "numerical rank",
                      "middle / largest"],
                     jacobians),
             "",
-            f"Hessian of MLPs of {self.blocks} blocks of width {NARROW}, {size} parameters",
-            f"trained on digits of 4 x 4 pixels, {self.steps} steps",
+            f"2. eigenvalues of the Hessian of MLPs of {self.blocks} blocks of width {NARROW}, with {size}",
+            f"parameters, before and after {self.steps} steps of training on digits of 4 x 4 pixels",
             aligned(["net", "training", f"% up to {TINY:g}", f"% up to {SMALL:g}", "% negative",
                      "loss", "accuracy %"], hessians, words=2),
             "",
-            f"tiny networks of {UNITS} units on a singularity",
+            f"3. the Hessian's null directions in networks of {UNITS} units put on a singularity",
             aligned(["point", "net", "null directions", "closed form", "% of gradient there"],
                     points, words=2),
-            "closed form of rank: Newman 1986, of linear products much deeper than wide",
-            "% up to: eigenvalues of at most this share of the largest one in size",
+            "",
+            "effective rank: how many directions get through, as if all were equally strong; the closed",
+            "  form is Newman's, 1986, of linear products much deeper than wide",
+            "numerical rank: singular values above rounding errors; middle / largest: the median one",
+            "% up to: eigenvalues of at most this share of the largest one in size; % negative: below",
+            "  minus the smaller share",
             "% of gradient there: along what is null without shortcuts, for targets at random",
-            "Orhan & Pitkow 2018 argue for what the last part shows, and find fewer degenerate",
-            "eigenvalues with shortcuts in networks on CIFAR; ours are small, on digits, and have",
-            "dead units besides: compare which is larger, not by how much",
+            "Orhan & Pitkow 2018 argue for what part 3 shows, and find fewer degenerate eigenvalues with",
+            "  shortcuts in networks on CIFAR; they give curves, no numbers.  Ours are small, on digits, and",
+            "  have dead units besides: compare which is larger, not by how much",
         ]  # fmt: skip
         if self.quick:
             lines.append("quick setting: shallow networks, trained for a moment")
@@ -244,30 +249,34 @@ class Singularities(Outcome):
         """Return singular values of the deepest networks, and the Hessians' spectra."""
         import viz
 
-        depth = max(self.depths)
-        rounded = f"those below {FLOOR:g} are shown there"
-        values = {
-            stack: np.maximum(np.array(by_depth[depth]), FLOOR)
-            for stack, by_depth in self.jacobians.items()
-        }
-        jacobians = viz.plot_series(
-            {f"Jacobian of {depth} layers": values}, x="number, the largest first",
-            y="singular value over the largest", log=True, note=rounded,
+        depth, size = max(self.depths), len(self.hessians["plain"][0]["before"])
+        first = f"Jacobian of {depth} random layers"
+        second = "Hessian of small networks, before and after training"
+        return viz.plot_series(
+            {
+                first: {
+                    stack: np.maximum(np.array(by_depth[depth]), FLOOR)
+                    for stack, by_depth in self.jacobians.items()
+                },
+                second: {
+                    f"{net}, {when}": np.array([_sizes(run[when]) for run in runs])
+                    for net, runs in self.hessians.items()
+                    for when in ("before", "after")
+                },
+            },
+            x={first: "% of the singular values, the largest first",
+               second: "% of the eigenvalues, the largest first"},
+            y={first: "singular value over the largest",
+               second: "eigenvalue's size over the largest"},
+            at={first: _parts(self.width), second: _parts(size)},
+            title="Shortcuts keep a network's directions", log=True,
+            note=f"those below {FLOOR:g}, zeros among them, are shown there",
         )  # fmt: skip
-        size = len(self.hessians["plain"][0]["before"])
-        spectra = {
-            f"{net}, {when}": np.array([_sizes(run[when]) for run in runs])
-            for net, runs in self.hessians.items()
-            for when in ("before", "after")
-        }
-        hessians = viz.plot_series(
-            {"Hessian of small networks, before and after training": spectra},
-            at=[100 * (k + 1) / size for k in range(size)],
-            x="% of the eigenvalues, the largest first", y="eigenvalue's size over the largest",
-            log=True, note=rounded,
-        )  # fmt: skip
-        title = "Shortcuts keep a network's directions"
-        return viz.Plot([*jacobians.panels, *hessians.panels], title)
+
+
+def _parts(count: int) -> list[float]:
+    """Return which part each of so many numbers completes, in %."""
+    return [100 * (k + 1) / count for k in range(count)]
 
 
 def _sizes(values: Sequence[float]) -> np.ndarray:
