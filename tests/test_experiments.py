@@ -111,7 +111,7 @@ class Elsewhere(Executor):
 
 def digits_paths(blocks=3, width=8, seed=0, batch=16):
     digits = data.load("digits", seed)
-    network = effective_paths.digits_mlp(blocks, width, 0.5, seed).to("cpu", "float64")
+    network = effective_paths.mlp(blocks, width, 0.5, seed).to("cpu", "float64")
     return functools.partial(
         effective_paths.loss_paths, network, digits.test_x[:batch], digits.test_y[:batch]
     )
@@ -369,7 +369,7 @@ def test_plot_shows_shares_of_the_totals_as_far_as_they_are_seen(tmp_path):
     ],
 )
 def test_number_out_of_bounds_is_refused_before_any_work(monkeypatch, arguments, message):
-    monkeypatch.setattr(effective_paths, "digits_mlp", None)
+    monkeypatch.setattr(effective_paths, "mlp", None)
     with pytest.raises(UsageError, match=f"effective_path_length: {message}"):
         effective_path_length(**arguments)
 

@@ -13,15 +13,16 @@ residual layers at random, with branches scaled as ``nets.residual_mlp`` does, a
 from __future__ import annotations
 
 import copy
+import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data import Images, load
+from ..data import Images
 from ..nets import Network, plain_mlp, residual_mlp
 from ..nn import Linear, Module, Sequential, scale_branches
 from ..optim import Adam
@@ -31,6 +32,7 @@ from ..tensor import tensor
 from ..training import accuracy, fit, mean_loss
 from .outcome import Outcome, aligned
 from .settings import counted, seeds, settled, spread
+from .sources import DIGITS, Source, given, images
 from .sweep import grid, sweep
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ class IdentityMapping(Outcome):
         steps, batch, seeds: of both trainings.
         quick: whether this was the quick setting.
         cells: for each start and seed what ``deepened`` returns, with ``start``, ``added`` and ``seed``.
+        data: what they were trained on.
     """
 
     copied: int
@@ -86,6 +89,7 @@ class IdentityMapping(Outcome):
     seeds: tuple[int, ...]
     quick: bool
     cells: list[dict[str, Any]]
+    data: Source = DIGITS
 
     def of(self, start: str, added: int) -> list[dict[str, Any]]:
         """Return the runs of one network."""
@@ -108,7 +112,7 @@ class IdentityMapping(Outcome):
                     spread([run["distance"][1] for run in runs]),
                 ])  # fmt: skip
         what = (
-            f"digits; {2 * self.copied} trained layers copied and held fixed, more added behind them "
+            f"{self.data.said}; {2 * self.copied} trained layers copied and held fixed, more added behind them "
             f"and trained\nfor {self.steps} steps of {self.batch} images; {counted(self.seeds)}, "
             "median (range); losses are of the training part"
         )
@@ -134,18 +138,19 @@ class IdentityMapping(Outcome):
         }
         return viz.plot_series(
             panels, x="step", y="loss on the training part", at=self.cells[0]["at"], log=True,
-            title="Layers added to a trained network",
+            title=f"Layers added to a network trained on {self.data.said}",
         )  # fmt: skip
 
 
 def identity_mapping(
     copied: int | None = None, added: Sequence[int] | None = None, steps: int | None = None,
-    batch: int | None = None, runs: int | None = None, quick: bool = False, seed: int = 0,
-    executor: Executor | None = None, folder: str | os.PathLike[str] | None = None,
+    batch: int | None = None, runs: int | None = None, data: str | os.PathLike[str] = "digits",
+    limit: int | None = None, quick: bool = False, seed: int = 0, executor: Executor | None = None,
+    folder: str | os.PathLike[str] | None = None,
 ) -> IdentityMapping:  # fmt: skip
     """Add layers to trained networks, and train these alone.
 
-    It takes about two minutes on one core.
+    On the digits it takes about two minutes on one core.
 
     Source: He et al. 2015, Deep Residual Learning, sections 1 and 3.1.
 
@@ -155,6 +160,7 @@ def identity_mapping(
         steps, batch: of the shallow network's training, and of the added layers'; 300 steps of
             64 images where left out.
         runs: repetitions, with seeds from ``seed`` on; 3 where left out.
+        data, limit: what to train on, and the most images to take, as for ``sources.given``.
         quick: two runs of 60 steps, 2 blocks, and 2 and 8 more, where left out.
         seed: of the first run.
         executor: where to run, a task for each network; the numbers do not depend on it.
@@ -162,6 +168,7 @@ def identity_mapping(
 
     Raises:
         UsageError: a number is out of its bounds.
+        DataError: there are no such images, or not the official ones.
         SweepError: networks are missing, for instance because a training diverged.
 
     >>> found = identity_mapping(copied=1, added=(1,), steps=3, runs=1)
@@ -173,15 +180,17 @@ def identity_mapping(
         name, SETTINGS, quick, copied=copied, added=added, steps=steps, batch=batch, runs=runs
     )
     numbers = seeds(name, seed, setting.pop("runs"))
+    source = given(name, data, limit, numbers[0])
     cells = grid(
         start=list(STARTS),
         added=setting["added"],
         seed=numbers,
+        data=[source.cell],
         **{key: [setting[key]] for key in ("copied", "steps", "batch")},
     )
     done = sweep(deepened, cells, executor, folder, "identity mapping, networks")
     return IdentityMapping(
-        **setting, seeds=numbers, quick=bool(quick),
+        **setting, seeds=numbers, quick=bool(quick), data=source,
         cells=[
             {**{key: cell[key] for key in ("start", "added", "seed")}, **found}
             for cell, found in zip(cells, done, strict=True)
@@ -190,8 +199,9 @@ def identity_mapping(
 
 
 def deepened(
-    start: str, copied: int, added: int, steps: int, batch: int, seed: int
-) -> dict[str, Any]:
+    start: str, copied: int, added: int, steps: int, batch: int, seed: int,
+    data: Mapping[str, Any] = DIGITS.cell,
+) -> dict[str, Any]:  # fmt: skip
     """Train a network, add layers, and train these.
 
     Returns:
@@ -199,12 +209,12 @@ def deepened(
         training, and ``loss``, the losses there; ``train`` and ``test``, the errors in the end in
         percent; ``distance``, ||A(h) - h|| / ||h|| of all added layers before and after.
     """
-    data = load("digits", seed)
+    found = images(data, seed)
     make, prepare = STARTS[start]
     rng = np.random.default_rng(seed)
-    shallow = make(copied, width=WIDTH, rng=rng)
+    shallow = make(copied, math.prod(found.shape), found.classes, width=WIDTH, rng=rng)
     fit(
-        shallow, data, Adam(shallow.parameters(), lr=1e-3), steps=steps, batch=batch, seed=seed,
+        shallow, found, Adam(shallow.parameters(), lr=1e-3), steps=steps, batch=batch, seed=seed,
         progress=False,
     )  # fmt: skip
     tail = make(added, width=WIDTH, rng=rng).body
@@ -212,25 +222,25 @@ def deepened(
         prepare(tail)
     kept = copy.deepcopy(shallow)
     network = Network(start, kept.stem, Sequential(*kept.body, *tail), kept.head)
-    losses = [_loss(network, data)]
-    before = _distance(shallow, tail, data)
+    losses = [_loss(network, found)]
+    before = _distance(shallow, tail, found)
 
     def evaluate(network: Module) -> float:
-        losses.append(_loss(network, data))
+        losses.append(_loss(network, found))
         return losses[-1]
 
     went = fit(
-        network, data, Adam(tail.parameters(), lr=1e-3), steps=steps, batch=batch, seed=seed + 1,
+        network, found, Adam(tail.parameters(), lr=1e-3), steps=steps, batch=batch, seed=seed + 1,
         evaluate=evaluate, evaluate_every=max(1, steps // POINTS), progress=False,
     )  # fmt: skip
     network.eval()
     train, test = (
         100 * (1 - accuracy(network, x, y))
-        for x, y in ((data.train_x, data.train_y), (data.test_x, data.test_y))
+        for x, y in ((found.train_x, found.train_y), (found.test_x, found.test_y))
     )
     return {
-        "shallow": _loss(shallow, data), "at": [0, *sorted(went.evaluations)], "loss": losses,
-        "train": train, "test": test, "distance": [before, _distance(shallow, tail, data)],
+        "shallow": _loss(shallow, found), "at": [0, *sorted(went.evaluations)], "loss": losses,
+        "train": train, "test": test, "distance": [before, _distance(shallow, tail, found)],
     }  # fmt: skip
 
 

@@ -138,9 +138,9 @@ Kind = TypeVar("Kind", bound=Demonstration)
 def demonstrate(
     kind: type[Kind], cell: Callable[..., dict[str, Any]], setting: Mapping[str, Any],
     runs: int | None, quick: bool, seed: int, executor: Executor | None,
-    folder: str | os.PathLike[str] | None,
+    folder: str | os.PathLike[str] | None, **plain: Any,
 ) -> Kind:  # fmt: skip
-    """Return what ``cell(**setting, seed=...)`` shows for ``runs`` seeds from ``seed`` on.
+    """Return what ``cell(**setting, **plain, seed=...)`` shows for ``runs`` seeds from ``seed`` on.
 
     The cell returns ``"claims"``, rows of words, what is said and what is found; and
     ``"sums"``, of which each is the fields of a ``Sum``.
@@ -153,7 +153,7 @@ def demonstrate(
     runs = at_least(1, kind.called, "runs", runs)
     seed = at_least(0, kind.called, "seed", seed)
     seeds = tuple(range(seed, seed + runs))
-    cells = [{**setting, "seed": one} for one in seeds]
+    cells = [{**setting, **plain, "seed": one} for one in seeds]
     done = sweep(cell, cells, executor, folder, f"{kind.called}, seeds")
     columns = zip(*(one["claims"] for one in done), strict=True)
     claims = tuple(

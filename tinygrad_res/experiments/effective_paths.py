@@ -21,6 +21,7 @@ import copy
 import functools
 import math
 import os
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import asdict
 from typing import Any
@@ -28,13 +29,14 @@ from typing import Any
 import numpy as np
 
 from .. import Paths, paths, primitives, tensor
-from ..data import Images, load
+from ..data import Images
 from ..errors import UsageError
 from ..nets import Network, residual_mlp
 from ..report import Training, train
 from ..whole_numbers import at_least
 from .length_report import EffectivePathLength
 from .lengths import Lengths, path_lengths
+from .sources import DIGITS, given, images
 from .sweep import sweep
 
 RANDOM_BLOCKS, RANDOM_GAIN = 54, 0.3
@@ -47,10 +49,11 @@ SETTINGS = {False: {"steps": 300, "samples": 50, "runs": 5},
 def effective_path_length(
     blocks: int = 24, width: int = 64, gain: float | None = None, steps: int | None = None,
     lr: float = 1e-3, batch: int = 64, samples: int | None = None, runs: int | None = None,
+    data: str | os.PathLike[str] = "digits", limit: int | None = None,
     quick: bool = False, seed: int = 0, executor: Executor | None = None,
     folder: str | os.PathLike[str] | None = None,
 ) -> EffectivePathLength:  # fmt: skip
-    """Measure effective path lengths on digits before and after training, and on a random net.
+    """Measure effective path lengths before and after training, and on a random net.
 
     Args:
         blocks, width: of the residual MLP to train.
@@ -58,6 +61,7 @@ def effective_path_length(
         steps, lr, batch: training with Adam; as many held-out images are measured on.
         samples: single paths to sample for each length; 50 where left out.
         runs: repetitions, with seeds from ``seed`` on; 5 where left out.
+        data, limit: what to train on, and the most images to take, as for ``sources.given``.
         quick: make ``steps``, ``samples`` and ``runs`` small where left out.
         seed: of the first run.
         executor: where to run, a task for each seed; the numbers do not depend on it.
@@ -65,6 +69,7 @@ def effective_path_length(
 
     Raises:
         UsageError: a number is out of its bounds.
+        DataError: there are no such images, or not the official ones.
         SweepError: runs are missing, for instance because training diverged.
 
     >>> found = effective_path_length(blocks=2, width=8, steps=0, samples=1, runs=1)
@@ -87,15 +92,16 @@ def effective_path_length(
     for name, number in (("gain", gain), ("lr", lr)):
         if not (isinstance(number, (int, float)) and 0 < number < math.inf):
             raise UsageError(f"effective_path_length: {name} {number!r}: must be a positive number")
-    available = len(load("digits", seed).test_y)
-    if batch > available:
+    source = given("effective_path_length", data, limit, seed)
+    if batch > source.test:
         raise UsageError(
-            f"effective_path_length: batch {batch}: there are {available} held-out images"
+            f"effective_path_length: batch {batch}: there are {source.test} held-out images"
         )
 
     seeds = tuple(range(seed, seed + runs))
     setting = {"blocks": blocks, "width": width, "gain": float(gain), "steps": steps, "lr": lr,
-               "batch": batch, "samples": samples, "deep": RANDOM_BLOCKS}  # fmt: skip
+               "batch": batch, "samples": samples, "deep": RANDOM_BLOCKS,
+               "data": source.cell}  # fmt: skip
     cells = [{**setting, "seed": number} for number in seeds]
     done = sweep(_run, cells, executor, folder, "effective path lengths, runs")
     training = tuple(
@@ -107,31 +113,37 @@ def effective_path_length(
     )
     return EffectivePathLength(
         blocks, width, float(gain), seeds, samples, batch, bool(quick),
-        training, before, after, RANDOM_BLOCKS, RANDOM_GAIN, random,
+        training, before, after, RANDOM_BLOCKS, RANDOM_GAIN, random, source,
     )  # fmt: skip
 
 
 def _run(
     blocks: int, width: int, gain: float, steps: int, lr: float, batch: int, samples: int,
-    deep: int, seed: int,
+    deep: int, seed: int, data: Mapping[str, Any] = DIGITS.cell,
 ) -> dict[str, Any]:  # fmt: skip
     """Measure a network before and after training and a deep random one, all of one seed."""
-    data = load("digits", seed)
-    measure = functools.partial(measured, data=data, batch=batch, samples=samples, seed=seed)
-    network = digits_mlp(blocks, width, gain, seed)
+    found = images(data, seed)
+    measure = functools.partial(measured, data=found, batch=batch, samples=samples, seed=seed)
+    make = functools.partial(mlp, shape=found.shape, classes=found.classes)
+    network = make(blocks, width, gain, seed)
     before = measure(network)
-    training = train(network, data, steps, batch=batch, lr=lr, seed=seed, progress=False)
+    training = train(network, found, steps, batch=batch, lr=lr, seed=seed, progress=False)
     after = measure(network)
-    random = measure(digits_mlp(deep, width, RANDOM_GAIN, seed))
+    random = measure(make(deep, width, RANDOM_GAIN, seed))
     return {
         "training": asdict(training), "before": before.plain(), "after": after.plain(),
         "random": random.plain(),
     }  # fmt: skip
 
 
-def digits_mlp(blocks: int, width: int, gain: float, seed: int) -> Network:
-    """Return a pre-activated MLP for the digits, whose branches multiply mean squares by gain^2."""
-    return residual_mlp(blocks, width=width, rng=seed, preactivation=True, branches=gain)
+def mlp(
+    blocks: int, width: int, gain: float, seed: int, shape: tuple[int, ...] = DIGITS.shape,
+    classes: int = DIGITS.classes,
+) -> Network:  # fmt: skip
+    """Return a pre-activated MLP whose branches multiply mean squares by gain^2."""
+    return residual_mlp(
+        blocks, math.prod(shape), classes, width, seed, preactivation=True, branches=gain
+    )
 
 
 def measured(network: Network, data: Images, batch: int, samples: int, seed: int) -> Lengths:

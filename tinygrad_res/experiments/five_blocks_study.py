@@ -9,13 +9,16 @@ divided by the square root of the number of blocks, so that both start with outp
 from __future__ import annotations
 
 import copy
+import dataclasses
+import math
 import os
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data import Images, load
+from ..data import Images
 from ..nets import Network, plain_mlp
 from ..nn import Residual, Sequential, scale_branches
 from ..optim import Adam
@@ -23,6 +26,7 @@ from ..report import PathReport, examine
 from ..training import Fit, fit
 from .demonstration import Demonstration, apart, demonstrate, polynomial
 from .shortcuts import binomial
+from .sources import DIGITS, Source, given, images
 
 if TYPE_CHECKING:
     from viz import Figure
@@ -34,12 +38,23 @@ LR, MEASURED = 1e-3, 64
 """Adam's learning rate, and the held-out images on which the gradient is split by degree."""
 
 
+@dataclasses.dataclass(frozen=True)
 class FiveBlocks(Demonstration):
-    """What ``five_blocks`` shows."""
+    """What ``five_blocks`` shows.
+
+    Attributes:
+        data: what they were trained on.
+    """
+
+    data: Source = DIGITS
 
     called = "five_blocks"
-    title = "residual blocks in a row, a[l+2] = g(z[l+2] + a[l]), trained on 8x8 digits"
+    title = "residual blocks in a row, a[l+2] = g(z[l+2] + a[l]), trained"
     source = "He et al. 2015, section 3.2; Veit et al. 2016, section 3: n blocks have 2^n paths"
+
+    def table(self) -> str:
+        """Return the claims beside what was found."""
+        return f"{super().table()}\ntrained on {self.data.said}"
 
     def plot(self) -> Figure:
         """Return the first seed's network after training, which is repeated for it: its blocks,
@@ -48,14 +63,15 @@ class FiveBlocks(Demonstration):
         import viz
 
         seed = self.seeds[0]
-        data = load("digits", seed)
-        network = residual(self.setting["blocks"], self.setting["width"], seed)
-        _train(network, data, self.setting["steps"], seed)
-        return viz.draw(examine(network, data, batch=MEASURED, progress=False).paths)
+        found = images(self.data.cell, seed)
+        network = residual(self.setting["blocks"], self.setting["width"], seed, found)
+        _train(network, found, self.setting["steps"], seed)
+        return viz.draw(examine(network, found, batch=MEASURED, progress=False).paths)
 
 
 def five_blocks(
     blocks: int = 5, width: int = 32, steps: int | None = None, runs: int | None = None,
+    data: str | os.PathLike[str] = "digits", limit: int | None = None,
     quick: bool = False, seed: int = 0, executor: Executor | None = None,
     folder: str | os.PathLike[str] | None = None,
 ) -> FiveBlocks:  # fmt: skip
@@ -65,12 +81,14 @@ def five_blocks(
         blocks, width: of the network: each block has two layers of ``width`` units.
         steps: of training, with batches of 64; 300 where left out.
         runs: how many networks are trained, with seeds from ``seed`` on; 20 where left out.
+        data, limit: what to train on, and the most images to take, as for ``sources.given``.
         quick: 60 steps and 3 networks where left out.
         seed: of the first.
         executor, folder: as for ``sweep``.
 
     Raises:
         UsageError: a number is out of its bounds.
+        DataError: there are no such images, or not the official ones.
         SweepError: a training diverged.
 
     >>> shown = five_blocks(steps=1, runs=1)
@@ -83,37 +101,48 @@ def five_blocks(
         "width": width,
         "steps": steps,
     }
-    return demonstrate(FiveBlocks, _trained, setting, runs, quick, seed, executor, folder)
+    source = given("five_blocks", data, limit, seed)
+    shown = demonstrate(
+        FiveBlocks, _trained, setting, runs, quick, seed, executor, folder, data=source.cell
+    )
+    return dataclasses.replace(shown, data=source)
 
 
-def residual(blocks: int, width: int, seed: int) -> Network:
+def plain(blocks: int, width: int, seed: int, data: Images) -> Network:
+    """Return ``nets.plain_mlp`` for these images."""
+    return plain_mlp(blocks, math.prod(data.shape), data.classes, width, seed)
+
+
+def residual(blocks: int, width: int, seed: int, data: Images) -> Network:
     """Return the layers of ``nets.plain_mlp``, two to a block, with a shortcut round each two."""
-    plain = plain_mlp(blocks, width=width, rng=seed)
+    without = plain(blocks, width, seed, data)
     body = []
-    for block in plain.body:
+    for block in without.body:
         *branch, after = (layer for _, layer in block.children())
         body.append(Residual(Sequential(*branch), after=after))
-    network = Network("residual blocks", plain.stem, Sequential(*body), plain.head)
+    network = Network("residual blocks", without.stem, Sequential(*body), without.head)
     scale_branches(network, "scaled")
     return network
 
 
-def _trained(blocks: int, width: int, steps: int, seed: int) -> dict[str, Any]:
-    data = load("digits", seed)
-    network = residual(blocks, width, seed)
-    computed, by_numpy = _outputs(network, data)
-    before = examine(network, data, batch=MEASURED, progress=False)
-    ours = _train(network, data, steps, seed)
-    after = examine(network, data, batch=MEASURED, progress=False)
-    plain = plain_mlp(blocks, width=width, rng=seed)
-    theirs = _train(plain, data, steps, seed)
+def _trained(
+    blocks: int, width: int, steps: int, seed: int, data: Mapping[str, Any] = DIGITS.cell
+) -> dict[str, Any]:
+    found = images(data, seed)
+    network = residual(blocks, width, seed, found)
+    computed, by_numpy = _outputs(network, found)
+    before = examine(network, found, batch=MEASURED, progress=False)
+    ours = _train(network, found, steps, seed)
+    after = examine(network, found, batch=MEASURED, progress=False)
+    without = plain(blocks, width, seed, found)
+    theirs = _train(without, found, steps, seed)
     return {
         "claims": [
             ("paths between stem and classifier", 2**blocks, after.total),
             ("of these weight-free", 1, after.counts[0]),
             ("by weight layers crossed, z each", binomial(blocks, 2), polynomial(after.counts)),
             ("by weight layers, without shortcuts", f"z^{2 * blocks}",
-             polynomial(examine(plain, data, batch=2, progress=False).counts)),
+             polynomial(examine(without, found, batch=2, progress=False).counts)),
             ("a[l+2] = g(z[l+2] + a[l]), logits less NumPy's", 0.0, apart(computed, by_numpy)),
             ("sum of all g_k less backward's, before training", 0.0, before.error),
             ("sum of all g_k less backward's, after training", 0.0, after.error),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..report import Training
 from .lengths import Lengths, at_random
 from .outcome import Outcome, number
+from .sources import DIGITS, Source
 
 if TYPE_CHECKING:
     from viz import Plot
@@ -58,6 +59,7 @@ class EffectivePathLength(Outcome):
         before, after: the network before and after training.
         random_blocks, random_gain: a deep random network.
         random: that network.
+        data: what was trained and measured on.
     """
 
     blocks: int
@@ -73,6 +75,7 @@ class EffectivePathLength(Outcome):
     random_blocks: int
     random_gain: float
     random: tuple[Lengths, ...]
+    data: Source = DIGITS
 
     @property
     def stages(self) -> dict[str, tuple[str, tuple[Lengths, ...], Lengths | None]]:
@@ -133,7 +136,7 @@ class EffectivePathLength(Outcome):
         accuracy = sum(t.accuracy for t in self.training) / len(self.training)
         return (
             f"pre-activation residual MLP, {self.blocks} blocks of width {self.width}; {seeds}\n"
-            f"trained on digits for {self.training[0].steps} steps: "
+            f"trained on {self.data.said} for {self.training[0].steps} steps: "
             f"{100 * accuracy:.1f} % of held-out images right\n"
             f"gradient of the loss by {self.batch} held-out images; a path's length is the "
             "number of\nresidual branches it crosses; "
@@ -142,7 +145,8 @@ class EffectivePathLength(Outcome):
 
     def _compared(self, stage: str, name: str, values: Sequence[float]) -> tuple[str, str]:
         """Return the number first found, and where ours lie beside it."""
-        same = stage == "random" or (self.blocks, self.gain) == (24, 24**-0.5)
+        known = self.data.path, self.blocks, self.gain
+        same = stage == "random" or known == ("digits", 24, 24**-0.5)
         if (stage, name) not in REFERENCE or not same:
             return "", ""
         said, low, high = REFERENCE[stage, name]

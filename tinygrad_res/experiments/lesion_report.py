@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from .outcome import Outcome, aligned
 from .settings import counted, spread
+from .sources import DIGITS, Source
 
 if TYPE_CHECKING:
     from viz import Plot
@@ -149,6 +150,7 @@ class Lesions(Outcome):
         draws: random choices for each number of deleted or swapped.
         quick: whether this was the quick setting.
         residual, plain: what became of the networks, in the order of the seeds.
+        data: what they were trained on.
     """
 
     family: str
@@ -158,6 +160,7 @@ class Lesions(Outcome):
     quick: bool
     residual: tuple[Lesioned, ...]
     plain: tuple[Lesioned, ...]
+    data: Source = DIGITS
 
     def table(self) -> str:
         """Return the outcome as text: medians over runs and their ranges, in per cent."""
@@ -191,7 +194,7 @@ class Lesions(Outcome):
         }
         return viz.plot_series(
             panels, x={title: x for title, (x, _) in PANELS.items()}, y="test error in %",
-            title="Deleted and swapped layers of trained networks",
+            title=f"Deleted and swapped layers of networks trained on {self.data.said}",
         )  # fmt: skip
 
     def _heading(self) -> list[str]:
@@ -200,7 +203,7 @@ class Lesions(Outcome):
         return [
             f"{residual.name}: {units} residual units of two layers, 2^{units} paths",
             f"{plain.name}: {len(plain.single)} layers between the first and the last, 1 path",
-            f"trained on digits for {self.steps} steps; {counted(self.seeds)}",
+            f"trained on {self.data.said} for {self.steps} steps; {counted(self.seeds)}",
         ]
 
     def _footing(self) -> list[str]:
@@ -210,7 +213,7 @@ class Lesions(Outcome):
             "which are curves; after 10 of its 54 units the error is around 20 %, after 20 there is a",
             "severe drop in performance (sections 4.2 and 6); of a VGG network of 15 layers they say",
             "that deleting any one layer takes it to chance, an error of 90 %",
-            "here: digits of 8 x 8 pixels, far easier, and a short training",
+            f"here: {self.data.beside}, and a short training",
         ]
         if not any(self.residual[0].changes):
             lines.append("fully connected: no unit changes the shape, and nothing is normalised")

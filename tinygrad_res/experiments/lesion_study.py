@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
@@ -23,7 +23,7 @@ import numpy as np
 from scipy.stats import kendalltau
 
 from .. import no_grad, tensor
-from ..data import Images, load
+from ..data import Images
 from ..errors import UsageError
 from ..nets import Network
 from ..nn import Conv2d, Linear, Module, PadShortcut, Residual, Sequential
@@ -33,6 +33,7 @@ from ..whole_numbers import at_least
 from .lesion_report import Lesioned, Lesions
 from .recipe import FAMILIES, check_depths, make, optimizer_of
 from .settings import seeds, settled
+from .sources import DIGITS, given, images
 from .sweep import sweep
 
 SWAPS = (0, 1, 2, 4, 8, 16, 32)
@@ -53,10 +54,11 @@ Way = Callable[[Any], Any]
 def lesions(
     family: str | None = None, depth: int | None = None, plain_depth: int = 14,
     steps: int | None = None, draws: int | None = None, runs: int | None = None,
+    data: str | os.PathLike[str] = "digits", limit: int | None = None,
     quick: bool = False, seed: int = 0, executor: Executor | None = None,
     folder: str | os.PathLike[str] | None = None,
 ) -> Lesions:  # fmt: skip
-    """Delete and swap layers of residual and plain networks trained on the digits.
+    """Delete and swap layers of residual and plain trained networks.
 
     Args:
         family: ``"convolutional"``, CIFAR's ResNet and the same layers without shortcuts, or
@@ -67,6 +69,7 @@ def lesions(
         steps: of training, in batches of 64, as ``recipe`` says.
         draws: random choices for each number of deleted or swapped units.
         runs: repetitions, with seeds from ``seed`` on.
+        data, limit: what to train on, and the most images to take, as for ``sources.given``.
         quick: MLPs, and less of all, where left out.
         seed: of the first run.
         executor: where to run, a task for each network and seed; no number depends on it.
@@ -74,6 +77,7 @@ def lesions(
 
     Raises:
         UsageError: an argument is out of its choices or bounds.
+        DataError: there are no such images, or not the official ones.
         SweepError: runs are missing, for instance because training diverged.
 
     >>> found = lesions("fully connected", depth=14, plain_depth=8, steps=1, draws=1, runs=1)
@@ -92,30 +96,33 @@ def lesions(
         raise UsageError("lesions: depth=8: no two units can be swapped: use 14, 20, 26, ...")
     runs, steps, draws = chosen["runs"], chosen["steps"], chosen["draws"]
     numbers = seeds("lesions", seed, runs)
+    source = given("lesions", data, limit, numbers[0])
     cells = [
         {"family": family, "depth": layers, "shortcut": shortcut, "steps": steps,
-         "draws": draws, "seed": number}
+         "draws": draws, "seed": number, "data": source.cell}
         for shortcut, layers in (("identity", chosen["depth"]), ("none", plain_depth))
         for number in numbers
     ]  # fmt: skip
     done = [Lesioned.from_plain(one) for one in sweep(_run, cells, executor, folder, "lesions")]
     residual, plain = tuple(done[:runs]), tuple(done[runs:])
-    return Lesions(family, numbers, steps, draws, bool(quick), residual, plain)
+    return Lesions(family, numbers, steps, draws, bool(quick), residual, plain, source)
 
 
 def _run(
-    family: str, depth: int, shortcut: str, steps: int, draws: int, seed: int
-) -> dict[str, Any]:
+    family: str, depth: int, shortcut: str, steps: int, draws: int, seed: int,
+    data: Mapping[str, Any] = DIGITS.cell,
+) -> dict[str, Any]:  # fmt: skip
     """Train one network and hurt it in all ways."""
-    data = load("digits", seed)
-    network = make(family, depth, shortcut, "original", np.random.default_rng(seed))
+    found = images(data, seed)
+    rng = np.random.default_rng(seed)
+    network = make(family, depth, shortcut, "original", rng, found.shape, found.classes)
     fit(
-        network, data, optimizer_of(family, network), steps=steps, seed=seed,
+        network, found, optimizer_of(family, network), steps=steps, seed=seed,
         schedule=multi_step_lr([steps // 2, 3 * steps // 4]), progress=False,
     )  # fmt: skip
     network.eval()
     blocks = list(network.body) if shortcut == "identity" else layers(network)
-    error = functools.partial(_error, network, data)
+    error = functools.partial(_error, network, found)
     orders = [
         [reordered(blocks, k, np.random.default_rng((k, draw))) for draw in range(draws)]
         for k in SWAPS

@@ -5,7 +5,7 @@ along a single path falls off exponentially with its length.  So the product of 
 for what all paths of a length contribute, lives on short paths: of 54 units on 5 to 17, which are
 0.45 % of all paths.  The product is an estimate (see ``lengths``): it adds the norms of gradients
 that cancel.  Here it stands beside what the paths of each length contribute exactly, in a
-network of as many units, before and after a training on the digits.  Its units are those of
+network of as many units, before and after a training.  Its units are those of
 He et al. 2015, with a ReLU behind each sum; theirs are pre-activated.
 
 Normalisation uses the batch's statistics, as in training, so that the gradient is the one a
@@ -15,12 +15,12 @@ step is made of.  Its derivative is part of every branch that it stands in.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
 
-from ..data import load
 from ..errors import UsageError
 from ..optim import constant_lr, multi_step_lr, product
 from ..training import fit
@@ -29,6 +29,7 @@ from .lengths import Lengths
 from .recipe import check_depths, make, optimizer_of
 from .resnet_lengths_report import ResNetPathLengths
 from .settings import seeds, settled
+from .sources import DIGITS, given, images
 from .sweep import sweep
 
 SETTINGS = {
@@ -43,18 +44,20 @@ The full run takes about ten minutes on two cores, the quick one seconds.
 
 def resnet_path_lengths(
     depth: int | None = None, steps: int | None = None, samples: int | None = None,
-    batch: int | None = None, runs: int | None = None, quick: bool = False, seed: int = 0,
-    executor: Executor | None = None, folder: str | os.PathLike[str] | None = None,
+    batch: int | None = None, runs: int | None = None, data: str | os.PathLike[str] = "digits",
+    limit: int | None = None, quick: bool = False, seed: int = 0, executor: Executor | None = None,
+    folder: str | os.PathLike[str] | None = None,
 ) -> ResNetPathLengths:  # fmt: skip
     """Weigh the paths of a ResNet by the residual units they cross, before and after training.
 
     Args:
         depth: weight layers, 6n + 2; 110 where left out, which has 54 units.
-        steps: of training on digits in batches of 64, as ``recipe`` says, the first tenth of
+        steps: of training in batches of 64, as ``recipe`` says, the first tenth of
             them with a tenth of the learning rate, with which He et al. 2015 warm up 110 layers.
         samples: single paths to sample for each length.
         batch: held-out images that the gradient is taken on.
         runs: repetitions, with seeds from ``seed`` on.
+        data, limit: what to train on, and the most images to take, as for ``sources.given``.
         quick: a small network, and less of all, where left out.
         seed: of the first run.
         executor: where to run, a task for each seed; no number depends on it.
@@ -62,6 +65,7 @@ def resnet_path_lengths(
 
     Raises:
         UsageError: an argument is out of its bounds.
+        DataError: there are no such images, or not the official ones.
         SweepError: runs are missing, for instance because training diverged.
 
     >>> found = resnet_path_lengths(depth=8, steps=1, samples=1, batch=8, runs=1)
@@ -74,32 +78,38 @@ def resnet_path_lengths(
     )
     check_depths(name, (chosen["depth"],))
     numbers = seeds(name, seed, chosen.pop("runs"))
-    available = len(load("digits", seed).test_y)
-    if not 2 <= chosen["batch"] <= available:
+    source = given(name, data, limit, numbers[0])
+    if not 2 <= chosen["batch"] <= source.test:
         raise UsageError(
-            f"{name}: batch={chosen['batch']}: there are {available} held-out images: use 2 to "
-            f"{available}"
+            f"{name}: batch={chosen['batch']}: there are {source.test} held-out images: use 2 to "
+            f"{source.test}"
         )
-    cells = [{**chosen, "seed": number} for number in numbers]
+    cells = [{**chosen, "seed": number, "data": source.cell} for number in numbers]
     done = sweep(_run, cells, executor, folder, "path lengths, runs")
     before, after = (
         tuple(Lengths.from_plain(one[stage]) for one in done) for stage in ("before", "after")
     )
     errors = tuple(one["error"] for one in done)
     return ResNetPathLengths(**chosen, seeds=numbers, quick=bool(quick), errors=errors,
-                             before=before, after=after)  # fmt: skip
+                             before=before, after=after, data=source)  # fmt: skip
 
 
-def _run(depth: int, steps: int, samples: int, batch: int, seed: int) -> dict[str, Any]:
+def _run(
+    depth: int, steps: int, samples: int, batch: int, seed: int,
+    data: Mapping[str, Any] = DIGITS.cell,
+) -> dict[str, Any]:  # fmt: skip
     """Measure one network before and after training."""
-    data = load("digits", seed)
-    network = make("convolutional", depth, "identity", "original", np.random.default_rng(seed))
-    before = measured(network, data, batch, samples, seed)
+    found = images(data, seed)
+    rng = np.random.default_rng(seed)
+    network = make(
+        "convolutional", depth, "identity", "original", rng, found.shape, found.classes
+    )  # fmt: skip
+    before = measured(network, found, batch, samples, seed)
     went = fit(
-        network, data, optimizer_of("convolutional", network), steps=steps, seed=seed,
+        network, found, optimizer_of("convolutional", network), steps=steps, seed=seed,
         schedule=product(
             constant_lr(0.1, steps // 10), multi_step_lr([steps // 2, 3 * steps // 4])
         ), progress=False,
     )  # fmt: skip
-    after = measured(network, data, batch, samples, seed)
+    after = measured(network, found, batch, samples, seed)
     return {"error": 1 - went.score, "before": before.plain(), "after": after.plain()}

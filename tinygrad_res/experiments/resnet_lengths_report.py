@@ -13,6 +13,7 @@ from .length_report import listed
 from .lengths import Lengths
 from .outcome import Outcome, aligned
 from .settings import spread
+from .sources import DIGITS, Source
 
 if TYPE_CHECKING:
     from viz import Plot
@@ -100,6 +101,7 @@ class ResNetPathLengths(Outcome):
         quick: whether this was the quick setting.
         errors: on held-out images after training, as shares.
         before, after: the network before and after training.
+        data: what it was trained on.
     """
 
     depth: int
@@ -111,6 +113,7 @@ class ResNetPathLengths(Outcome):
     errors: tuple[float, ...]
     before: tuple[Lengths, ...]
     after: tuple[Lengths, ...]
+    data: Source = DIGITS
 
     def table(self) -> str:
         """Return the outcome as text: medians over runs and their ranges."""
@@ -128,7 +131,7 @@ class ResNetPathLengths(Outcome):
         wrong = spread([100 * error for error in self.errors])
         lines = [
             f"resnet{self.depth}: {units} residual units, 2^{units} paths; {runs}",
-            f"trained on digits for {self.steps} steps: {wrong} % of held-out images wrong",
+            f"trained on {self.data.said} for {self.steps} steps: {wrong} % of held-out images wrong",
             f"gradient of the loss by {self.batch} held-out images; a path's length is the number",
             f"of units whose branch it crosses; {self.samples} single paths sampled for each",
             "",
@@ -141,7 +144,7 @@ class ResNetPathLengths(Outcome):
         ]
         known = (
             "Veit et al. 2016, section 5: as many units, pre-activated, trained on CIFAR-10; their 19 to",
-            "35 hold 98.0 % of the paths; here digits of 8 x 8 pixels and a short training",
+            f"35 hold 98.0 % of the paths; here {self.data.beside}, and a short training",
         )
         return "\n".join(
             [
@@ -175,7 +178,8 @@ class ResNetPathLengths(Outcome):
             ),
         ]  # fmt: skip
         return viz.Plot(
-            [p for plot in panels for p in plot.panels], f"Path lengths in resnet{self.depth}"
+            [p for plot in panels for p in plot.panels],
+            f"Path lengths in resnet{self.depth}, trained on {self.data.said}",
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from statistics import median
@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..autodiff import jvp, value_and_grad
-from ..data import load
 from ..grading import norm
 from ..nets import Network, residual_mlp
 from ..record import no_grad
@@ -28,6 +27,7 @@ from ..report import train
 from ..tensor import Tensor, tensor
 from .outcome import Outcome, aligned
 from .settings import counted, seeds, settled, spread
+from .sources import DIGITS, Source, given, images
 from .sweep import grid, sweep
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Sensitivity(Outcome):
         quick: whether this was the quick setting.
         example: what ``magnified`` returns.
         cells: for each seed what ``measured`` returns, with ``seed``.
+        data: what they were trained on.
     """
 
     blocks: int
@@ -60,6 +61,7 @@ class Sensitivity(Outcome):
     quick: bool
     example: dict[str, dict[str, float]]
     cells: list[dict[str, Any]]
+    data: Source = DIGITS
 
     @property
     def expected(self) -> float:
@@ -87,7 +89,7 @@ class Sensitivity(Outcome):
         ]  # fmt: skip
         over = [median(run["after"]) for run in self.cells]
         what = (
-            f"residual MLP on digits, {self.blocks} blocks, {self.steps} steps; {counted(self.seeds)}, "
+            f"residual MLP on {self.data.said}, {self.blocks} blocks, {self.steps} steps; {counted(self.seeds)}, "
             "median (range): d ln ||F|| / d ln ||H||"
         )
         return "\n".join([
@@ -114,7 +116,8 @@ class Sensitivity(Outcome):
 
 def sensitivity(
     blocks: int | None = None, steps: int | None = None, batch: int | None = None,
-    runs: int | None = None, quick: bool = False, seed: int = 0, executor: Executor | None = None,
+    runs: int | None = None, data: str | os.PathLike[str] = "digits", limit: int | None = None,
+    quick: bool = False, seed: int = 0, executor: Executor | None = None,
     folder: str | os.PathLike[str] | None = None,
 ) -> Sensitivity:  # fmt: skip
     """Measure by how much a relative change of H = F + x is larger in F.
@@ -123,6 +126,7 @@ def sensitivity(
         blocks: of the residual MLP; 12 where left out.
         steps, batch: of its training with Adam; 300 steps of 64 images where left out.
         runs: repetitions, with seeds from ``seed`` on; 5 where left out.
+        data, limit: what to train on, and the most images to take, as for ``sources.given``.
         quick: two runs of 6 blocks and 60 steps where left out.
         seed: of the first run.
         executor: where to run, a task for each network; the numbers do not depend on it.
@@ -130,6 +134,7 @@ def sensitivity(
 
     Raises:
         UsageError: a number is out of its bounds.
+        DataError: there are no such images, or not the official ones.
         SweepError: networks are missing, for instance because a training diverged.
 
     >>> found = sensitivity(blocks=1, steps=1, runs=1)
@@ -139,10 +144,13 @@ def sensitivity(
     name = "sensitivity"
     setting = settled(name, SETTINGS, quick, blocks=blocks, steps=steps, batch=batch, runs=runs)
     numbers = seeds(name, seed, setting.pop("runs"))
-    cells = grid(seed=numbers, **{key: [value] for key, value in setting.items()})
+    source = given(name, data, limit, numbers[0])
+    cells = grid(
+        seed=numbers, data=[source.cell], **{key: [value] for key, value in setting.items()}
+    )
     done = sweep(measured, cells, executor, folder, "sensitivity, networks")
     return Sensitivity(
-        **setting, seeds=numbers, quick=bool(quick), example=magnified(),
+        **setting, seeds=numbers, quick=bool(quick), example=magnified(), data=source,
         cells=[{"seed": number, **one} for number, one in zip(numbers, done, strict=True)],
     )  # fmt: skip
 
@@ -171,13 +179,15 @@ def magnified() -> dict[str, dict[str, float]]:
     return found
 
 
-def measured(blocks: int, steps: int, batch: int, seed: int) -> dict[str, list[float]]:
+def measured(
+    blocks: int, steps: int, batch: int, seed: int, data: Mapping[str, Any] = DIGITS.cell
+) -> dict[str, list[float]]:
     """Return d ln ||F|| / d ln ||H|| of each block of a network, ``before`` and ``after`` training."""
-    data = load("digits", seed)
-    network = residual_mlp(blocks, rng=seed)
-    before = _of_blocks(network, data.test_x[:batch])
-    train(network, data, steps, batch=batch, lr=1e-3, seed=seed, progress=False)
-    return {"before": before, "after": _of_blocks(network, data.test_x[:batch])}
+    found = images(data, seed)
+    network = residual_mlp(blocks, math.prod(found.shape), found.classes, rng=seed)
+    before = _of_blocks(network, found.test_x[:batch])
+    train(network, found, steps, batch=batch, lr=1e-3, seed=seed, progress=False)
+    return {"before": before, "after": _of_blocks(network, found.test_x[:batch])}
 
 
 def _of_blocks(network: Network, images: np.ndarray) -> list[float]:

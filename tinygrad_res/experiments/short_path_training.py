@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,6 @@ import numpy as np
 
 from .. import no_grad, stop_gradient, tensor
 from .. import primitives as ops
-from ..data import load
 from ..errors import UsageError
 from ..nets import Network
 from ..nn import Module
@@ -37,6 +36,7 @@ from .lesion_study import bypass
 from .outcome import Outcome, aligned
 from .recipe import FAMILIES, check_depths, make, optimizer_of
 from .settings import seeds, settled, spread
+from .sources import DIGITS, Source, given, images
 from .sweep import grid, sweep
 
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ class ShortPaths(Module):
 
 def short_paths(
     family: str | None = None, depth: int | None = None, steps: int | None = None,
-    runs: int | None = None, quick: bool = False, seed: int = 0, executor: Executor | None = None,
+    runs: int | None = None, data: str | os.PathLike[str] = "digits", limit: int | None = None,
+    quick: bool = False, seed: int = 0, executor: Executor | None = None,
     folder: str | os.PathLike[str] | None = None,
 ) -> ShortPathTraining:  # fmt: skip
     """Train a residual network along all paths and along short ones, from the same weights.
@@ -128,6 +129,7 @@ def short_paths(
         depth: weight layers, 6n + 2.
         steps: of training, in batches of 64, as ``recipe`` says.
         runs: repetitions, with seeds from ``seed`` on.
+        data, limit: what to train on, and the most images to take, as for ``sources.given``.
         quick: an MLP, and less of all, where left out.
         seed: of the first run.
         executor: where to run, a task for each way and seed; no number depends on it.
@@ -135,6 +137,7 @@ def short_paths(
 
     Raises:
         UsageError: an argument is out of its choices or bounds.
+        DataError: there are no such images, or not the official ones.
         SweepError: runs are missing, for instance because training diverged.
 
     >>> found = short_paths("fully connected", depth=8, steps=2, runs=1)
@@ -149,7 +152,9 @@ def short_paths(
     units = (chosen["depth"] - 2) // 2
     taken = round(23 / 54 * units)
     numbers = seeds("short_paths", seed, chosen["runs"])
-    setting = {"family": family, "depth": chosen["depth"], "taken": taken, "steps": chosen["steps"]}
+    source = given("short_paths", data, limit, numbers[0])
+    setting = {"family": family, "depth": chosen["depth"], "taken": taken, "steps": chosen["steps"],
+               "data": source.cell}  # fmt: skip
     cells = [{**setting, **cell} for cell in grid(way=list(WAYS), seed=numbers)]
     done = sweep(_run, cells, executor, folder, "training along short paths")
     errors = {
@@ -165,25 +170,29 @@ def short_paths(
     }
     return ShortPathTraining(
         done[0]["name"], units, taken, chosen["steps"], numbers, bool(quick),
-        tuple(done[0]["at"]), errors, anew,
+        tuple(done[0]["at"]), errors, anew, source,
     )  # fmt: skip
 
 
-def _run(family: str, depth: int, taken: int, steps: int, way: str, seed: int) -> dict[str, Any]:
+def _run(
+    family: str, depth: int, taken: int, steps: int, way: str, seed: int,
+    data: Mapping[str, Any] = DIGITS.cell,
+) -> dict[str, Any]:  # fmt: skip
     """Train one network one way, and return its test errors."""
-    network = make(family, depth, "identity", "original", np.random.default_rng(seed))
-    data = load("digits", seed)
+    found = images(data, seed)
+    rng = np.random.default_rng(seed)
+    network = make(family, depth, "identity", "original", rng, found.shape, found.classes)
     went = fit(
-        ShortPaths(network, taken, way, seed), data, optimizer_of(family, network),
+        ShortPaths(network, taken, way, seed), found, optimizer_of(family, network),
         steps=steps, schedule=multi_step_lr([steps // 2, 3 * steps // 4]), seed=seed,
         evaluate_every=max(1, steps // POINTS), progress=False,
     )  # fmt: skip
     at = sorted(went.evaluations)
     network.train()
     with no_grad():  # the running averages of the whole network, which nothing else changes
-        for x, _ in itertools.islice(data.batches(64, seed), ANEW):
+        for x, _ in itertools.islice(found.batches(64, seed), ANEW):
             network(tensor(x))
-    anew = 1 - accuracy(network.eval(), data.test_x, data.test_y)
+    anew = 1 - accuracy(network.eval(), found.test_x, found.test_y)
     errors = [1 - went.evaluations[n] for n in at]
     return {"name": network.name, "at": at, "errors": errors, "anew": anew}
 
@@ -202,6 +211,7 @@ class ShortPathTraining(Outcome):
         at: the steps after which errors were measured.
         errors: by way, a row for each seed, as shares of the test images.
         anew: by way, the last error of each seed after running averages were taken anew.
+        data: what it was trained on.
     """
 
     name: str
@@ -213,6 +223,7 @@ class ShortPathTraining(Outcome):
     at: tuple[int, ...]
     errors: dict[str, tuple[tuple[float, ...], ...]]
     anew: dict[str, tuple[float, ...]]
+    data: Source = DIGITS
 
     def table(self) -> str:
         """Return the outcome as text: medians over runs and their ranges, in per cent."""
@@ -240,13 +251,13 @@ class ShortPathTraining(Outcome):
         said = f"seed {first}" if first == final else f"seeds {first} to {final}"
         return "\n".join([
             f"{self.name}: {self.units} residual units; for short paths a step takes {self.taken}",
-            f"trained on digits for {self.steps} steps; {said}; tested with all units",
+            f"trained on {self.data.said} for {self.steps} steps; {said}; tested with all units",
             "",
             aligned(heads, rows),
             "",
             "median over runs (their range); differences are taken seed by seed",
             "Veit et al. 2016, section 5: 54 units, of which a step takes 23, on CIFAR-10; they call",
-            "the difference not significant; here digits of 8 x 8 pixels and a short training",
+            f"the difference not significant; here {self.data.beside}, and a short training",
         ])  # fmt: skip
 
     def plot(self) -> Plot:
@@ -257,5 +268,5 @@ class ShortPathTraining(Outcome):
             {way if way == "all" else f"short, {way}": [[100 * e for e in row] for row in runs]
              for way, runs in self.errors.items()},
             x="training steps", y="test error in %", at=self.at,
-            title="Training along short paths only",
+            title=f"Training on {self.data.said} along short paths only",
         )  # fmt: skip

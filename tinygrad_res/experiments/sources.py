@@ -94,7 +94,7 @@ def given(name: str, data: str | os.PathLike[str], limit: int | None = None, see
         seed: of the first run; it splits data that have no test part of their own.
 
     Raises:
-        UsageError: the limit is less than the number of classes.
+        UsageError: the limit is less than the number of classes, or the seed less than 0.
         DataError: there are no such images, or they are damaged or not the official ones.
 
     >>> given("lesions", "digits", limit=100).train
@@ -108,7 +108,7 @@ def given(name: str, data: str | os.PathLike[str], limit: int | None = None, see
     if path != "digits":
         path = os.path.abspath(path)
     content = _checksum(path)
-    whole = _read(path, content, _drawn(path, seed))
+    whole = _read(path, content, _drawn(path, at_least(0, name, "seed", seed)))
     if limit is not None and limit < whole.classes:
         raise UsageError(
             f"{name}: limit={limit}: there are {whole.classes} classes: take an image of each"

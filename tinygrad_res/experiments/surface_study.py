@@ -3,7 +3,7 @@
 Li et al. 2018, Visualizing the Loss Landscape of Neural Nets, show that without shortcuts the
 surface around what training finds turns, with depth, from a bowl into a chaos of ridges, and with
 them does not.  ``loss_planes`` says how the plane is chosen and how smoothness is measured.
-Here the same convolutional network is trained on digits with shortcuts and without, and the
+Here the same convolutional network is trained with shortcuts and without, and the
 loss of training images is computed on a plane around it.  At the centre the smallest and the
 largest eigenvalue of the whole Hessian, by Lanczos' method, tell what the plane cannot.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import primitives
-from ..data import load
 from ..errors import UsageError
 from ..optim import multi_step_lr
 from ..tensor import tensor
@@ -30,6 +29,8 @@ from .loss_planes import filter_direction, loss_surface, non_convexity, roughnes
 from .outcome import Outcome, aligned
 from .recipe import check_depths, make, optimizer_of
 from .settings import seeds, settled, spread
+from .sources import DIGITS, Source, given
+from .sources import images as images_of
 from .sweep import grid, sweep
 
 if TYPE_CHECKING:
@@ -55,8 +56,9 @@ CIFAR = {
 
 
 def surface_around(
-    depth: int, shortcut: str, steps: int, points: int, images: int, seed: int
-) -> dict[str, Any]:
+    depth: int, shortcut: str, steps: int, points: int, images: int, seed: int,
+    data: Mapping[str, Any] = DIGITS.cell,
+) -> dict[str, Any]:  # fmt: skip
     """Train a network and return the loss around it: a cell of the sweep.
 
     Returns:
@@ -64,19 +66,23 @@ def surface_around(
         they are infinite; ``loss`` at the centre; ``smallest`` and ``largest``, eigenvalues of
         the whole Hessian there; ``train`` and ``test``, errors in percent.
     """
-    data = load("digits", seed)
+    found = images_of(data, seed)
     rng = np.random.default_rng(seed)
-    network = make("convolutional", depth, shortcut, "original", rng)
+    network = make(
+        "convolutional", depth, shortcut, "original", rng, found.shape, found.classes
+    )  # fmt: skip
     fit(
-        network, data, optimizer_of("convolutional", network), steps=steps, batch=BATCH,
+        network, found, optimizer_of("convolutional", network), steps=steps, batch=BATCH,
         seed=seed, schedule=multi_step_lr([steps // 2, 3 * steps // 4]), progress=False,
     )  # fmt: skip
     network.eval()
     errors = {
-        part: 100 * (1 - accuracy(network, getattr(data, f"{part}_x"), getattr(data, f"{part}_y")))
-        for part in ("train", "test")
+        part: 100 * (1 - accuracy(network, x, y))
+        for part, x, y in (
+            ("train", found.train_x, found.train_y), ("test", found.test_x, found.test_y),
+        )
     }
-    x, y = data.train_x[:images], data.train_y[:images]
+    x, y = found.train_x[:images], found.train_y[:images]
     first, second = (filter_direction(network, rng) for _ in range(2))
     surface = loss_surface(network, x, y, first, second, places(points))
     loss = primitives.cross_entropy(network(tensor(x)), y)
@@ -101,6 +107,7 @@ class LossSurfaces(Outcome):
         quick: whether this was the quick setting.
         cells: for each network and seed the ``depth``, the ``shortcut``, the ``seed``, and what
             ``surface_around`` returns.
+        data: what they were trained on.
     """
 
     depths: tuple[int, ...]
@@ -110,6 +117,7 @@ class LossSurfaces(Outcome):
     seeds: tuple[int, ...]
     quick: bool
     cells: list[dict[str, Any]]
+    data: Source = DIGITS
 
     def of(self, depth: int, shortcut: str) -> list[dict[str, Any]]:
         """Return the runs of one network."""
@@ -145,7 +153,7 @@ class LossSurfaces(Outcome):
                 ])  # fmt: skip
         count = len(self.seeds)
         lines = [
-            f"digits, {self.steps} steps of {BATCH} images; runs: {count}, median (range)",
+            f"{self.data.said}, {self.steps} steps of {BATCH} images; runs: {count}, median (range)",
             aligned(["net", "layers", "training error %", "test error %", "loss", "Li et al. %"], ends),
             "",
             f"loss of {self.images} training images at {self.points} x {self.points} points",
@@ -158,7 +166,7 @@ class LossSurfaces(Outcome):
             "eigenvalue of the whole Hessian",
             "Li et al. 2018: test errors on CIFAR-10 of the networks in their figure 5. There the plain",
             "network's surface is chaotic from 56 layers on and that of 20 layers benign. Theirs train",
-            "for 300 passes over natural images, ours for a few over digits",
+            f"for 300 passes, ours far shorter; here {self.data.beside}",
         ]  # fmt: skip
         if self.quick:
             lines.append("quick setting: shallow networks, for which no difference is expected")
@@ -175,14 +183,15 @@ class LossSurfaces(Outcome):
         }
         return plot_surface(
             surfaces, at=places(self.points), measure="training loss",
-            title="The loss around trained networks, with shortcuts and without",
+            title=f"The loss around networks trained on {self.data.said}, with shortcuts and without",
         )  # fmt: skip
 
 
 def loss_surfaces(
     depths: Sequence[int] | None = None, steps: int | None = None, points: int | None = None,
-    images: int | None = None, runs: int | None = None, quick: bool = False, seed: int = 0,
-    executor: Executor | None = None, folder: str | os.PathLike[str] | None = None,
+    images: int | None = None, runs: int | None = None, data: str | os.PathLike[str] = "digits",
+    limit: int | None = None, quick: bool = False, seed: int = 0, executor: Executor | None = None,
+    folder: str | os.PathLike[str] | None = None,
 ) -> LossSurfaces:  # fmt: skip
     """Compute the loss on a plane around convolutional networks, with shortcuts and without.
 
@@ -194,6 +203,7 @@ def loss_surfaces(
         points: along each direction, an odd number; 17 where left out.
         images: to compute the loss of, 128 where left out.
         runs: repetitions, with seeds from ``seed`` on; 3 where left out.
+        data, limit: what to train on, and the most images to take, as for ``sources.given``.
         quick: make all of these small where left out.
         seed: of the first run.
         executor: where to run, a task for each network; the numbers do not depend on it.
@@ -201,6 +211,7 @@ def loss_surfaces(
 
     Raises:
         UsageError: a number is out of its bounds.
+        DataError: there are no such images, or not the official ones.
         SweepError: networks are missing, for instance because a training diverged.
 
     >>> found = loss_surfaces(depths=(8,), steps=2, points=3, images=4, runs=1)
@@ -218,18 +229,20 @@ def loss_surfaces(
         raise UsageError(f"{name}: points={points}: pass an odd number of at least 3")
     if setting["steps"] < 2:
         raise UsageError(f"{name}: steps={steps}: train for at least 2 steps")
-    available = len(load("digits").train_y)
-    if setting["images"] > available:
-        raise UsageError(f"{name}: images={images}: there are {available} training images")
     numbers = seeds(name, seed, setting.pop("runs"))
+    source = given(name, data, limit, numbers[0])
+    if setting["images"] > source.train:
+        raise UsageError(
+            f"{name}: images={setting['images']}: there are {source.train} training images"
+        )
     cells = grid(
-        depth=setting["depths"], shortcut=list(KINDS), seed=numbers,
+        depth=setting["depths"], shortcut=list(KINDS), seed=numbers, data=[source.cell],
         **{key: [setting[key]] for key in ("steps", "points", "images")},
     )  # fmt: skip
     done = sweep(surface_around, cells, executor, folder, f"{name}, networks")
     named = ("depth", "shortcut", "seed")
     return LossSurfaces(
-        **setting, seeds=numbers, quick=bool(quick),
+        **setting, seeds=numbers, quick=bool(quick), data=source,
         cells=[
             {**{key: cell[key] for key in named}, **found}
             for cell, found in zip(cells, done, strict=True)

@@ -12,7 +12,7 @@ identity; there the product says what the activations behind the additions take 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from statistics import median
@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import paths, tensor
-from ..data import load
+from ..data import Images
 from ..errors import UsageError
 from ..nets import ARRANGEMENTS
 from ..record import no_grad
 from .outcome import Outcome, aligned
 from .recipe import check_depths, make, trained
 from .settings import counted, seeds, settled, spread
+from .sources import DIGITS, Source, given, images
 from .sweep import sweep
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class ShortcutVariants(Outcome):
         quick: whether this was the quick setting.
         cells: for each variant and seed the ``shortcut``, the ``arrangement``, the ``seed``, what
             ``recipe.trained`` returns, and what ``carried`` returns as ``path``.
+        data: what they were trained on.
     """
 
     depth: int
@@ -90,6 +92,7 @@ class ShortcutVariants(Outcome):
     seeds: tuple[int, ...]
     quick: bool
     cells: list[dict[str, Any]]
+    data: Source = DIGITS
 
     @property
     def units(self) -> int:
@@ -116,7 +119,7 @@ class ShortcutVariants(Outcome):
                 spread([run["path"]["reached"] for run in runs]),
             ])  # fmt: skip
         what = (
-            f"digits, {self.depth} layers, n = {self.units} units; {self.steps} steps of "
+            f"{self.data.said}, {self.depth} layers, n = {self.units} units; {self.steps} steps of "
             f"{self.batch} images; {counted(self.seeds)}, median (range)"
         )
         products = (
@@ -130,9 +133,9 @@ class ShortcutVariants(Outcome):
             products,
             "He et al. 2016, tables 1 and 2: test error of ResNet-110 on CIFAR-10; fail: above 20.",
             "  Their dropout does as their scaling in expectation; ours divides by what it keeps, so",
-            "  that the mean stays 1 and the path reaches 0.5^n of the positions.  Digits, few steps",
-            f"  and {self.depth} layers are an easier task: the order may differ, and no error can be",
-            "  compared by size.",
+            "  that the mean stays 1 and the path reaches 0.5^n of the positions.  Here few steps and",
+            f"  {self.depth} layers on {self.data.beside}: the order may differ,",
+            "  and no error can be compared by size.",
         ])  # fmt: skip
 
     def plot(self) -> Plot:
@@ -150,7 +153,7 @@ class ShortcutVariants(Outcome):
         }
         return viz.plot_series(
             panels, x="step", y="training error in %", at=self.cells[0]["at"],
-            title="Training error of shortcut variants",
+            title=f"Training error of shortcut variants on {self.data.said}",
         )  # fmt: skip
 
     def carries(self, shortcut: str, arrangement: str = "original") -> float:
@@ -160,12 +163,13 @@ class ShortcutVariants(Outcome):
 
 def shortcut_variants(
     depth: int | None = None, steps: int | None = None, batch: int | None = None,
-    runs: int | None = None, quick: bool = False, seed: int = 0, executor: Executor | None = None,
+    runs: int | None = None, data: str | os.PathLike[str] = "digits", limit: int | None = None,
+    quick: bool = False, seed: int = 0, executor: Executor | None = None,
     folder: str | os.PathLike[str] | None = None,
 ) -> ShortcutVariants:  # fmt: skip
     """Train every shortcut and arrangement of He et al. 2016, and measure the weight-free path.
 
-    It takes about five minutes on one core.
+    On the digits it takes about five minutes on one core.
 
     Source: He et al. 2016, Identity Mappings in Deep Residual Networks, sections 3 and 4.
 
@@ -173,6 +177,7 @@ def shortcut_variants(
         depth: the number of weight layers, 6n + 2; 20 where left out.
         steps, batch: of the training; 150 steps of 64 images where left out.
         runs: repetitions, with seeds from ``seed`` on; 3 where left out.
+        data, limit: what to train on, and the most images to take, as for ``sources.given``.
         quick: one run of 16 steps at depth 8 where left out.
         seed: of the first run.
         executor: where to run, a task for each network; the numbers do not depend on it.
@@ -180,6 +185,7 @@ def shortcut_variants(
 
     Raises:
         UsageError: a number is out of its bounds.
+        DataError: there are no such images, or not the official ones.
         SweepError: networks are missing, for instance because a training diverged.
     """
     name = "shortcut_variants"
@@ -190,21 +196,23 @@ def shortcut_variants(
     if setting["steps"] < 2:
         raise UsageError(f"{name}: steps={steps}: train for at least 2 steps")
     numbers = seeds(name, seed, setting.pop("runs"))
+    source = given(name, data, limit, numbers[0])
     named = [
         {"shortcut": shortcut, "arrangement": arrangement, "seed": number}
         for shortcut, arrangement in HE_2016
         for number in numbers
     ]
     trainings = [
-        {**cell, "family": "convolutional", **setting, "points": POINTS[bool(quick)]} for cell in named
+        {**cell, "family": "convolutional", **setting, "points": POINTS[bool(quick)],
+         "data": source.cell} for cell in named
     ]  # fmt: skip
     done = sweep(trained, trainings, executor, folder, "shortcut variants, networks")
     products = sweep(
-        carried, [{**cell, "depth": setting["depth"]} for cell in named], executor, folder,
-        "shortcut variants, paths",
+        carried, [{**cell, "depth": setting["depth"], "data": source.cell} for cell in named], executor,
+        folder, "shortcut variants, paths",
     )  # fmt: skip
     return ShortcutVariants(
-        **setting, seeds=numbers, quick=bool(quick),
+        **setting, seeds=numbers, quick=bool(quick), data=source,
         cells=[
             {**cell, **training, "path": path}
             for cell, training, path in zip(named, done, products, strict=True)
@@ -212,7 +220,10 @@ def shortcut_variants(
     )  # fmt: skip
 
 
-def carried(shortcut: str, arrangement: str, depth: int, seed: int) -> dict[str, float]:
+def carried(
+    shortcut: str, arrangement: str, depth: int, seed: int,
+    data: Mapping[str, Any] = DIGITS.cell,
+) -> dict[str, float]:  # fmt: skip
     """Return what the weight-free path through all units carries, over the identity's.
 
     A random cotangent at the output of the last unit is pulled along the path to the input of the
@@ -229,8 +240,9 @@ def carried(shortcut: str, arrangement: str, depth: int, seed: int) -> dict[str,
     if arrangement not in ARRANGEMENTS:
         raise UsageError(f"carried: arrangement={arrangement!r}: use {', '.join(ARRANGEMENTS)}")
     plain = arrangement == "original" and shortcut != "identity"
-    own = _along(shortcut, "full-preactivation" if plain else arrangement, depth, seed)
-    wires = _along("identity", "full-preactivation", depth, seed)
+    found = images(data, seed)
+    own = _along(shortcut, "full-preactivation" if plain else arrangement, depth, seed, found)
+    wires = _along("identity", "full-preactivation", depth, seed, found)
     open_ = wires != 0
     return {
         "gain": float((own * wires).sum() / (wires * wires).sum()),
@@ -238,11 +250,14 @@ def carried(shortcut: str, arrangement: str, depth: int, seed: int) -> dict[str,
     }
 
 
-def _along(shortcut: str, arrangement: str, depth: int, seed: int) -> np.ndarray:
-    network = make("convolutional", depth, shortcut, arrangement, np.random.default_rng(seed))
+def _along(shortcut: str, arrangement: str, depth: int, seed: int, data: Images) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    network = make(
+        "convolutional", depth, shortcut, arrangement, rng, data.shape, data.classes
+    )  # fmt: skip
     network.to(dtype="float64")
     with no_grad():
-        stem = network.stem(tensor(load("digits", seed).train_x[:IMAGES], dtype="float64"))
+        stem = network.stem(tensor(data.train_x[:IMAGES], dtype="float64"))
     x = tensor(stem.data, requires_grad=True)
     out = network.body(x)
     cotangent = np.random.default_rng(seed).standard_normal(out.shape)
