@@ -1,12 +1,12 @@
 """Layers and blocks: networks as objects, whose parts become scopes of the graph.
 
-``module`` says what a module is, and ``state`` how its values are saved and loaded.  Single
-operations are in ``layers``, most with weights, ``normalisation``, ``activations``, ``pooling``
-and ``dropout``; ``initialisations`` says how weights are drawn.  ``blocks`` are what deep networks
-repeat: a branch through weight layers, beside a way round it that crosses none or few.  That
-way round is what gives a network its many short gradient paths; ``branches`` says how they
-start, ``attention`` holds the transformer's block.  Names, shapes and default numerics are
-PyTorch's, and ``rng=`` is a generator or a seed.
+``module`` says what a module is, ``containers`` how one holds many, and ``state`` how its values
+are saved and loaded.  Single operations are in ``layers``, most with weights, ``normalisation``,
+``activations``, ``pooling`` and ``dropout``; ``initialisations`` says how weights are drawn.
+``blocks`` are what deep networks repeat: a branch through weight layers, beside a way round it
+that crosses none or few.  That way round is what gives a network its many short gradient
+paths; ``branches`` says how they start, ``attention`` holds the transformer's block.  Names,
+shapes and default numerics are PyTorch's, and ``rng=`` is a generator or a seed.
 """
 
 from .activations import GELU, Flatten, Identity, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
@@ -23,10 +23,11 @@ from .blocks import (
     Transition,
 )
 from .branches import BRANCHES, scale_branches
+from .containers import ModuleDict, ModuleList, Sequential
 from .dropout import Dropout
 from .initialisations import he_normal, he_uniform, xavier_normal, xavier_uniform
 from .layers import Conv2d, Embedding, Linear
-from .module import Module, Sequential
+from .module import Module
 from .normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
 from .onnx import from_onnx
 from .pooling import AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool, MaxPool2d
@@ -34,7 +35,7 @@ from .pooling import AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool, MaxPool2d
 __all__ = [
     "AdaptiveAvgPool2d", "AvgPool2d", "BRANCHES", "BatchNorm1d", "BatchNorm2d", "Conv2d",
     "DenseBlock", "DenseLayer", "Dropout", "Embedding", "Flatten", "GELU", "Gate", "GatedShortcut",
-    "GlobalAvgPool", "Identity", "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d", "Module",
+    "GlobalAvgPool", "Identity", "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d", "Module", "ModuleDict", "ModuleList",
     "MultiheadAttention", "PadShortcut", "ProjectionShortcut", "ReLU", "Residual", "Scale",
     "Sequential", "SiLU", "Sigmoid", "Tanh", "TransformerEncoderLayer", "Transition", "from_onnx",
     "he_normal", "he_uniform", "scale_branches", "xavier_normal", "xavier_uniform",

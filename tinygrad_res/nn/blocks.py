@@ -24,9 +24,10 @@ from ..record import scope
 from ..tensor import Tensor, parameter, shape_of, tensor
 from ..whole_numbers import at_least
 from .activations import ReLU, Sigmoid
+from .containers import Sequential
 from .initialisations import he_normal
 from .layers import Conv2d, Random
-from .module import Module, Sequential
+from .module import Module
 from .normalisation import BatchNorm2d
 from .pooling import AvgPool2d
 
@@ -73,7 +74,7 @@ class Residual(Module):
             ShapeError: the shortcut's shape is another one.
         """
         with scope("branch", branch=True):
-            inner = self.branch.forward(x)
+            inner = self.branch.inside(x)
         outer = x if self.shortcut is None else self.shortcut(x)
         if shape_of(outer) != shape_of(inner):
             raise ShapeError(
@@ -210,7 +211,7 @@ class DenseLayer(Module):
     def forward(self, x: Any) -> Tensor:
         """Return (N, in + growth_rate, H, W) for ``x`` (N, in, H, W)."""
         with scope("branch", branch=True):
-            new = self.branch.forward(x)
+            new = self.branch.inside(x)
         return ops.concat((x, new), axis=1)
 
 

@@ -9,9 +9,9 @@ belong to the module's state, by the same dotted names.  ``state`` copies it, in
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from .. import trees
 from ..errors import UsageError
@@ -25,46 +25,136 @@ class Module:
 
     training: bool = True
     scope_name: str = ""
+    forward_hooks: tuple[ForwardHook, ...] = ()
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Return the output for the inputs; subclasses say what that is."""
         raise UsageError(f"{type(self).__name__} computes nothing: write its forward(x)")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
+        call = self.inside if self.forward_hooks else self.forward
         if not self.scope_name:
-            return self.forward(*inputs, **options)
-        return within(self.scope_name, self.forward, *inputs, **options)
+            return call(*inputs, **options)
+        return within(self.scope_name, call, *inputs, **options)
+
+    def inside(self, *inputs: Any, **options: Any) -> Any:
+        """Return what a call returns, recorded under the scope that is open already."""
+        output = self.forward(*inputs, **options)
+        for hook in self.forward_hooks:
+            found = hook.call(self, inputs, output)
+            output = output if found is None else found
+        return output
+
+    def register_forward_hook(self, hook: Callable[[Module, Any, Any], Any]) -> ForwardHook:
+        """Call ``hook(module, inputs, output)`` after every forward pass of this module.
+
+        What the hook returns takes the output's place; ``None`` leaves it.
+
+        Returns:
+            A handle whose ``remove()`` ends this.
+
+        >>> import tinygrad_res as tg
+        >>> layer, seen = tg.nn.ReLU(), []
+        >>> handle = layer.register_forward_hook(lambda module, inputs, out: seen.append(out.shape))
+        >>> y = layer(tg.tensor([1.0, 2.0]))
+        >>> handle.remove()
+        >>> y = layer(tg.tensor([1.0]))
+        >>> seen
+        [(2,)]
+        """
+        handle = ForwardHook(self, hook)
+        self.forward_hooks = (*self.forward_hooks, handle)
+        return handle
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Module):
-            value.scope_name = name
-        elif isinstance(value, (list, tuple, dict)) and any(
-            isinstance(part, (Module, Parameter)) for part in trees.flatten(value)[0]
+            if callable(getattr(type(self), name, None)):
+                raise UsageError(
+                    f"{type(self).__name__}.{name} is a method: call the module something else"
+                )
+            if any(module is self for module in value.modules()):
+                raise UsageError(
+                    f"{type(self).__name__}.{name}: the {type(value).__name__} holds this module "
+                    "already, which would have no end: pass it to forward instead"
+                )
+            value.file_under(name)
+        elif _hides_state(value):
+            raise _hidden(self, name, value)
+        elif isinstance(getattr(self, name, None), Parameter) and not isinstance(
+            value, Parameter | None
         ):
-            raise UsageError(
-                f"{type(self).__name__}.{name}: modules and parameters in a {type(value).__name__} "
-                "would not be trained: use nn.Sequential(*modules), or an attribute for each"
-            )
-        elif isinstance(getattr(self, name, None), Parameter) and not isinstance(value, Parameter):
             raise UsageError(
                 f"{type(self).__name__}.{name} is a parameter: assign values to its .data, or "
                 "tg.parameter(values)"
             )
         super().__setattr__(name, value)
 
-    def children(self) -> Iterator[tuple[str, Module]]:
-        """Yield the modules held by this one, with their names."""
-        return ((name, value) for name, value in vars(self).items() if isinstance(value, Module))
+    def __repr__(self) -> str:
+        """Say what the module is: the shapes that it holds, its settings, and its parts."""
+        parts, shown = [], []
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                parts.append(f"\n{name}: {value!r}".replace("\n", "\n  "))
+            elif isinstance(value, Tensor):
+                shown.append(f"{name}: {value.shape}")
+            elif name not in vars(Module) and isinstance(value, (int, float, str, tuple, dict)):
+                shown.append(f"{name}={value!r}")
+        inside = ", ".join(shown) + "".join(parts) + ("\n" if parts else "")
+        return f"{type(self).__name__}({inside})"
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """Yield this module and all inside it, outer before inner, with their dotted names."""
+    def file_under(self, name: str) -> None:
+        """Take the name of the scope that calls are recorded under."""
+        self.scope_name = name
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """Yield the modules held by this one, with their names.
+
+        Raises:
+            UsageError: modules or parameters were put into a list after it was assigned.
+        """
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+            elif _hides_state(value):
+                raise _hidden(self, name, value)
+
+    def _places(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """Yield this module and all inside it, one that is held twice under both names."""
         yield prefix, self
         for name, child in self.children():
-            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+            yield from child._places(f"{prefix}.{name}" if prefix else name)
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """Yield this module and all inside it once, outer before inner, with their dotted names."""
+        return _once(self._places(prefix))
 
     def modules(self) -> Iterator[Module]:
-        """Yield this module and all modules inside it, outer before inner."""
+        """Yield this module and all modules inside it once, outer before inner."""
         return (module for _, module in self.named_modules())
+
+    def apply(self, function: Callable[[Module], Any]) -> Self:
+        """Call a function of every module, inner before outer, and return the module.
+
+        >>> import tinygrad_res as tg
+        >>> def halve(module):
+        ...     if isinstance(module, tg.nn.Linear):
+        ...         module.weight.data = module.weight.data / 2
+        >>> layers = tg.nn.Sequential(tg.nn.Linear(2, 2)).apply(halve)
+        """
+        for module in reversed(list(self.modules())):
+            function(module)
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Free all parameters for training, or freeze them, and return the module.
+
+        >>> import tinygrad_res as tg
+        >>> tg.nn.Linear(2, 2).requires_grad_(False).size()
+        0
+        """
+        for p in self.parameters():
+            p.requires_grad = requires_grad
+        return self
 
     def named_state(self) -> Iterator[tuple[str, Tensor]]:
         """Yield parameters and buffers by their names from here, such as ``body.0.weight``.
@@ -72,22 +162,18 @@ class Module:
         A module's parameters come before its buffers, as in PyTorch's state dicts.  A tensor that
         two modules share comes under both names.
         """
-        for prefix, module in self.named_modules():
+        for prefix, module in self._places():
             held = [(k, v) for k, v in vars(module).items() if isinstance(v, Tensor)]
             for name, value in sorted(held, key=lambda pair: not isinstance(pair[1], Parameter)):
                 yield f"{prefix}.{name}" if prefix else name, value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Yield each parameter once, with its name from here, such as ``body.0.weight``."""
-        seen: set[int] = set()
-        for name, value in self.named_state():
-            if isinstance(value, Parameter) and id(value) not in seen:
-                seen.add(id(value))
-                yield name, value
+        return _once((k, v) for k, v in self.named_state() if isinstance(v, Parameter))
 
     def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
-        """Yield the tensors that are state but not trained, such as ``bn.running_mean``."""
-        return ((k, v) for k, v in self.named_state() if not isinstance(v, Parameter))
+        """Yield each tensor that is state but not trained once, such as ``bn.running_mean``."""
+        return _once((k, v) for k, v in self.named_state() if not isinstance(v, Parameter))
 
     def parameters(self) -> list[Parameter]:
         """Return the parameters, each once."""
@@ -182,41 +268,40 @@ class Module:
         return self
 
 
-class Sequential(Module):
-    """Modules one after the other, named by their number.
+class ForwardHook:
+    """A function called after a module's forward pass; see ``Module.register_forward_hook``."""
 
-    >>> import tinygrad_res as tg
-    >>> layers = tg.nn.Sequential(tg.nn.Flatten(), tg.nn.ReLU())
-    >>> layers(tg.tensor([[[-1.0, 2.0]]]))
-    tensor([[0., 2.]])
+    def __init__(self, module: Module, call: Callable[[Module, Any, Any], Any]) -> None:
+        self.module, self.call = module, call
 
-    Raises:
-        UsageError: a part is no module.
-    """
+    def remove(self) -> None:
+        """Call it no more."""
+        self.module.forward_hooks = tuple(h for h in self.module.forward_hooks if h is not self)
 
-    def __init__(self, *parts: Module) -> None:
-        for i, part in enumerate(parts):
-            if not isinstance(part, Module):
-                raise UsageError(
-                    f"{type(self).__name__}: part {i} is a {type(part).__name__}: pass modules, "
-                    "such as nn.ReLU() for tg.relu, one by one"
-                )
-            setattr(self, str(i), part)
 
-    def forward(self, x: Any) -> Any:
-        """Return the last module's output."""
-        for part in self:
-            x = part(x)
-        return x
+_T = TypeVar("_T")
 
-    def __len__(self) -> int:
-        return sum(1 for _ in self.children())
 
-    def __getitem__(self, i: int) -> Module:
-        return list(self)[i]
+def _once(named: Iterable[tuple[str, _T]]) -> Iterator[tuple[str, _T]]:
+    """Yield what is named, each thing under its first name alone."""
+    seen: set[int] = set()
+    for name, value in named:
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield name, value
 
-    def __iter__(self) -> Iterator[Module]:
-        return (part for _, part in self.children())
+
+def _hides_state(value: Any) -> bool:
+    return isinstance(value, (list, tuple, dict)) and any(
+        isinstance(part, (Module, Parameter)) for part in trees.flatten(value)[0]
+    )
+
+
+def _hidden(module: Module, name: str, value: Any) -> UsageError:
+    return UsageError(
+        f"{type(module).__name__}.{name}: modules and parameters in a {type(value).__name__} would "
+        "not be trained: use nn.ModuleList, nn.ModuleDict or nn.Sequential, or an attribute for each"
+    )
 
 
 def _moved(value: Tensor, device: str, dtype: Any) -> Tensor:
