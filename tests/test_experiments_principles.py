@@ -32,6 +32,7 @@ from tinygrad_res.experiments import (
 )
 from tinygrad_res.experiments.demonstration import Claim
 from tinygrad_res.experiments.zoo_study import factors_of, multiplied
+from viz.layout import Curve, Label
 
 DEMONSTRATIONS = {
     "chain-rule": {},
@@ -83,6 +84,36 @@ def test_figure_shows_the_paths_that_the_table_counts(shown, name):
     assert FIGURES[name] in layout.title
 
 
+DRAWN = {
+    "chain-rule": [
+        "∂m/∂x = 0.251", "∂n/∂x = 0.992", "∂F/∂m = 0.125", "∂F/∂n = 1.02",
+        "= ∂F/∂m · ∂m/∂x + ∂F/∂n · ∂n/∂x", "= 2 · n · x + m · cos(x) = 1.04",
+    ],
+    "fully-connected": [
+        "y_n-2;1 = 0.126", "∂x_n-1;1/∂y_n-2;1 = w_n-2;11 = 0.0350", "w_n-1;13 = 0.415",
+        "∂L/∂y_n;1 · relu′(x_n;1) · w_n-1;11 · relu′(x_n-1;1) · y_n-2;1",
+    ],
+    "residual-module": ["I", "J_1", "I · I", "0, weight-free", "∂L/∂x = g (I + J_2) (I + J_1)"],
+    "additions-and-concatenations": ["addition", "concatenation", "concat", "V_2", "W_2"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_figure_carries_the_derivatives_and_the_sum_that_the_source_writes(shown, name):
+    labels = [item.text for item in shown[name].plot().layout.items if isinstance(item, Label)]
+    assert [words for words in DRAWN[name] if words not in labels] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "red"),
+    [("residual-module", 4), ("additions-and-concatenations", 7), ("chain-rule", 0)],
+)
+def test_figure_draws_the_path_that_crosses_no_weight_layer_in_red(shown, name, red):
+    items = shown[name].plot().layout.items
+    edges = {(c.tail, c.head) for c in items if isinstance(c, Curve) and c.style == "identity"}
+    assert len([edge for edge in edges if all(edge)]) == red
+
+
 def test_a_claim_that_fails_is_said_to(shown):
     outcome = shown["residual-module"]
     wrong = dataclasses.replace(
@@ -90,6 +121,7 @@ def test_a_claim_that_fails_is_said_to(shown):
     )
     assert not wrong.holds
     assert "cats" in wrong.table()
+    assert "x: 1 (z was expected)  does not hold" in wrong.table()
     assert wrong.table().count("does not hold") == 2
     assert not Claim("value", (1.0,), (1.0 + 1e-9,)).holds
     assert Claim("value", (1.0,), (1.0 + 1e-13,)).holds
@@ -100,7 +132,11 @@ def test_a_claim_that_fails_is_said_to(shown):
 def test_a_wrong_count_of_the_engine_is_seen(monkeypatch):
     monkeypatch.setattr(tg.Paths, "count", lambda paths: 3)
     failed = [c.words for c in additions_and_concatenations(runs=1).claims if c.holds is False]
-    assert failed == ["addition: paths", "concatenation: paths"]
+    assert failed == [
+        f"{kind}: {what}"
+        for kind in ("addition", "concatenation")
+        for what in ("paths from its output back to x", "of these weight-free")
+    ]
     with pytest.raises(SweepError, match="formula: after step 'chain'"):
         chain_rule(runs=1)
 
@@ -113,8 +149,12 @@ def test_a_wrong_gradient_of_the_engine_is_seen(monkeypatch):
     monkeypatch.setattr(type(tg.paths(*_square())), "gradient_by", scaled)
     failed = [c.words for c in residual_module(runs=1).claims if c.holds is False]
     assert failed == [
-        "g_k, largest difference from NumPy's",
-        "sum of all g_k less backward's gradient",
+        "g_1, of 3 paths across 2 weight layers: norm",
+        "g_2, of 3 paths across 4 weight layers: norm",
+        "g_3, of 1 path across 6 weight layers: norm",
+        "all g_k, largest difference from NumPy's",
+        "sum of all g_k: norm, and that of backward's gradient",
+        "sum of all g_k less backward's gradient, largest difference",
     ]
 
 
@@ -180,7 +220,7 @@ def evaluated(text, values):
 
     def number(found):
         name, places = found[1], found[2]
-        at = tuple(int(i) - 1 for i in places.split(",")) if places else (0,)
+        at = tuple(int(i) - 1 for i in places.split(",")) if places else ()
         return f"({values[name][at]!r})"
 
     names = "|".join(map(re.escape, sorted(values, key=len, reverse=True)))
@@ -209,9 +249,9 @@ def test_dead_paths_are_those_whose_product_has_a_dead_unit(seed):
     live = sum(all(m[u] for m, u in zip(masks, way[1:], strict=True)) for way in units)
     outcome = dead_units(inputs=2, width=3, depth=3, runs=1, seed=seed)
     found = {claim.words: claim.found[0] for claim in outcome.claims}
-    assert found["paths from y to x"] == 2 * 3**3
-    assert found["active paths"] == live
-    assert found["paths less active paths"] == 2 * 3**3 - live > 0
+    assert found["paths from y back to x"] == 2 * 3**3
+    assert found["active: every edge carries a number that is not 0"] == live
+    assert found["that drop out; expected: those through a dead unit"] == 2 * 3**3 - live > 0
 
 
 def test_parts_of_the_gradient_are_sums_over_subsets_of_branches():

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from .. import Parameter, Tensor, formula, forward_paths, parameter, paths, primitives, tensor
+from ..notation import symbol
 from ..scalar_paths import ScalarPaths
 from .demonstration import Demonstration, apart, demonstrate, in_steps
 
@@ -59,7 +60,7 @@ def relu_net(inputs: int, width: int, depth: int, seed: int) -> Net:
     x = h = tensor(rng.standard_normal(inputs), requires_grad=True, name="x")
     weights, biases, before, after = [], [], [], []
     for n in range(1, depth + 2):
-        w, b = _drawn(rng, h.data, width if n <= depth else 1, n > depth)
+        w, b = _drawn(rng, h.data, (width,) if n <= depth else ())
         w.name, b.name = f"w_{n}", f"b_{n}"
         h = h @ w + b
         weights.append(w)
@@ -70,20 +71,19 @@ def relu_net(inputs: int, width: int, depth: int, seed: int) -> Net:
             h = primitives.relu(h)
             h.name = f"h_{n}"
             after.append(h)
-    y = h[0]
-    y.name = "y"
-    return Net(y, x, weights, biases, before, after)
+    h.name = "y"
+    return Net(h, x, weights, biases, before, after)
 
 
 def _drawn(
-    rng: np.random.Generator, h: np.ndarray, units: int, last: bool
+    rng: np.random.Generator, h: np.ndarray, shape: tuple[int, ...]
 ) -> tuple[Parameter, Parameter]:
-    """Return the weights and biases of a layer on the values ``h``."""
+    """Return the weights and biases of hidden units of this shape, or of the output, on ``h``."""
     while True:
-        w = rng.standard_normal((len(h), units)) * (2 / len(h)) ** 0.5
-        b = rng.standard_normal(units) / 2
+        w = rng.standard_normal((len(h), *shape)) * (2 / len(h)) ** 0.5
+        b = rng.standard_normal(shape) / 2
         live = int((h @ w + b > 0).sum())
-        if last or 0 < live < max(units, 2):
+        if not shape or 0 < live < max(*shape, 2):
             return parameter(w), parameter(b)
 
 
@@ -91,7 +91,7 @@ class ForwardSums(Demonstration):
     """What ``forward_sums`` shows."""
 
     called = "forward_sums"
-    title = "the forward pass as a sum over paths"
+    title = "The forward pass as a sum over paths: a layer, and a deep ReLU network"
     source = (
         "y_{n-1}^1 = sum_j w_{n-2}^{j1} y_{n-2}^j; Choromanska et al. 2015, section 3:\n"
         "a ReLU network's output is the sum over its active paths of input times weights"
@@ -114,10 +114,7 @@ def forward_sums(
 
     Args:
         inputs, width, depth: of the network: ``depth`` hidden layers of ``width`` units.
-        runs: how many networks are drawn, with seeds from ``seed`` on; 20 where left out.
-        quick: 3 where left out.
-        seed: of the first.
-        executor, folder: as for ``sweep``.
+        runs, quick, seed, executor, folder: as for ``demonstrate``.
 
     Raises:
         UsageError: a number is out of its bounds.
@@ -144,20 +141,21 @@ def _forward(inputs: int, width: int, depth: int, seed: int) -> dict[str, Any]:
     ]
     widths = [inputs] + depth * [width] + [1]
     alive = [int(mask.sum()) for mask in net.live] + [1]
+    by_numpy, from_x = _by_numpy(net), every[0].active().count()
     bias_paths = sum(math.prod(alive[k:]) for k in range(depth + 1))
     layer, sum_of_layer = _one_layer(width, seed)
     return {
         "claims": [
             *layer,
             ("paths from x to y", math.prod(widths), every[0].count()),
-            ("active paths from x to y", inputs * math.prod(alive), every[0].active().count()),
+            ("active paths from x to y", inputs * math.prod(alive), from_x),
             ("active paths from biases to y", bias_paths,
              sum(among.active().count() for among in every[1:])),
-            ("y, as NumPy computes it", _by_numpy(net), net.y.item()),
-            ("sum over active paths of start times weights", net.y.item(), math.fsum(values)),
-            ("sum of the terms of tg.forward_paths", net.y.item(), math.fsum(forward.terms.values())),
-            ("that of x less the paths' from x", 0.0,
-             apart(forward.terms["x"], math.fsum(values[: every[0].active().count()]))),
+            ("y, as computed layer by layer", by_numpy, net.y.item()),
+            ("y, as the sum over active paths", by_numpy, math.fsum(values)),
+            ("of this from x, as tg.forward_paths says", math.fsum(values[:from_x]),
+             forward.terms["x"]),
+            ("y, as the sum of all its terms", by_numpy, math.fsum(forward.terms.values())),
         ],
         "sums": [sum_of_layer, _written(net)],
     }  # fmt: skip
@@ -193,17 +191,18 @@ def _by_numpy(net: Net) -> float:
     h = net.x.data
     for w, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
         h = np.maximum(h @ w.data + b.data, 0)
-    return float((h @ net.weights[-1].data + net.biases[-1].data)[0])
+    return float(h @ net.weights[-1].data + net.biases[-1].data)
 
 
 def _written(net: Net) -> dict[str, Any]:
     """Return the output as the sum over its active paths, from the same graph."""
     text, latex = [], []
     for leaf in (net.x, *net.biases):
-        for (i,) in np.ndindex(leaf.shape):
-            name = leaf.name if leaf.shape == (1,) else f"{leaf.name}[{i + 1}]"
-            sign = leaf.name if leaf.shape == (1,) else f"{leaf.name}^{{{i + 1}}}"
-            for term in formula(net.y, leaf, at=(i,), simplify="relu").terms:
+        for at in np.ndindex(leaf.shape):
+            place = "".join(str(i + 1) for i in at)
+            name = f"{leaf.name}[{place}]" if at else leaf.name
+            sign = symbol(str(leaf.name)) + (f"^{{{place}}}" if at else "")
+            for term in formula(net.y, leaf, at=at, simplify="relu").terms:
                 text.append(f"{term} · {name}".removeprefix("1 · "))
                 latex.append(f"{term.latex} {sign}".removeprefix("1 "))
     return {
@@ -216,7 +215,7 @@ class DeadUnits(Demonstration):
     """What ``dead_units`` shows."""
 
     called = "dead_units"
-    title = "dead units: their paths, and no others, drop out of the sum"
+    title = "Dead units of a ReLU network: their paths, and no others, drop out of the sum"
     source = "a live relu's edge is 1, a dead one's 0 (Nair & Hinton 2010; Glorot et al. 2011)"
 
     def plot(self) -> Figure:
@@ -236,16 +235,14 @@ def dead_units(
 
     Args:
         inputs, width, depth: of the network: ``depth`` hidden layers of ``width`` units.
-        runs: how many networks are drawn, with seeds from ``seed`` on; 20 where left out.
-        quick: 3 where left out.
-        seed: of the first.
-        executor, folder: as for ``sweep``.
+        runs, quick, seed, executor, folder: as for ``demonstrate``.
 
     Raises:
         UsageError: a number is out of its bounds.
 
-    >>> {one.words: one.found[0] for one in dead_units(runs=1).claims[:3]}
-    {'paths from y to x': 48, 'active paths': 6, 'paths less active paths': 42}
+    >>> paths, active, dropped = (one.found[0] for one in dead_units(runs=1).claims[:3])
+    >>> paths, active, dropped
+    (48, 6, 42)
     """
     setting = {"inputs": inputs, "width": width, "depth": depth}
     return demonstrate(DeadUnits, _dead, setting, runs, quick, seed, executor, folder)
@@ -269,15 +266,16 @@ def _dead(inputs: int, width: int, depth: int, seed: int) -> dict[str, Any]:
     assert net.x.grad is not None
     return {
         "claims": [
-            ("paths from y to x", inputs * width**depth, every.count()),
-            ("active paths", inputs * math.prod(alive), active.count()),
-            ("paths less active paths", dead, every.count() - active.count()),
-            ("relu edges that are 1", sum(alive), edges.count(1.0)),
-            ("relu edges that are 0", depth * width - sum(alive), edges.count(0.0)),
-            ("terms of dy/dw_1 dropped by the relu step", width ** (depth - 1) - int(reached),
+            ("paths from y back to x", inputs * width**depth, every.count()),
+            ("active: every edge carries a number that is not 0", inputs * math.prod(alive),
+             active.count()),
+            ("that drop out; expected: those through a dead unit", dead,
+             every.count() - active.count()),
+            ("live units, whose edge carries 1", sum(alive), edges.count(1.0)),
+            ("dead units, whose edge carries 0", depth * width - sum(alive), edges.count(0.0)),
+            ("terms of the sum below that its relu step drops", width ** (depth - 1) - int(reached),
              found.steps[-1].dropped),
-            ("gradient through active paths less backward's", 0.0,
-             apart(active.gradient(), net.x.grad)),
+            ("dy/dx summed over active paths only, less backward's", 0.0, apart(active.gradient(), net.x.grad)),
         ],
         "sums": in_steps(found),
     }  # fmt: skip

@@ -12,7 +12,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from statistics import median
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -20,6 +19,7 @@ import numpy as np
 from .. import Formula, Tensor
 from ..whole_numbers import at_least
 from .outcome import Outcome, aligned, number
+from .settings import numbered, spread
 from .sweep import sweep
 
 ROUNDING = 1e-11
@@ -50,6 +50,12 @@ class Claim:
         if self.said[0] is None:
             return None
         return all(map(_equal, self.said, self.found))
+
+    def sentence(self) -> str:
+        """Return what was found, where it is words, and what was said, where it is other words."""
+        found = " or ".join(sorted(set(self.found)))
+        other = f" ({' or '.join(sorted(set(self.said)))} was expected)" if not self.holds else ""
+        return f"{self.words}: {found}{other}  {VERDICTS[self.holds]}"
 
 
 @dataclass(frozen=True)
@@ -103,31 +109,25 @@ class Demonstration(Outcome):
         """Return the claims beside what was found, and the sums term by term."""
         measured = [claim for claim in self.claims if not isinstance(claim.found[0], str)]
         rows = [
-            (claim.words, *_shown(claim.said), *_shown(claim.found), VERDICTS[claim.holds])
+            (claim.words, _shown(claim.said), _shown(claim.found), VERDICTS[claim.holds])
             for claim in measured
         ]
-        phrases = [
-            f"{claim.words}: {' or '.join(sorted(set(claim.found)))}  {VERDICTS[claim.holds]}"
-            for claim in self.claims
-            if claim not in measured
-        ]
-        columns = ("", "said", "range", "found", "range", "")
-        first, last = self.seeds[0], self.seeds[-1]
-        seeds = f"seed {first}" if first == last else f"seeds {first} to {last}"
+        phrases = [claim.sentence() for claim in self.claims if claim not in measured]
         lasts = {one.of: one for one in self.sums}
         written = [line for one in self.sums for line in _lines(one, one is lasts[one.of])]
-        sums = ["", f"the sums for seed {first}", *written] if written else []
+        sums = ["", f"the sums for seed {self.seeds[0]}", *written] if written else []
         return "\n".join(
             [
-                f"{self.title}; {seeds}", f"source: {self.source}", "", aligned(columns, rows), *phrases, "",
-                *FOOTING, *sums,
+                self.title, f"source: {self.source}",
+                f"drawn at random, {numbered(self.seeds)}: median (range)", "",
+                aligned(("", "expected", "found", ""), rows), *phrases, "", *FOOTING, *sums,
             ]
         )  # fmt: skip
 
 
 FOOTING = (
-    "said: by the source, a closed form or NumPy alone; found: by the engine; each the median",
-    f"over seeds and, where they differ, the range; counts must be equal, others to {ROUNDING:g}",
+    "expected: what the source says, a closed form or NumPy alone; found: by the engine, from the",
+    f"recorded graph; holds: counts and words are the same, other numbers to {ROUNDING:g}",
 )
 
 VERDICTS = {True: "holds", False: "does not hold", None: ""}
@@ -142,11 +142,19 @@ def demonstrate(
 ) -> Kind:  # fmt: skip
     """Return what ``cell(**setting, **plain, seed=...)`` shows for ``runs`` seeds from ``seed`` on.
 
-    The cell returns ``"claims"``, rows of words, what is said and what is found; and
-    ``"sums"``, of which each is the fields of a ``Sum``.
+    Args:
+        kind: what to return.
+        cell: builds a network, and returns plain values: ``"claims"``, rows of words, what is
+            said and what is found; and ``"sums"``, of which each is the fields of a ``Sum``.
+        setting: whole numbers from 1 on, of the network.
+        runs: how many networks are drawn; 20 where left out.
+        quick: 3 where left out.
+        seed: of the first; each further one has the next.
+        executor, folder: as for ``sweep``.
 
     Raises:
         UsageError: the seed is no whole number from 0 on, or another number none from 1 on.
+        SweepError: a network could not be built or looked at.
     """
     runs = RUNS[bool(quick)] if runs is None else runs
     setting = {name: at_least(1, kind.called, name, n) for name, n in setting.items()}
@@ -212,22 +220,21 @@ def _equal(said: Any, found: Any) -> bool:
     return bool(said == found)
 
 
-def _shown(values: Sequence[Any]) -> tuple[str, str]:
-    """Return the median and, where values differ, the range."""
-    if len(set(values)) == 1:
-        return "" if values[0] is None else number(values[0]), ""
-    return number(median(values)), f"{number(min(values))} to {number(max(values))}"
+def _shown(values: Sequence[Any]) -> str:
+    return "" if values[0] is None else spread(values)
 
 
 def _lines(one: Sum, last: bool) -> list[str]:
-    """Return a line for each term, and behind the last step the LaTeX."""
-    terms = one.text.split(" + ")
-    if one.terms != len(terms):
-        terms = [one.text]
-    first, *others = terms
+    """Return a line for each term, and behind the last step each in LaTeX."""
+    text, latex = (_terms(written, one.terms) for written in (one.text, one.latex))
     return [
         f"  {one.of}, {one.step}: {one.terms} term{'s' * (one.terms != 1)}, {number(one.value)}",
-        f"    = {first}",
-        *(f"    + {term}" for term in others),
-        *([f"    LaTeX: {one.latex}"] if last else []),
+        *(f"    {sign} {term}" for sign, term in zip("=" + "+" * len(text), text, strict=False)),
+        *(f"    {'LaTeX:' if i == 0 else '     +'} {term}" for i, term in enumerate(latex * last)),
     ]
+
+
+def _terms(written: str, count: int) -> list[str]:
+    """Return the terms of a sum; a product of sums is one."""
+    terms = written.split(" + ")
+    return terms if len(terms) == count else [written]

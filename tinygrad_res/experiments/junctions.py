@@ -14,20 +14,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import Tensor, formula, parameter, paths, primitives, tensor
-from .demonstration import Demonstration, apart, demonstrate, in_steps
+from .demonstration import Demonstration, demonstrate, in_steps
 
 if TYPE_CHECKING:
     from viz import Figure
 
 STEPS = ("chain", "junction", "relu")
 
+CHAIN_RULE = "∂F/∂m · ∂m/∂x + ∂F/∂n · ∂n/∂x"
+"""The chain rule of the source."""
+
 
 class ChainRule(Demonstration):
     """What ``chain_rule`` shows."""
 
     called = "chain_rule"
-    title = "the multivariate chain rule: F = m n, m = x^2 + 1, n = sin x"
-    source = "Bauer 1974; dF/dx = dF/dm dm/dx + dF/dn dn/dx"
+    title = "The multivariate chain rule on a graph: F(m, n) = m n, m = x^2 + 1, n = sin x"
+    source = (
+        "dF/dx = dF/dm dm/dx + dF/dn dn/dx; Bauer 1974: a derivative is the sum over the graph's\n"
+        "paths of the product of what stands on their edges"
+    )
 
     def plot(self) -> Figure:
         """Return the two routes, with the number on each edge, and the sum below."""
@@ -43,10 +49,7 @@ def chain_rule(
     """Write down dF/dx for F(m, n), m(x) and n(x) from the record, and compare with the calculus.
 
     Args:
-        runs: how many x are drawn, with seeds from ``seed`` on; 20 where left out.
-        quick: 3 where left out.
-        seed: of the first.
-        executor, folder: as for ``sweep``.
+        runs, quick, seed, executor, folder: as for ``demonstrate``; each seed has an x of its own.
 
     Raises:
         UsageError: a number is out of its bounds.
@@ -82,9 +85,10 @@ def _routes(seed: int) -> dict[str, Any]:
     return {
         "claims": [
             ("routes from F back to x", 2, routes.count()),
-            ("dF/dx by the table of derivatives", float(by_hand), x.grad.item()),
-            ("sum of the routes' products", x.grad.item(), sum(products)),
-            *((f"the sum after step {one['step']}", x.grad.item(), one["value"]) for one in sums),
+            ("dF/dx, written from the graph", CHAIN_RULE, sums[0]["text"]),
+            ("dF/dx, by the table of derivatives and by backward", float(by_hand), x.grad.item()),
+            ("sum of the routes' products", float(by_hand), sum(products)),
+            *((f"the sum after step {one['step']}", float(by_hand), one["value"]) for one in sums),
         ],
         "sums": sums,
     }  # fmt: skip
@@ -94,9 +98,11 @@ class FullyConnected(Demonstration):
     """What ``fully_connected`` shows."""
 
     called = "fully_connected"
-    title = "a fully connected network, weight by weight"
+    title = (
+        "A fully connected ReLU network, weight by weight: one path to the last layer, then a sum"
+    )
     source = (
-        "of 4 units a layer; dL/dw_{n-1}^{11} is one path, dL/dw_{n-2}^{11} a sum of four,\n"
+        "with 4 units a layer dL/dw_{n-1}^{11} is one path, dL/dw_{n-2}^{11} a sum of four,\n"
         "through y_n^1 .. y_n^4; at a product x = w y one branch carries dx/dw = y, one dx/dy = w"
     )
 
@@ -120,10 +126,7 @@ def fully_connected(
 
     Args:
         units: in each layer.
-        runs: how many networks are drawn, with seeds from ``seed`` on; 20 where left out.
-        quick: 3 where left out.
-        seed: of the first.
-        executor, folder: as for ``sweep``.
+        runs, quick, seed, executor, folder: as for ``demonstrate``.
 
     Raises:
         UsageError: a number is out of its bounds.
@@ -171,20 +174,26 @@ def _weights(units: int, seed: int) -> dict[str, Any]:
     slopes = np.exp(y_last.data) / np.exp(y_last.data).sum()  # dL/dy_n, by hand
     one_term = slopes[0] * y_mid.data[0]
     all_terms = float((slopes * w_last.data[0]).sum() * y.data[0])
+    at_unit = [
+        formula(x_last[0], leaf, at=at, simplify="junction").steps[-1].text
+        for leaf, at in ((w_last, (0, 0)), (y_mid, 0))
+    ]
     return {
         "claims": [
             ("paths from L to w_{n-1}[1,1]", 1, near.count()),
             ("paths from L to w_{n-2}[1,1]", units, far.count()),
             ("units of y_n that these cross", units, through),
-            ("junction: dx_n[1]/dw_{n-1}[1,1] is y_{n-1}[1]", y_mid.data[0], at_w.product()),
-            ("junction: dx_n[1]/dy_{n-1}[1] is w_{n-1}[1,1]", w_last.data[0, 0], at_y.product()),
-            ("(dL/dy_n[1]) y_{n-1}[1]", one_term, near_sum[-1]["value"]),
-            ("sum_i (dL/dy_n[i]) w_{n-1}[1,i] y_{n-2}[1]", all_terms, far_sum[-1]["value"]),
-            ("sums less backward's, largest difference", 0.0, max(
-                apart(one["value"], grad)
-                for steps, grad in ((near_sum, w_last.grad[0, 0]), (far_sum, w.grad[0, 0]))
-                for one in steps
-            )),
+            ("junction: the number on the branch to w_{n-1}[1,1]", y_mid.data[0], at_w.product()),
+            ("junction: the number on the branch to y_{n-1}[1]", w_last.data[0, 0], at_y.product()),
+            ("∂x_n[1]/∂w_{n-1}[1,1] is written as", "y_{n-1}[1]", at_unit[0]),
+            ("∂x_n[1]/∂y_{n-1}[1] is written as", "w_{n-1}[1,1]", at_unit[1]),
+            ("(dL/dy_n[1]) y_{n-1}[1], as written below", one_term, near_sum[-1]["value"]),
+            ("the same by backward", one_term, w_last.grad[0, 0].item()),
+            ("sum_i (dL/dy_n[i]) w_{n-1}[1,i] y_{n-2}[1], as written below", all_terms,
+             far_sum[-1]["value"]),
+            ("the same by backward", all_terms, w.grad[0, 0].item()),
+            *((f"the same after step {one['step']}", all_terms, one["value"])
+              for one in far_sum[:-1]),
         ],
         "sums": near_sum + far_sum,
     }  # fmt: skip

@@ -73,6 +73,15 @@ def counted(runs: Sequence[int]) -> str:
     return f"{len(runs)} run{'' if len(runs) == 1 else 's'}"
 
 
+def numbered(runs: Sequence[int]) -> str:
+    """Write the seeds of runs that are numbered through.
+
+    >>> numbered((3,)), numbered((0, 1, 2))
+    ('seed 3', 'seeds 0 to 2')
+    """
+    return f"seed {runs[0]}" if len(runs) == 1 else f"seeds {runs[0]} to {runs[-1]}"
+
+
 def spread(values: Sequence[float]) -> str:
     """Write the median of several runs, and their range where they differ.
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .. import Tensor, formula, forward_paths, graph, parameter, paths, primitives, scope, tensor
-from ..grading import shares
+from ..grading import norm, shares
 from .demonstration import Demonstration, apart, demonstrate, in_steps, polynomial
 
 if TYPE_CHECKING:
@@ -32,8 +32,13 @@ class ResidualModule(Demonstration):
     """What ``residual_module`` shows."""
 
     called = "residual_module"
-    title = "residual modules h + F(h): the shortcut crosses no weight layer"
-    source = "He et al. 2016, equation 5: dL/dx_l = dL/dx_L (1 + d/dx_l sum F); Veit et al. 2016"
+    title = (
+        "Residual modules h + F(h): of all paths one, along the shortcuts, crosses no weight layer"
+    )
+    source = (
+        "He et al. 2016, equation 5: dL/dx_l = dL/dx_L (1 + d/dx_l sum F), of which the 1 is\n"
+        "carried whatever the weights are; Veit et al. 2016: n modules have 2^n paths"
+    )
 
     def plot(self) -> Figure:
         """Return the modules of the first seed: their shortcuts in red, and all paths in rows."""
@@ -51,10 +56,7 @@ def residual_module(
 
     Args:
         modules, width: of the network.
-        runs: how many networks are drawn, with seeds from ``seed`` on; 20 where left out.
-        quick: 3 where left out.
-        seed: of the first.
-        executor, folder: as for ``sweep``.
+        runs, quick, seed, executor, folder: as for ``demonstrate``.
 
     Raises:
         UsageError: a number is out of its bounds.
@@ -65,10 +67,7 @@ def residual_module(
     >>> print(shown.sums[-1].text)
     ∂L/∂h_3 · (I + ∂F_3/∂h_2) · (I + ∂F_2/∂h_1) · (I + ∂F_1/∂x)
     """
-    setting = {
-        "modules": modules,
-        "width": width,
-    }
+    setting = {"modules": modules, "width": width}
     return demonstrate(ResidualModule, _module, setting, runs, quick, seed, executor, folder)
 
 
@@ -100,6 +99,7 @@ def _module(modules: int, width: int, seed: int) -> dict[str, Any]:
     x, last = hs[0], hs[-1]
     found = paths(L, x)
     parts = found.gradient_by("block")
+    whole = sum(parts.values())
     L.backward()
     assert x.grad is not None
     arrives = np.exp(last.data) / np.exp(last.data).sum()  # dL/dh_n, by hand
@@ -116,19 +116,23 @@ def _module(modules: int, width: int, seed: int) -> dict[str, Any]:
     sums = in_steps(formula(L, x, level="tensor", simplify=("chain", "junction", "collect")))
     return {
         "claims": [
-            ("paths from L back to x", 2**modules, found.count()),
+            ("backward: paths from L back to x", 2**modules, found.count()),
             ("of these weight-free", 1, found.weight_free().count()),
             ("by weight layers crossed, z each", binomial(modules, 2),
              polynomial(found.count_by("weight"))),
-            ("elements of g_0 that are not dL/dh_n's", 0,
+            ("g_0, of the weight-free path: elements that are not dL/dh_n's", 0,
              int((parts[0] != paths(L, last).gradient()).sum())),
-            ("g_k, largest difference from NumPy's", 0.0, _apart(parts, backward)),
-            ("sum of all g_k less backward's gradient", 0.0, apart(sum(parts.values()), x.grad)),
-            ("share of g_0 in the gradient", None, shares(parts)[0]),
-            ("forward: carried past all branches, sum of x", float(x.data.sum()), by_block[0]),
-            ("forward: by branches crossed, from NumPy's", 0.0,
-             _apart(by_block, {k: part.sum() for k, part in forward.items()})),
-            ("forward: sum over all paths", float(last.data.sum()), math.fsum(by_block.values())),
+            *((f"g_{k}, of {_crossing(modules, k)}: norm", norm(part), norm(parts[k]))
+              for k, part in backward.items()),
+            ("all g_k, largest difference from NumPy's", 0.0, _apart(parts, backward)),
+            ("sum of all g_k: norm, and that of backward's gradient", norm(x.grad.data), norm(whole)),
+            ("sum of all g_k less backward's gradient, largest difference", 0.0, apart(whole, x.grad)),
+            ("share of g_0 in the gradient, <g_0, g> / ||g||^2", None, shares(parts)[0]),
+            ("forward, elements summed: f_0, past all branches, is x", float(x.data.sum()), by_block[0]),
+            *((f"forward, elements summed: f_{k}, of {_crossing(modules, k)}", part.sum(), by_block[k])
+              for k, part in forward.items() if k),
+            ("forward, elements summed: sum of all f_k is h_n", float(last.data.sum()),
+             math.fsum(by_block.values())),
         ],
         "sums": [one for one in sums if one["step"] != "junction"],
     }  # fmt: skip
@@ -151,6 +155,12 @@ def _apart(found: Mapping[int, Any], expected: Mapping[int, Any]) -> float:
     return max(apart(found.get(k, 0.0), part) for k, part in expected.items())
 
 
+def _crossing(modules: int, k: int) -> str:
+    """Say how many paths cross k branches, each of two weight layers."""
+    count = math.comb(modules, k)
+    return f"{count} path{'s' * (count != 1)} across {2 * k} weight layers"
+
+
 def binomial(n: int, layers: int) -> str:
     """Write (1 + z^layers)^n."""
     return polynomial({layers * k: math.comb(n, k) for k in range(n + 1)})
@@ -160,10 +170,12 @@ class AdditionsAndConcatenations(Demonstration):
     """What ``additions_and_concatenations`` shows."""
 
     called = "additions_and_concatenations"
-    title = "two kinds of shortcut: addition (residual) and concatenation (DenseNet)"
+    title = (
+        "Two kinds of shortcut, addition (residual) and concatenation (DenseNet): the same paths"
+    )
     source = (
         "He et al. 2015, equation 1: h + F(h); Huang et al. 2017, equation 2:\n"
-        "F([x, h_1, h_2, ...]), with L(L + 1)/2 connections in place of L"
+        "F([x, h_1, h_2, ...]), and section 1: L(L + 1)/2 connections in place of L"
     )
 
     def plot(self) -> Figure:
@@ -184,10 +196,7 @@ def additions_and_concatenations(
 
     Args:
         layers, width: of each network.
-        runs: how many networks are drawn, with seeds from ``seed`` on; 20 where left out.
-        quick: 3 where left out.
-        seed: of the first.
-        executor, folder: as for ``sweep``.
+        runs, quick, seed, executor, folder: as for ``demonstrate``.
 
     Raises:
         UsageError: a number is out of its bounds.
@@ -196,10 +205,7 @@ def additions_and_concatenations(
     >>> [one.found[0] for one in shown.claims if "by weight" in one.words]
     ['1 + 3z + 3z^2 + z^3', '1 + 3z + 3z^2 + z^3']
     """
-    setting = {
-        "layers": layers,
-        "width": width,
-    }
+    setting = {"layers": layers, "width": width}
     return demonstrate(
         AdditionsAndConcatenations, _kinds, setting, runs, quick, seed, executor, folder
     )
@@ -255,17 +261,19 @@ def _kinds(layers: int, width: int, seed: int) -> dict[str, Any]:
         nodes = found.graph.nodes
         size = sum(math.prod(node.shape) for node in nodes if node.kind == "parameter")
         claims += [
-            (f"{kind}: paths", 2**layers, found.count()),
+            (f"{kind}: paths from its output back to x", 2**layers, found.count()),
+            (f"{kind}: of these weight-free", 1, found.weight_free().count()),
             (f"{kind}: by weight layers crossed, z each", binomial(layers, 1),
              polynomial(found.count_by("weight"))),
             (f"{kind}: connections from layer to layer", connections, _connections(output)),
             (f"{kind}: numbers in the output", wide, output.shape[1]),
-            (f"{kind}: of these x's own, unchanged", kept,
+            (f"{kind}: of these numbers x's own, unchanged", kept,
              int((output.data[:, :width] == x.data).sum())),
             (f"{kind}: weights", weights, size),
-            (f"{kind}: elements of g_0 unlike what arrives there", 0,
+            (f"{kind}: g_0, of the weight-free path: elements unlike what arrives there", 0,
              int((parts[0] != cotangent[:, :width]).sum())),
-            (f"{kind}: sum of all g_k less backward's", 0.0, apart(sum(parts.values()), x.grad)),
+            (f"{kind}: sum of all g_k less backward's, largest difference", 0.0,
+             apart(sum(parts.values()), x.grad)),
         ]  # fmt: skip
     return {"claims": claims, "sums": []}
 

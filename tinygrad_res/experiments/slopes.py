@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from viz import Plot
 
 FUNCTIONS = ("sigmoid", "tanh", "relu")
+CLOSED: dict[str, tuple[float | str, float | str]] = {
+    "sigmoid": (0.25, ""), "tanh": (1.0, ""), "relu": (1.0, 0.5),
+}  # fmt: skip
+"""The largest derivative, and its mean square at a standard normal input where that has one."""
+
 LAYERS = 10
 NODES = 200
 """Places of the Gauss-Legendre rule on each side of 0."""
@@ -43,18 +48,22 @@ class Activations(Outcome):
 
     def table(self) -> str:
         """Return each derivative's maximum, and what is left after ten layers."""
-        heads = ["activation", "largest f'", "f'(0)", "mean square of f'", f"at best after {LAYERS}",
-                 f"on average after {LAYERS}"]  # fmt: skip
+        heads = ["activation", "largest derivative", "closed form", "at 0", "mean square", "closed form",
+                 f"left after {LAYERS}, at best", "on average"]  # fmt: skip
         rows = [
-            [cell["name"], cell["largest"], cell["at_zero"], cell["mean_square"],
-             cell["largest"] ** LAYERS, cell["mean_square"] ** (LAYERS / 2)]
+            [cell["name"], cell["largest"], _known(cell["name"], 0), cell["at_zero"],
+             cell["mean_square"], _known(cell["name"], 1), cell["largest"] ** LAYERS,
+             cell["mean_square"] ** (LAYERS / 2)]
             for cell in self.cells
         ]  # fmt: skip
         return "\n".join([
-            "derivatives by the engine, at best and for a standard normal input", "",
+            "What an activation's derivative, by the engine, leaves of a gradient", "",
             aligned(heads, rows), "",
-            "closed form: sigmoid' = s (1 - s) <= 1/4, tanh' = 1 - t^2 <= 1, relu' is 0 or 1 and its",
-            "mean square 1/2.  After ten layers: the factor on a gradient's norm, weights left aside.",
+            "closed form: sigmoid' = s (1 - s) <= 1/4, tanh' = 1 - t^2 <= 1, relu' is 0 or 1; mean",
+            "square: of the derivative at a standard normal input, of which a ReLU passes half; left",
+            f"after {LAYERS}: the factor of {LAYERS} activations on a gradient's norm, weights left aside.",
+            "Gradient norms by layer against depth, with weights: tinygrad-res experiment",
+            "vanishing-gradients",
         ])  # fmt: skip
 
     def plot(self) -> Plot:
@@ -93,6 +102,10 @@ def activations(
     cells = grid(name=list(names))
     done = sweep(measured, cells, executor, folder, "activations")
     return Activations([{**cell, **found} for cell, found in zip(cells, done, strict=True)])
+
+
+def _known(name: str, which: int) -> float | str:
+    return CLOSED.get(name, ("", ""))[which]
 
 
 def measured(name: str) -> dict[str, float]:

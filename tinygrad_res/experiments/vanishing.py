@@ -17,6 +17,7 @@ comes forward, in double precision, on one batch of digits.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -84,8 +85,8 @@ class VanishingGradients(Outcome):
 
     def table(self) -> str:
         """Return gradient norms by depth, what paths cross, and the deepest network's parts."""
-        heads = ["net", "layers", "gradient at first", "at middle", "at last", "paths to first",
-                 "weight layers crossed"]  # fmt: skip
+        heads = ["net", "layers", *(f"gradient at {where} layer" for where in PLACES), "paths to first",
+                 "weight layers each crosses"]  # fmt: skip
         rows = []
         for net in NETS:
             for depth in self.depths:
@@ -95,26 +96,21 @@ class VanishingGradients(Outcome):
                 low, high = min(degrees), max(degrees)
                 rows.append([
                     net, str(depth),
-                    *(spread([run["norms"][at] for run in runs])
-                      for at in (0, depth // 2, depth - 1)),
+                    *(spread([run["norms"][at(depth)] for run in runs]) for at in PLACES.values()),
                     f"2^{count.bit_length() - 1}" if count > 1 else "1",
                     str(low) if low == high else f"{low} to {high}",
                 ])  # fmt: skip
-        head = (
-            f"digits, {BATCH} images, width {self.width}, untrained; {counted(self.seeds)}, "
-            "median (range)"
-        )
-        said = "gradient norm by the weights of the first, a middle and the last layer"
         return "\n".join([
-            head, said, "", aligned(heads, rows), "", *self._parts(), "",
-            "weights: sigmoid, tanh as Glorot & Bengio 2010; relu, residual as PyTorch's default, the",
-            "same numbers in both; relu, He as He et al. 2015; all biases 0.  Closed form for wide",
-            "layers: a layer multiplies the norm by sqrt(1/6) = 0.408 with the default weights and",
-            "ReLUs, by 1 with He's, and by less than 1/4 with sigmoids.",
+            f"Gradient norms by the weights of a layer, in untrained networks of width {self.width} on",
+            f"{BATCH} images of digits; {counted(self.seeds)}, median (range)", "",
+            aligned(heads, rows), "", *self._deeper(), *self._parts(), "",
+            "weights: sigmoid and tanh as Glorot & Bengio 2010; relu as PyTorch's default, of variance",
+            "1 / (3 fan-in); relu, He as He et al. 2015 (Rectifiers), of variance 2 / fan-in; residual:",
+            "relu's weights, and shortcuts round every two layers; all biases 0",
         ])  # fmt: skip
 
     def plot(self) -> Plot:
-        """Return the gradient norm by layer: a panel for each depth."""
+        """Return the gradient norm by layer, a panel for each depth, and the first by depth."""
         import viz
 
         panels = {
@@ -123,10 +119,50 @@ class VanishingGradients(Outcome):
             }
             for depth in self.depths
         }
+        places: dict[str, Sequence[int]] = {
+            title: range(1, depth + 1) for title, depth in zip(panels, self.depths, strict=True)
+        }
+        layer, by_depth = "layer, from the input to the output", "the first layer, as nets deepen"
+        words = dict.fromkeys(panels, layer)
+        if len(self.depths) > 1:
+            panels[by_depth] = {
+                net: {depth: [run["norms"][0] for run in self.of(net, depth)]
+                      for depth in sorted(self.depths)}
+                for net in NETS
+            }  # fmt: skip
+            words[by_depth] = "weight layers in the network"
         return viz.plot_series(
-            panels, x="weight layers between the input and the layer",
-            y="gradient norm by its weights", title="Gradients of untrained networks", log=True,
+            panels, x=words, at=places, y="gradient norm by the layer's weights", log=True,
+            note={next(iter(panels)): "relu: PyTorch's default weights, as residual; relu, He: larger ones"},
+            title="Sigmoids lose the gradient towards the input, small weights in all layers",
         )  # fmt: skip
+
+    def factor(self, net: str, where: str) -> list[float]:
+        """Return the gradient at a place in the deepest network over the shallowest's, by run."""
+        shallow, deep = (
+            [run["norms"][PLACES[where](depth)] for run in self.of(net, depth)]
+            for depth in (min(self.depths), max(self.depths))
+        )
+        return [b / a if a else math.nan for a, b in zip(shallow, deep, strict=True)]
+
+    def _deeper(self) -> list[str]:
+        """Return by what more layers multiply the gradient at each place."""
+        low, high = min(self.depths), max(self.depths)
+        if low == high:
+            return []
+        rows = [
+            [net, WIDE[net] ** (high - low) if net in WIDE else "",
+             *(spread(self.factor(net, where)) for where in PLACES)]
+            for net in NETS
+        ]  # fmt: skip
+        return [
+            f"from {low} to {high} layers the gradient is multiplied by", "",
+            aligned(["net", "closed form", *(f"at {where} layer" for where in PLACES)], rows), "",
+            "closed form, for wide layers: each layer more that a path crosses multiplies the norm by",
+            "sqrt(1/6) = 0.408, the root of a weight's variance x fan-in x the half of ReLUs that live,",
+            "wherever it is, and with He's weights by 1; with sigmoids by less than 1/4 at the first; with",
+            "tanh, whose inputs stay near 0 where its derivative is 1, by little less than 1", "",
+        ]  # fmt: skip
 
     def _parts(self) -> list[str]:
         """Return the residual network's gradient at its first layer, by weight layers crossed."""
@@ -141,13 +177,22 @@ class VanishingGradients(Outcome):
             for k in shown
         ]  # fmt: skip
         return [
-            f"residual, {depth} layers: the gradient at the first layer by weight layers crossed",
+            f"residual, {depth} layers: the gradient at the first layer by weight layers crossed,",
+            "exactly; share: <part, whole> / ||whole||^2; all shares sum to 1",
             "",
             aligned(["crossed", "paths", "gradient norm", "signed share"], rows),
             *([f"({len(degrees) - len(shown)} rows between are left out)"]
               if len(shown) < len(degrees) else []),
         ]  # fmt: skip
 
+
+PLACES: dict[str, Callable[[int], int]] = {
+    "first": lambda depth: 0, "middle": lambda depth: depth // 2, "last": lambda depth: depth - 1,
+}  # fmt: skip
+"""Where the table shows gradients, from the input on."""
+
+WIDE = {"relu": (1 / 6) ** 0.5, "relu, He": 1.0}
+"""By what a further layer multiplies the gradient of every layer, where that has a closed form."""
 
 SHOWN = 6
 """Rows of the table of parts, besides the last."""

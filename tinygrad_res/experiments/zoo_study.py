@@ -41,7 +41,7 @@ Factor = tuple[Counts, int]
 
 QUICK = (
     "residual-mlp", "plain-mlp", "resnet20", "resnet56", "plain20", "imagenet-resnet18",
-    "densenet121",
+    "imagenet-resnet50", "densenet121",
 )  # fmt: skip
 """The networks of a quick run."""
 
@@ -99,6 +99,17 @@ class Measured:
     peak: float = field(compare=False)
 
     @property
+    def crossed(self) -> str:
+        """How many weight layers the paths cross, from the shortest to the longest."""
+        low, high = min(self.counts), max(self.counts)
+        return str(low) if low == high else f"{low} to {high}"
+
+    @property
+    def mean(self) -> float:
+        """How many weight layers a path crosses on average; whole numbers are divided last."""
+        return sum(k * n for k, n in self.counts.items()) / sum(self.counts.values())
+
+    @property
     def holds(self) -> bool:
         """Whether parameters, where published, and paths are as they should be."""
         digits = len(self.published.partition(".")[2].partition(" ")[0])
@@ -125,27 +136,28 @@ class Zoo(Outcome):
     def table(self) -> str:
         """Return a line for each network."""
         heads = (
-            "network", "paths by weight layers crossed", "parameters", "published", "deepest",
-            "paths", "weight-free", "share", "peak MB", "",
+            "network", "paths by weight layers crossed", "parameters", "published", "layers crossed",
+            "mean", "paths", "weight-free", "share", "gradient norm", "peak MB", "",
         )  # fmt: skip
         rows = [
             (
-                one.name, one.formula, f"{one.parameters:,}", one.published, max(one.counts),
-                _power(sum(one.counts.values())), one.weight_free,
-                one.weight_free / one.between, f"{one.peak:,.0f}",
-                "holds" if one.holds else "does not hold",
+                one.name, one.formula, f"{one.parameters:,}", one.published, one.crossed, one.mean,
+                _power(sum(one.counts.values())), one.weight_free, one.weight_free / one.between,
+                one.gradient, one.peak, "holds" if one.holds else "does not hold",
             )
             for one in self.networks
         ]  # fmt: skip
         return "\n".join([
-            f"every network once forward and back, on {self.batch} images, seed {self.seed}",
+            f"Every network once forward and backward, on {self.batch} random images, seed {self.seed}",
             "", aligned(heads, rows, words=2), "",
-            "z: one weight layer; the polynomial is by hand from the papers' tables, and holds where",
-            "the recorded network's paths are counted by it; published: He et al. 2015, table 6, of",
-            "the CIFAR networks, rounded there, and torchvision's of the others; weight-free: of the",
-            "paths between stem and head; peak: memory while it ran, ImageNet networks on images",
-            f"of {self.side} x {self.side}, CIFAR's of 32 x 32, in float32; parameters are those of",
-            "the published number of classes",
+            "z: one weight layer.  A stem or a head is a factor z, a block with a bare shortcut round two",
+            "layers 1 + z^2, round a bottleneck of 1x1, 3x3 and 1x1 convolutions 1 + z^3; a projection",
+            "on the shortcut makes that z + z^3, and no path of such a network is weight-free.",
+            "published: He et al. 2015, table 6, of the CIFAR networks, rounded there; torchvision's",
+            "of the others; weight-free: of the paths between stem and head; gradient norm: of the loss",
+            f"by the images; peak: memory in float32 meanwhile, ImageNet networks on {self.side} x {self.side},",
+            "CIFAR's on 32 x 32.  holds: the recorded network has the paths of the polynomial, which is",
+            "by hand from the papers' tables, the published parameters, and a finite gradient",
         ])  # fmt: skip
 
     def plot(self) -> Plot:
@@ -155,7 +167,8 @@ class Zoo(Outcome):
         panels = {title: self._lengths(pattern) for title, pattern in PANELS.items()}
         shown = {title: series for title, series in panels.items() if series}
         return viz.plot_series(
-            shown or self._lengths(".*"), x="weight layers crossed", y="share of the paths",
+            shown or self._lengths(".*"), x="weight layers that a path crosses",
+            y="share of the network's paths",
             title="Most paths cross about half of the layers",
             note=f"shares below {_SEEN:g} not shown",
         )  # fmt: skip
@@ -195,7 +208,7 @@ def zoo(
         batch: images in the pass.
         side: their height and width for the ImageNet networks, at least 32; they were trained
             on 224, which takes twelve times as long and changes no count.
-        quick: seven smaller networks where ``models`` is left out.
+        quick: eight smaller networks where ``models`` is left out.
         seed: of weights and images.
         executor, folder: as for ``sweep``.
 
