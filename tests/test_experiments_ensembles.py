@@ -172,7 +172,7 @@ def test_convolutional_networks_go_through_the_same_lesions(monkeypatch):
     digits = data.load("digits")
     few = data.Images("few", *(part[:64] for part in list(vars(digits).values())[1:]))
     error, averaged = surgery._error, []
-    monkeypatch.setattr(surgery, "load", lambda *_: few)
+    monkeypatch.setattr(surgery, "images", lambda *_: few)
     monkeypatch.setattr(
         surgery, "_error",
         lambda network, *rest: averaged.append(not any(m.training for m in network.modules()))
@@ -180,7 +180,7 @@ def test_convolutional_networks_go_through_the_same_lesions(monkeypatch):
     )  # fmt: skip
     found = lesions("convolutional", depth=14, plain_depth=8, steps=1, draws=1, runs=1)
     (residual,), (plain,) = found.residual, found.plain
-    assert (residual.name, plain.name) == ("resnet14", "plain8")
+    assert (residual.name, plain.name) == ("preresnet14", "plain8")
     assert residual.changes == plain.changes == (False, False, True, False, True, False)
     assert averaged
     assert all(averaged)
@@ -606,3 +606,25 @@ def test_learning_rate_falls_at_half_and_three_quarters(monkeypatch, module, cel
     family = {} if module is resnet_lengths else {"family": "fully connected"}
     with pytest.raises(ZeroDivisionError):
         module._run(**family, **cell, steps=40, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("module", "cell"),
+    [
+        (surgery, {"depth": 14, "shortcut": "identity", "draws": 1}),
+        (short_path_training, {"depth": 14, "taken": 2, "way": "dropped"}),
+        (resnet_lengths, {"depth": 8, "samples": 1, "batch": 2}),
+    ],
+)
+def test_convolutional_residual_units_are_preactivated_as_veits(monkeypatch, module, cell):
+    def fit(trained, *_, **__):
+        units = list(getattr(trained, "network", trained).body)
+        kinds = [type(part).__name__ for part in units[1].branch]
+        assert kinds == ["BatchNorm2d", "ReLU", "Conv2d"] * 2
+        assert all(unit.after is None for unit in units)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(module, "fit", fit)
+    family = {} if module is resnet_lengths else {"family": "convolutional"}
+    with pytest.raises(ZeroDivisionError):
+        module._run(**family, **cell, steps=2, seed=0)

@@ -48,7 +48,7 @@ from tinygrad_res.experiments.singularity_study import (
     pooled_digits,
     singularities,
 )
-from tinygrad_res.experiments.surface_study import loss_surfaces
+from tinygrad_res.experiments.surface_study import LossSurfaces, loss_surfaces
 from viz.plots.surface import plot_surface
 
 # Shattered gradients
@@ -422,6 +422,22 @@ def test_loss_surfaces_are_told_drawn_and_kept(landscapes, tmp_path):
     values = json.loads(landscapes.save(tmp_path / "a.json").read_text())
     assert values["cells"] == landscapes.cells
     assert set(landscapes.plot().surfaces) == {"residual, 8 layers", "plain, 8 layers"}
+
+
+def test_the_table_says_where_planes_curve_down_with_shortcuts_and_without():
+    at = np.linspace(-1, 1, 9)
+    bowl = 1 + np.add.outer(at**2, at**2)
+    runs = {"none": [bowl, 9 - bowl, 9 - bowl], "identity": [bowl, bowl, 9 - bowl]}
+    found = {"smallest": -1.0, "largest": 4.0, "loss": 1.0, "train": 0.0, "test": 0.0}
+    cells = [
+        {"depth": 20, "shortcut": shortcut, "seed": seed, "surface": surface.tolist(), **found}
+        for shortcut, surfaces in runs.items()
+        for seed, surface in enumerate(surfaces)
+    ]
+    table = LossSurfaces((20,), 600, 9, 64, (0, 1, 2), False, cells).table()
+    assert "20 layers: not convex at 100 % of the points without shortcuts, at 0 % with" in table
+    row = next(line for line in table.splitlines() if line.startswith("plain") and "0.25" in line)
+    assert row.split()[:5] == ["plain", "20", "100", "(0", "to"]
 
 
 @pytest.mark.parametrize(

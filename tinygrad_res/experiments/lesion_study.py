@@ -4,8 +4,9 @@ A plain network is one path, and every layer lies on it.  Of the 2^n paths of a 
 of n units half avoid any one unit, and stay as they were when it goes.  So if the paths work
 together as an ensemble does, error grows smoothly with the number of units that are deleted.
 
-A unit is deleted by leaving out its branch: what remains is its shortcut, and the activation
-behind the sum.  A layer of the plain network, with its normalisation and activation, becomes the
+Their units are pre-activated, and so are the convolutional ones here.  A unit is deleted by
+leaving out its branch: what remains is its shortcut, and the activation behind the sum, where
+there is one.  A layer of the plain network, with its normalisation and activation, becomes the
 identity, or where the shape changes option A's shortcut, which is what remains of a residual
 unit there, too.  Nothing is trained afterwards; normalisations keep their running averages.
 """
@@ -47,6 +48,9 @@ SETTINGS: dict[bool, dict[str, Any]] = {
 
 The full run takes five to ten minutes on two cores, the quick one seconds.
 """
+
+ARRANGEMENT = "full-preactivation"
+"""Of the residual units: a branch is W'' relu(BN(W' relu(BN(x)))), and a shortcut a plain wire."""
 
 Way = Callable[[Any], Any]
 
@@ -115,7 +119,8 @@ def _run(
     """Train one network and hurt it in all ways."""
     found = images(data, seed)
     rng = np.random.default_rng(seed)
-    network = make(family, depth, shortcut, "original", rng, found.shape, found.classes)
+    arrangement = "original" if shortcut == "none" else ARRANGEMENT
+    network = make(family, depth, shortcut, arrangement, rng, found.shape, found.classes)
     fit(
         network, found, optimizer_of(family, network), steps=steps, seed=seed,
         schedule=multi_step_lr([steps // 2, 3 * steps // 4]), progress=False,

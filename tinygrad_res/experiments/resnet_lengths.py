@@ -5,8 +5,7 @@ along a single path falls off exponentially with its length.  So the product of 
 for what all paths of a length contribute, lives on short paths: of 54 units on 5 to 17, which are
 0.45 % of all paths.  The product is an estimate (see ``lengths``): it adds the norms of gradients
 that cancel.  Here it stands beside what the paths of each length contribute exactly, in a
-network of as many units, before and after a training.  Its units are those of
-He et al. 2015, with a ReLU behind each sum; theirs are pre-activated.
+network of as many units, pre-activated as theirs are, before and after a training.
 
 Normalisation uses the batch's statistics, as in training, so that the gradient is the one a
 step is made of.  Its derivative is part of every branch that it stands in.
@@ -26,6 +25,7 @@ from ..optim import constant_lr, multi_step_lr, product
 from ..training import fit
 from .effective_paths import measured
 from .lengths import Lengths
+from .lesion_study import ARRANGEMENT
 from .recipe import check_depths, make, optimizer_of
 from .resnet_lengths_report import ResNetPathLengths
 from .settings import seeds, settled
@@ -102,7 +102,7 @@ def _run(
     found = images(data, seed)
     rng = np.random.default_rng(seed)
     network = make(
-        "convolutional", depth, "identity", "original", rng, found.shape, found.classes
+        "convolutional", depth, "identity", ARRANGEMENT, rng, found.shape, found.classes
     )  # fmt: skip
     before = measured(network, found, batch, samples, seed)
     went = fit(

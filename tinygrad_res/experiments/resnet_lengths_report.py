@@ -12,7 +12,7 @@ import numpy as np
 from .length_report import listed
 from .lengths import Lengths
 from .outcome import Outcome, aligned
-from .settings import spread
+from .settings import numbered, spread
 from .sources import DIGITS, Source
 
 if TYPE_CHECKING:
@@ -126,11 +126,9 @@ class ResNetPathLengths(Outcome):
             for words, said, value in ROWS
         ]  # fmt: skip
         heads = ["length", "Veit et al.", "before training", "after"]
-        first, last = min(self.seeds), max(self.seeds)
-        runs = f"seed {first}" if first == last else f"seeds {first} to {last}"
         wrong = spread([100 * error for error in self.errors])
         lines = [
-            f"resnet{self.depth}: {units} residual units, 2^{units} paths; {runs}",
+            f"preresnet{self.depth}: {units} residual units, 2^{units} paths; {numbered(self.seeds)}",
             f"trained on {self.data.said} for {self.steps} steps: {wrong} % of held-out images wrong",
             f"gradient of the loss by {self.batch} held-out images; a path's length is the number",
             f"of units whose branch it crosses; {self.samples} single paths sampled for each",
@@ -146,41 +144,37 @@ class ResNetPathLengths(Outcome):
             "Veit et al. 2016, section 5: as many units, pre-activated, trained on CIFAR-10; their 19 to",
             f"35 hold 98.0 % of the paths; here {self.data.beside}, and a short training",
         )
-        return "\n".join(
-            [
-                *lines,
-                *(known if same else ("Veit et al. 2016 give numbers for a depth of 110 alone",)),
-            ]
-        )
+        unknown = ("Veit et al. 2016 give numbers for a depth of 110 alone",)
+        return "\n".join([*lines, *(known if same else unknown)])
 
     def plot(self) -> Plot:
         """Return the panels of Veit et al.'s figure 6, with the exact norms beside the estimate."""
         import viz
 
         stages = {"before training": self.before, "after": self.after}
-        x = "length: residual units crossed"
-        whole = {"": _shares([self.after[0].counts])}
-        single = {name: [list(run.single.values()) for run in runs]
-                  for name, runs in stages.items()}  # fmt: skip
-        panels = [
-            viz.plot_series({"Paths of each length": whole}, x=x, y="share of all paths"),
-            viz.plot_series(
-                {"Gradient along one path": single}, x=x, y="mean norm", log=True
-            ),
-            *(
-                viz.plot_series(
-                    {f"Gradient along all paths, {name}": {
-                        "exact": _shares([run.norms for run in runs]),
-                        "estimate": _shares([run.estimate for run in runs]),
-                    }}, x=x, y="share of the total",
-                )
-                for name, runs in stages.items()
-            ),
-        ]  # fmt: skip
-        return viz.Plot(
-            [p for plot in panels for p in plot.panels],
-            f"Path lengths in resnet{self.depth}, trained on {self.data.said}",
-        )
+        paths, single = "Paths of each length", "Gradient along one path"
+        both = {
+            f"Gradient along all paths, {name}": {
+                "exact": _shares([run.norms for run in runs]),
+                "estimate": _shares([run.estimate for run in runs]),
+            }
+            for name, runs in stages.items()
+        }
+        return viz.plot_series(
+            {
+                paths: {"": _shares([self.after[0].counts])},
+                single: {
+                    name: [list(run.single.values()) for run in runs]
+                    for name, runs in stages.items()
+                },
+                **both,
+            },
+            x="length: residual units crossed",
+            y={paths: "share of all paths", single: "mean norm",
+               **dict.fromkeys(both, "share of the total")},
+            log={single: True},
+            title=f"Path lengths in preresnet{self.depth}, trained on {self.data.said}",
+        )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as values that JSON holds; counts are strings, being unbounded."""

@@ -192,7 +192,7 @@ class ShatteredGradients(Outcome):
             x={first: "lag, in points", second: "blocks"},
             y={first: "autocorrelation of the derivative", second: "correlation of gradients"},
             title="Gradients shatter with depth, less so with shortcuts", log={second: True},
-            note={first: "of networks with so many layers"},
+            note={first: "BN: batch normalisation; 0.1: a factor on branches; last: how many layers"},
         )  # fmt: skip
 
 

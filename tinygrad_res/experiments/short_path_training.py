@@ -32,10 +32,10 @@ from ..nets import Network
 from ..nn import Module
 from ..optim import multi_step_lr
 from ..training import accuracy, fit
-from .lesion_study import bypass
+from .lesion_study import ARRANGEMENT, bypass
 from .outcome import Outcome, aligned
 from .recipe import FAMILIES, check_depths, make, optimizer_of
-from .settings import seeds, settled, spread
+from .settings import numbered, seeds, settled, spread
 from .sources import DIGITS, Source, given, images
 from .sweep import grid, sweep
 
@@ -181,7 +181,7 @@ def _run(
     """Train one network one way, and return its test errors."""
     found = images(data, seed)
     rng = np.random.default_rng(seed)
-    network = make(family, depth, "identity", "original", rng, found.shape, found.classes)
+    network = make(family, depth, "identity", ARRANGEMENT, rng, found.shape, found.classes)
     went = fit(
         ShortPaths(network, taken, way, seed), found, optimizer_of(family, network),
         steps=steps, schedule=multi_step_lr([steps // 2, 3 * steps // 4]), seed=seed,
@@ -247,11 +247,9 @@ class ShortPathTraining(Outcome):
             "averages anew",
             "more than all",
         ]
-        first, final = min(self.seeds), max(self.seeds)
-        said = f"seed {first}" if first == final else f"seeds {first} to {final}"
         return "\n".join([
             f"{self.name}: {self.units} residual units; for short paths a step takes {self.taken}",
-            f"trained on {self.data.said} for {self.steps} steps; {said}; tested with all units",
+            f"trained on {self.data.said} for {self.steps} steps; {numbered(self.seeds)}; tested with all units",
             "",
             aligned(heads, rows),
             "",
