@@ -177,6 +177,7 @@ def test_table_of_degradation_sets_errors_beside_the_source_and_says_what_rises(
     assert said == [
         f"convolutional, plain: {changes} +6.50 points, rising in 2 of 2; test +0.00",
         f"convolutional, residual: {changes} -0.75 points, rising in 0 of 2; test +0.00",
+        "convolutional, 56 layers: after 5 steps the residual network is ahead in 2 of 2",
     ]
     row = next(cells_of(x) for x in lines if x.startswith("convolutional    residual      56"))
     assert [cell.strip() for cell in row] == [
@@ -199,6 +200,15 @@ def test_responses_by_block_are_those_of_its_last_layer():
     found = by_depth(Responses, ERRORS)
     row = next(x for x in found.table().splitlines() if x.startswith("convolutional    plain"))
     assert [cell.strip() for cell in cells_of(row)[3:]] == ["2.25 (2 to 2.5)", "2.5 (2 to 3)"]
+    sizes = {(20, 0): 0.5, (20, 1): 0.5, (56, 0): 0.2, (56, 1): 1.5}  # of plain networks 2 and 3
+    for cell in found.cells:
+        if cell["shortcut"] == "identity":
+            last = cell["responses"][1::2]
+            cell["responses"][1::2] = [sizes[cell["depth"], cell["seed"]]] * len(last)
+    lines = found.table().splitlines()
+    said = "last of each block smaller in the residual network in"
+    assert f"convolutional, 56 layers: {said} 2 of 2" in lines
+    assert "convolutional, residual: smaller with 56 layers than with 20 in 1 of 2" in lines
     panel = found.plot().panels[1]
     assert (panel.title, panel.series[0].y) == ("convolutional, 56 layers", (2.5,) * 27)
     assert (panel.series[0].low, panel.series[0].high) == ((2.0,) * 27, (3.0,) * 27)

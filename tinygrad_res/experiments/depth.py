@@ -155,6 +155,14 @@ class Degradation(ByDepth):
                     f"{median(train):+.2f} points, rising in {up} of {len(train)}; test "
                     f"{median(test):+.2f}"
                 )
+            early, plain = (
+                [run["train"][0] for run in self.of(family, shortcut, high)]
+                for shortcut in ("identity", "none")
+            )
+            lines.append(
+                f"{family}, {high} layers: after {self.cells[0]['at'][0]} steps the residual network "
+                f"is ahead in {below(early, plain)}"
+            )
         return lines
 
 
@@ -242,13 +250,38 @@ class Responses(ByDepth):
                     ])  # fmt: skip
         return "\n".join([
             self.heading(), "standard deviation of a layer's responses, mean over layers", "",
-            aligned(heads, rows, words=2), "",
+            aligned(heads, rows, words=2), "", *self._verdicts(), "",
             "He et al. 2015, figure 7, has the curves: residual networks respond less than plain",
             "ones, and deeper residual networks less than shallower ones.  Behind a batch",
             "normalisation a response starts at 1 and moves with gamma, which in a training this",
             "short moves little; without normalisation, in the fully connected networks, sizes are",
             "free, and residual branches start smaller by the square root of their number.",
         ])  # fmt: skip
+
+    def _verdicts(self) -> list[str]:
+        lines = []
+        for family in FAMILIES:
+            residual, plain = (
+                {
+                    depth: [
+                        _mean(run["responses"][1::2]) for run in self.of(family, shortcut, depth)
+                    ]
+                    for depth in self.depths
+                }
+                for shortcut in ("identity", "none")
+            )
+            lines += [
+                f"{family}, {depth} layers: last of each block smaller in the residual network in "
+                f"{below(residual[depth], plain[depth])}"
+                for depth in self.depths
+            ]
+            low, high = min(self.depths), max(self.depths)
+            if low < high:
+                lines.append(
+                    f"{family}, residual: smaller with {high} layers than with {low} in "
+                    f"{below(residual[high], residual[low])}"
+                )
+        return lines
 
     def plot(self) -> Plot:
         """Return the response of each block's last layer, for the least and the greatest depth."""
@@ -288,6 +321,15 @@ def responses(
         "responses", list(FAMILIES), depths, steps, batch, runs, data, limit,
         quick, seed, executor, folder,
     ))  # fmt: skip
+
+
+def below(first: Sequence[float], second: Sequence[float]) -> str:
+    """Write in how many runs the first number is the smaller one.
+
+    >>> below([0.1, 0.4], [0.3, 0.4])
+    '1 of 2'
+    """
+    return f"{sum(a < b for a, b in zip(first, second, strict=True))} of {len(first)}"
 
 
 def _mean(values: Sequence[float]) -> float:

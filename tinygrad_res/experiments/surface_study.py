@@ -206,6 +206,7 @@ class LossSurfaces(Outcome):
         }
         return viz.plot_surface(
             surfaces, at=places(self.points), measure="training loss",
+            x="first direction, in norms of filters", y="second direction, in norms of filters",
             title=f"The loss around networks trained on {self.data.said}, with shortcuts and without",
         )  # fmt: skip
 
