@@ -1,9 +1,11 @@
 """Data: the digits, a user's own file, and everything that can be wrong with it."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
-from tinygrad_res import data
+from tinygrad_res import data, nn
 from tinygrad_res.errors import DataError
 
 RNG = np.random.default_rng(4)
@@ -89,6 +91,17 @@ def test_missing_damaged_and_foreign_files_are_refused(tmp_path):
             data.load(str(damaged))
     with pytest.raises(DataError, match="holds the arrays x; it must hold x, the images, and y"):
         data.load(archive(tmp_path, x=np.ones((20, 3))))
+
+
+def test_an_array_that_claims_more_than_any_memory_is_refused(tmp_path):
+    path = tmp_path / "huge.npz"
+    with zipfile.ZipFile(path, "w") as archive, archive.open("x.npy", "w") as file:
+        header = {"descr": "<f8", "fortran_order": False, "shape": (2**50,)}
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(DataError, match=r"cannot be read as an \.npz file"):
+        data.load(str(path))
+    with pytest.raises(DataError, match="is damaged, or holds no arrays"):
+        nn.Linear(1, 1).load(path)
 
 
 def test_pickled_objects_are_not_loaded(tmp_path):

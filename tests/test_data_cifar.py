@@ -1,11 +1,13 @@
 """CIFAR from archives and folders: small files of the official forms, whole and broken."""
 
 import dataclasses
+import gzip
 import hashlib
 import io
 import pickle
 import struct
 import tarfile
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -234,7 +236,34 @@ def test_links_in_an_archive_are_refused(tmp_path):
         data.load_cifar10(path, verify=False)
 
 
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.REGTYPE])
+def test_an_archive_that_unpacks_to_more_than_any_of_theirs_is_refused(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(cifar, "UNPACKED", 2**20)
+    path = tmp_path / "a.tar.gz"
+    member = tarfile.TarInfo("other")
+    member.type, member.size = kind, 2**30
+    with gzip.open(path, "wb") as file:
+        file.write(member.tobuf(tarfile.USTAR_FORMAT) + bytes(2**21))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="unpacks to more than 1,048,576 bytes"):
+            data.load_cifar10(path, verify=False)
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
+
+
 # Pickles
+
+
+def test_a_pickle_that_remembers_a_value_under_a_huge_number_takes_no_room_for_the_others():
+    content = b"\x80\x02]r" + (2**26).to_bytes(4, "little") + b"."
+    tracemalloc.start()
+    try:
+        assert read_pickled("here", content) == []
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
 
 
 class Calls:

@@ -3,8 +3,8 @@
 Each exists in two forms, which hold the same images.  ``binary``: records of one byte for
 each label and 3072 for the pixels, red, green, blue, row by row.  ``python``: pickled
 dicts of the same arrays, which are read by ``pickled`` without running anything of theirs.
-Archives are read in memory, only the members that are known by name, and no more of each than
-it may hold.  MD5 sums are those on https://www.cs.toronto.edu/~kriz/cifar.html.
+Archives are unpacked in memory and no further than theirs reach; only the members that are
+known by name are read, and no more of each than it may hold.  MD5 sums are those on https://www.cs.toronto.edu/~kriz/cifar.html.
 """
 
 from __future__ import annotations
@@ -86,6 +86,9 @@ FORMS = (
 
 MOST = 50_000 * (PIXELS + 100)
 """Bytes that no file of these is longer than, pickled names of files included."""
+
+UNPACKED = 2**29
+"""Bytes that no archive of these unpacks to; the longest has 187 million."""
 
 
 def load_cifar10(source: str | os.PathLike[str], verify: bool = True) -> Images:
@@ -209,11 +212,12 @@ def _from_archive(
     where: str, path: Path, forms: list[Form], verify: bool
 ) -> tuple[Form, dict[str, bytes]]:
     """Return the form of an archive, and its files by name."""
+    import gzip
     import tarfile
 
     if verify:
-        with path.open("rb") as content:
-            found = _md5(content)
+        with path.open("rb") as file:
+            found = _md5(file)
         known = {form.md5: form.archive for form in FORMS}
         if known.get(found) not in {form.archive for form in forms}:
             hint = f"it is {known[found]}" if found in known else f"its MD5 sum is {found}"
@@ -225,17 +229,21 @@ def _from_archive(
     wanted = {f"{form.folder}/{file}": file for form in forms for file in (*form.train, *form.test)}
     files: dict[str, bytes] = {}
     try:
-        with tarfile.open(path, "r:gz") as archive:
+        with gzip.open(path) as packed:
+            content = packed.read(UNPACKED + 1)  # to its end, where it has a checksum
+        if len(content) > UNPACKED:
+            raise DataError(
+                f"{where}: unpacks to more than {UNPACKED:,} bytes: it is another archive"
+            )
+        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
             for member in archive:
-                file = wanted.get(member.name.removeprefix("./"))
-                if file is None:
+                name = wanted.get(member.name.removeprefix("./"))
+                if name is None:
                     continue
                 opened = archive.extractfile(member) if member.isreg() else None
                 if opened is None or member.size > MOST:
                     raise DataError(f"{where}: {member.name} is no file, or too long a one")
-                files[file] = opened.read()
-            while archive.fileobj and archive.fileobj.read(2**20):
-                pass  # gzip compares its own checksum at the end of the file
+                files[name] = opened.read()
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"{where}: is no .tar.gz archive, or is damaged or cut short ({error}): fetch it again "
@@ -305,8 +313,9 @@ def _from_pickle(
         and all(type(label) is int and abs(label) < 2**31 for label in labels)
     )  # fmt: skip
     if not fitting:
+        shown = [repr(key) for key in read if isinstance(key, (bytes, str))]  # no nests of tuples
         raise DataError(
             f"{where}: must be a dict of data, bytes of shape (N, {PIXELS}), and {wanted}, a list "
-            f"of N ints; it is none, with keys {', '.join(map(repr, read)) or 'missing'}"
+            f"of N ints; it is none, with keys {', '.join(shown) or 'missing'}"
         )
     return pixels, np.array(labels, np.int64)

@@ -52,7 +52,8 @@ def load(source: str, seed: int = 0) -> Images:
             "their classes"
         ) from error
     except (
-        OSError, ValueError, TypeError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile,
+        OSError, ValueError, TypeError, EOFError, RuntimeError, MemoryError, zlib.error,
+        zipfile.BadZipFile,
     ) as error:  # fmt: skip
         raise DataError(
             f"data {source}: cannot be read as an .npz file of plain numbers: write it with "

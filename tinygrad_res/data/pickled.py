@@ -2,7 +2,8 @@
 
 A pickle is a program that may call whatever it can name.  This reader lets it name four things,
 those that a pickled array of bytes needs, and puts plain functions of its own in their place,
-so not even NumPy's constructors run on numbers that a stranger chose.
+so not even NumPy's constructors run on numbers that a stranger chose.  It is pickle's reader
+in Python: the one in C makes room for as many remembered values as a pickle of ten bytes says.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ KNOWN = {
 """What a pickle may name, and what it gets."""
 
 
-class _Reader(pickle.Unpickler):
+class _Reader(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """Return the stand-in for what a pickle names, and refuse what is not in the table."""
         if (module, name) not in KNOWN:

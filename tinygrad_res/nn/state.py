@@ -148,7 +148,8 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     except OSError as error:
         raise DataError(f"load: cannot read {str(path)!r} ({error.strerror or error})") from error
     except (
-        ValueError, TypeError, KeyError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile,
+        ValueError, TypeError, KeyError, EOFError, RuntimeError, MemoryError, zlib.error,
+        zipfile.BadZipFile,
     ) as error:  # fmt: skip
         raise DataError(
             f"load: {str(path)!r} is damaged, or holds no arrays of numbers ({error})"
