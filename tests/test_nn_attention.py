@@ -63,6 +63,38 @@ def test_attention_is_pytorchs_with_every_mask(mask, batch_first):
         np.testing.assert_allclose(a.grad.data, b.grad, rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.parametrize("features", [{"kdim": 3, "vdim": 5}, {"kdim": 3}, {"kdim": E, "vdim": E}])
+def test_attention_to_keys_and_values_of_other_features_is_pytorchs(features):
+    torch = pytest.importorskip("torch", reason=TORCH_REASON)
+    ours, theirs = taken_from(
+        torch, torch.nn.MultiheadAttention(E, HEADS, **features),
+        nn.MultiheadAttention(E, HEADS, **features),
+    )  # fmt: skip
+    lengths = ((L, E), (S, features.get("kdim", E)), (S, features.get("vdim", E)))
+    values = [RNG.standard_normal((n, N, length)) for n, length in lengths]
+    y, weights = ours(*values)
+    v, others = theirs(*map(torch.tensor, values))
+    np.testing.assert_allclose(y.data, v.detach(), rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(weights.data, others.detach(), rtol=1e-9, atol=1e-11)
+    y.backward(np.ones(y.shape)), v.backward(torch.ones_like(v))
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        np.testing.assert_allclose(a.grad.data, b.grad, rtol=1e-7, atol=1e-9)
+
+
+def test_attention_to_one_key_of_other_features_is_its_value_through_two_weights():
+    attend = nn.MultiheadAttention(4, 2, kdim=3, vdim=5, bias=False, rng=0)
+    rng = np.random.default_rng(0)
+    query, key, value = (rng.standard_normal((1, 1, n)).astype(np.float32) for n in (4, 3, 5))
+    names = [name for name, _ in attend.named_parameters()]
+    assert names == ["q_proj_weight", "k_proj_weight", "v_proj_weight", "out_proj.weight"]
+    expected = value @ attend.v_proj_weight.data.T @ attend.out_proj.weight.data.T
+    np.testing.assert_allclose(attend(query, key, value)[0].data, expected, rtol=1e-5)
+    with pytest.raises(ShapeError, match="with E = 4, 3 for the key, 5 for the value"):
+        attend(query, value, key)
+    with pytest.raises(UsageError, match="MultiheadAttention: kdim=0"):
+        nn.MultiheadAttention(4, 2, kdim=0)
+
+
 def test_attention_takes_a_single_sequence_and_hides_what_comes_after():
     torch = pytest.importorskip("torch", reason=TORCH_REASON)
     ours, theirs = taken_from(

@@ -42,7 +42,14 @@ SAME_AS_PYTORCH = [
     ("Flatten", (0, -2), {}, IMAGES),
     ("MaxPool2d", (2,), {}, IMAGES),
     ("MaxPool2d", ((3, 2), (2, 1), (1, 0)), {}, IMAGES),
+    ("MaxPool2d", (2,), {"ceil_mode": True}, IMAGES),
+    ("MaxPool2d", (3, 2, 1), {"ceil_mode": True}, (2, 3, 6, 8)),
+    ("MaxPool2d", ((3, 2), (2, 3), (1, 1)), {"dilation": (1, 2), "ceil_mode": True}, IMAGES),
+    ("MaxPool2d", (2, 1), {"dilation": 2}, IMAGES),
     ("AvgPool2d", (3, 2, 1), {"count_include_pad": False}, IMAGES),
+    ("AvgPool2d", (2, 2, 0, True), {}, IMAGES),
+    ("AvgPool2d", (3, 2, 1), {"ceil_mode": True}, (2, 3, 6, 8)),
+    ("AvgPool2d", (3, 2, 1, True, False), {}, (2, 3, 6, 8)),
     ("AdaptiveAvgPool2d", (1,), {}, IMAGES),
     ("AdaptiveAvgPool2d", ((2, 9),), {}, IMAGES),
     ("Dropout", (0.0,), {}, ROWS),
@@ -344,3 +351,16 @@ def test_a_part_of_a_sequence_is_a_list_of_its_modules():
     layers = nn.Sequential(*parts)
     assert layers[0] is first
     assert layers[1:] == others
+
+
+def test_last_windows_that_reach_beyond_an_image_are_pinned_without_pytorch():
+    x = np.arange(9.0).reshape(1, 1, 3, 3)
+    assert nn.MaxPool2d(2)(x).data.tolist() == [[[[4.0]]]]
+    assert nn.MaxPool2d(2, ceil_mode=True)(x).data.tolist() == [[[[4.0, 5.0], [7.0, 8.0]]]]
+    assert nn.AvgPool2d(2, ceil_mode=True)(x).data.tolist() == [[[[2.0, 3.5], [6.5, 8.0]]]]
+    assert nn.MaxPool2d(2, 1, dilation=2)(x).data.tolist() == [[[[8.0]]]]
+    for layer in (nn.MaxPool2d(2, padding=2, ceil_mode=True), nn.AvgPool2d(2, 2, 2, True)):
+        with pytest.raises(ShapeError, match="padding 2 and size 2: a padding goes from 0 to half"):
+            layer(x)
+    with pytest.raises(ShapeError, match=r"MaxPool2d: input \(3, 3\): expected images"):
+        nn.MaxPool2d(2, ceil_mode=True)(x[0, 0])

@@ -39,10 +39,11 @@ class MultiheadAttention(Module):
         dropout: the probability of leaving out an attention weight in training.
         bias: whether the four linear maps have biases.
         batch_first: whether inputs are (N, L, E) rather than (L, N, E).
+        kdim, vdim: the features of keys and of values, where they are others than E.
         rng: draws the initial values and dropout: a generator or a seed.
 
     Raises:
-        UsageError: the heads do not divide the features.
+        UsageError: the heads do not divide the features, or a number is less than 1.
 
     Source: Vaswani et al. 2017, Attention Is All You Need, section 3.2.2.
 
@@ -53,11 +54,13 @@ class MultiheadAttention(Module):
     ((5, 2, 8), (2, 5, 5))
     """
 
+    in_proj_weight: Parameter | None
     in_proj_bias: Parameter | None
 
     def __init__(
         self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True,
-        batch_first: bool = False, *, rng: Random = None,
+        *, batch_first: bool = False, kdim: int | None = None, vdim: int | None = None,
+        rng: Random = None,
     ) -> None:  # fmt: skip
         at_least(1, "MultiheadAttention", "embed_dim", embed_dim)
         at_least(1, "MultiheadAttention", "num_heads", num_heads)
@@ -67,7 +70,20 @@ class MultiheadAttention(Module):
             )
         rng = np.random.default_rng(rng)
         self.embed_dim, self.num_heads, self.batch_first = embed_dim, num_heads, batch_first
-        self.in_proj_weight = parameter(xavier_uniform(rng, (3 * embed_dim, embed_dim)), "W_{QKV}")
+        features = [embed_dim]
+        for name, given in (("kdim", kdim), ("vdim", vdim)):
+            features.append(
+                embed_dim if given is None else at_least(1, "MultiheadAttention", name, given)
+            )
+        self.features = tuple(features)
+        if set(features) == {embed_dim}:
+            drawn = xavier_uniform(rng, (3 * embed_dim, embed_dim))
+            self.in_proj_weight = parameter(drawn, "W_{QKV}")
+        else:
+            self.in_proj_weight = None
+            for letter, length in zip("qkv", features, strict=True):
+                drawn = xavier_uniform(rng, (embed_dim, length))
+                setattr(self, f"{letter}_proj_weight", parameter(drawn, f"W_{letter.upper()}"))
         zeros = np.zeros(3 * embed_dim, np.float32)
         self.in_proj_bias = parameter(zeros, "b_{QKV}") if bias else None
         self.out_proj = Linear(embed_dim, embed_dim, bias, rng=rng)
@@ -84,7 +100,7 @@ class MultiheadAttention(Module):
 
         Args:
             query: (L, N, E), or (N, L, E) with ``batch_first``, or (L, E).
-            key, value: the same with S in place of L.
+            key, value: the same with S in place of L, and with ``kdim`` and ``vdim`` features.
             key_padding_mask: (N, S) or (S,); true, or -inf, for keys that nobody attends to.
             need_weights: whether to return the attention weights as well, or ``None``.
             attn_mask: (L, S) or (N heads, L, S); true where a query may not attend to a key, or
@@ -133,20 +149,26 @@ class MultiheadAttention(Module):
         """Say whether the inputs are batches."""
         query, key, value = shapes
         axis = 0 if self.batch_first else 1  # of the samples
-        fits = len(query) in (2, 3) and len({len(s) for s in shapes}) == 1 and key == value
-        fits = fits and all(s[-1] == self.embed_dim for s in shapes)
+        fits = len(query) in (2, 3) and len({len(s) for s in shapes}) == 1
+        fits = fits and key[:-1] == value[:-1] and tuple(s[-1] for s in shapes) == self.features
         if not fits or (len(query) == 3 and query[axis] != key[axis]):
             layout = "(N, L, E)" if self.batch_first else "(L, N, E)"
+            lengths = "E = {}, {} for the key, {} for the value".format(*self.features)
+            alike = f"E = {self.embed_dim}" if len(set(self.features)) == 1 else lengths
             raise ShapeError(
                 f"MultiheadAttention: query {query}, key {key}, value {value}: expected {layout} "
-                f"or (L, E) with E = {self.embed_dim}, key and value alike"
+                f"or (L, E) with {alike}, key and value alike"
             )
         return len(query) == 3
 
     def _heads(self, x: Any, i: int, batched: bool) -> Tensor:
         """Return the queries (0), keys (1) or values (2) of every head, (N, heads, L, E / heads)."""
         part = slice(i * self.embed_dim, (i + 1) * self.embed_dim)
-        out = ops.matmul(x, self.in_proj_weight[part].T)
+        if self.in_proj_weight is None:
+            weight = getattr(self, f"{'qkv'[i]}_proj_weight")
+        else:
+            weight = self.in_proj_weight[part]
+        out = ops.matmul(x, weight.T)
         if self.in_proj_bias is not None:
             out = out + self.in_proj_bias[part]
         if not batched:
@@ -226,7 +248,9 @@ class TransformerEncoderLayer(Module):
                 f"TransformerEncoderLayer: activation={activation!r}: use {' or '.join(ACTIVATIONS)}"
             )
         rng = np.random.default_rng(rng)
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first, rng=rng)
+        self.self_attn = MultiheadAttention(
+            d_model, nhead, dropout, bias, batch_first=batch_first, rng=rng
+        )
         self.linear1 = Linear(d_model, dim_feedforward, bias, rng=rng)
         self.activation = ACTIVATIONS[activation]()
         self.dropout = Dropout(dropout, rng=rng)

@@ -10,8 +10,10 @@ from .. import backend
 from .. import primitives as ops
 from ..errors import ShapeError
 from ..tensor import Tensor, raw, shape_of, tensor
+from ..whole_numbers import at_least
 from .layers import Size, pair
 from .module import Module
+from .onnx_windows import average_pool, max_pool
 
 
 class MaxPool2d(Module):
@@ -19,23 +21,45 @@ class MaxPool2d(Module):
 
     Equal elements share the gradient of their maximum, where PyTorch gives it to the first.
 
+    Args:
+        kernel_size, stride, padding: of the windows; a number, or one for height and one for width.
+        dilation: from one element of a window to the next.
+        ceil_mode: whether a last window may reach beyond the image, rather than be left out.
+
     >>> import tinygrad_res as tg
     >>> tg.nn.MaxPool2d(2)(tg.tensor([[[[1.0, 2.0], [4.0, 3.0]]]]))
     tensor([[[[4.]]]])
     """
 
-    def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> None:
+    def __init__(
+        self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, dilation: Size = 1,
+        *, ceil_mode: bool = False,
+    ) -> None:  # fmt: skip
         self.window: dict[str, Any] = {
             "size": kernel_size, "stride": stride, "padding": padding,
         }  # fmt: skip
+        self.dilation, self.ceil_mode = pair("MaxPool2d", "dilation", dilation), bool(ceil_mode)
 
     def forward(self, x: Any) -> Tensor:
         """Return (N, C, OH, OW) for ``x`` (N, C, H, W)."""
-        return ops.max_pool2d(x, **self.window)
+        if not self.ceil_mode and self.dilation == (1, 1):
+            return ops.max_pool2d(x, **self.window)
+        x = x if backend.is_array(x) else tensor(x)
+        geometry = _geometry("MaxPool2d", x, **self.window)
+        found: Tensor = max_pool(
+            x, **geometry, dilations=self.dilation, ceil_mode=int(self.ceil_mode)
+        )
+        return found
 
 
 class AvgPool2d(Module):
     """The mean of each window; see ``tg.avg_pool2d``.
+
+    Args:
+        kernel_size, stride, padding: of the windows; a number, or one for height and one for width.
+        ceil_mode: whether a last window may reach beyond the image and its padding, rather than be
+            left out; what lies beyond does not count.
+        count_include_pad: whether the zeros of the padding count.
 
     >>> import tinygrad_res as tg
     >>> tg.nn.AvgPool2d(2)(tg.tensor([[[[1.0, 2.0], [4.0, 3.0]]]]))
@@ -44,16 +68,43 @@ class AvgPool2d(Module):
 
     def __init__(
         self, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
-        count_include_pad: bool = True,
+        ceil_mode: bool = False, count_include_pad: bool = True,
     ) -> None:  # fmt: skip
         self.window: dict[str, Any] = {
             "size": kernel_size, "stride": stride, "padding": padding,
-            "count_include_pad": count_include_pad,
         }  # fmt: skip
+        self.ceil_mode, self.count_include_pad = bool(ceil_mode), bool(count_include_pad)
 
     def forward(self, x: Any) -> Tensor:
         """Return (N, C, OH, OW) for ``x`` (N, C, H, W)."""
-        return ops.avg_pool2d(x, **self.window)
+        if not self.ceil_mode:
+            return ops.avg_pool2d(x, **self.window, count_include_pad=self.count_include_pad)
+        x = x if backend.is_array(x) else tensor(x)
+        geometry = _geometry("AvgPool2d", x, **self.window)
+        found: Tensor = average_pool(
+            x, **geometry, ceil_mode=1, count_include_pad=int(self.count_include_pad)
+        )
+        return found
+
+
+def _geometry(name: str, x: Any, size: Size, stride: Size | None, padding: Size) -> dict[str, Any]:
+    """Return windows as ONNX says them, which may reach beyond the image.
+
+    Raises:
+        ShapeError: ``x`` is no batch of images, or a window could lie in the padding.
+        UsageError: a number is less than 1, or a padding less than 0.
+    """
+    if len(x.shape) != 4:
+        raise ShapeError(f"{name}: input {x.shape}: expected images (N, C, H, W)")
+    sizes = pair(name, "kernel_size", size)
+    around = padding if isinstance(padding, (tuple, list)) else (padding, padding)
+    pads = tuple(at_least(0, name, "padding", p) for p in around)
+    if any(2 * p > k for p, k in zip(pads, sizes, strict=True)):
+        raise ShapeError(
+            f"{name}: padding {padding} and size {size}: a padding goes from 0 to half the size"
+        )
+    strides = sizes if stride is None else pair(name, "stride", stride)
+    return {"kernel_shape": sizes, "strides": strides, "pads": (*pads, *pads)}
 
 
 class AdaptiveAvgPool2d(Module):
