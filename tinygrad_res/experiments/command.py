@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import inspect
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -13,6 +14,7 @@ from typing import Any
 from ..errors import UsageError
 from ..files import make_writable
 from . import EXPERIMENTS
+from .sources import given
 
 
 def add_experiment(commands: Any) -> None:
@@ -43,12 +45,36 @@ def add_experiment(commands: Any) -> None:
             "--out", type=Path, default=Path("experiments"), metavar="DIR",
             help="where to write the files (default: ./experiments)",
         )  # fmt: skip
+        if takes_data(name):
+            experiment.add_argument(
+                "--data", default="digits", metavar="DATA",
+                help="train on this: digits, an archive or folder of CIFAR as it is published, such as "
+                "cifar-10-binary.tar.gz, or an .npz file with arrays x and y (default: digits)",
+            )  # fmt: skip
+            experiment.add_argument(
+                "--limit", type=int, metavar="N",
+                help="take N training images and N test images at most, as many of each class as "
+                "can be (default: all)",
+            )  # fmt: skip
+
+
+def takes_data(name: str) -> bool:
+    """Say whether an experiment can be run on other images than the digits.
+
+    >>> takes_data("lesions"), takes_data("chain-rule")
+    (True, False)
+    """
+    return "data" in inspect.signature(EXPERIMENTS[name].run).parameters
 
 
 def _experiment(options: argparse.Namespace) -> int:
     for name, value, least in (("--seed", options.seed, 0), ("--jobs", options.jobs, 1)):
         if value < least:
             raise UsageError(f"{name} {value}: must be at least {least}")
+    chosen = {}
+    if takes_data(options.name):
+        chosen = {"data": options.data, "limit": options.limit}
+        given(options.name, **chosen, seed=options.seed)  # before a folder is made
     make_writable("--out", options.out)
     if options.keep is not None:
         make_writable("--keep", options.keep)
@@ -58,8 +84,9 @@ def _experiment(options: argparse.Namespace) -> int:
             fresh = multiprocessing.get_context("spawn")  # forked threads would hang
             executor = stack.enter_context(ProcessPoolExecutor(options.jobs, mp_context=fresh))
         outcome = EXPERIMENTS[options.name].run(
-            quick=options.quick, seed=options.seed, executor=executor, folder=options.keep
-        )
+            quick=options.quick, seed=options.seed, executor=executor, folder=options.keep,
+            **chosen,
+        )  # fmt: skip
     names = [f"{options.name}.{ending}" for ending in ("png", "json")]
     for name in names:
         outcome.save(options.out / name)
