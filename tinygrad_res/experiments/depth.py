@@ -107,9 +107,12 @@ class Degradation(ByDepth):
                         *(spread([run[what][-1] for run in runs]) for what in ("train", "test", "loss")),
                         CIFAR.get(depth, "") if known else "",
                     ])  # fmt: skip
-        lines = [self.heading(), "", aligned(heads, rows, words=2),
-                 f"after {first} steps, in the end: training error in %, early to see who is faster",
-                 "", *self._verdicts(), SOURCE.format(here=self.data.beside)]  # fmt: skip
+        lines = [
+            self.heading(), "", aligned(heads, rows, words=2),
+            f"after {first} steps, in the end: training error in %, early to see who is faster",
+            f"one image of {self.data.train:,} is {100 / self.data.train:.3f} %", "",
+            *self._verdicts(), "", SOURCE.format(here=self.data.beside),
+        ]  # fmt: skip
         if self.quick:
             lines.append("quick setting: one short run, so the order may come out otherwise")
         return "\n".join(lines)
@@ -253,9 +256,10 @@ class Responses(ByDepth):
             aligned(heads, rows, words=2), "", *self._verdicts(), "",
             "He et al. 2015, figure 7, has the curves: residual networks respond less than plain",
             "ones, and deeper residual networks less than shallower ones.  Behind a batch",
-            "normalisation a response starts at 1 and moves with gamma, which in a training this",
-            "short moves little; without normalisation, in the fully connected networks, sizes are",
-            "free, and residual branches start smaller by the square root of their number.",
+            "normalisation a response starts at 1 and moves with gamma: little in a training this",
+            "short, but far in the first layers of a plain network that is deep and hardly learns.",
+            "Without normalisation, in the fully connected networks, sizes are free, and residual",
+            "branches start smaller by the square root of their number.",
         ])  # fmt: skip
 
     def _verdicts(self) -> list[str]:
