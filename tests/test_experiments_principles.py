@@ -13,6 +13,7 @@ import pytest
 
 import tinygrad_res as tg
 from tinygrad_res.cli import main
+from tinygrad_res.data import linear_regression
 from tinygrad_res.errors import SweepError, UsageError
 from tinygrad_res.experiments import (
     EXPERIMENTS,
@@ -28,6 +29,7 @@ from tinygrad_res.experiments import (
     pruned_regression,
     residual_module,
     shortcuts,
+    vanishing_gradients,
     zoo,
 )
 from tinygrad_res.experiments.demonstration import Claim
@@ -291,7 +293,7 @@ def test_five_blocks_learn_and_have_32_paths():
     outcome = five_blocks(width=16, steps=120, runs=1)
     found = {claim.words: claim.found[0] for claim in outcome.claims}
     assert found["by weight layers crossed, z each"] == "1 + 5z^2 + 10z^4 + 10z^6 + 5z^8 + z^10"
-    assert found["held-out images right in %, with shortcuts"] > 60
+    assert found["trained with shortcuts: held-out images right in %"] > 60
     assert outcome.holds
 
 
@@ -308,6 +310,41 @@ def test_five_blocks_learn_and_have_32_paths():
 def test_polynomials_have_the_published_depth(model, paths, shortest, longest):
     counts = multiplied(factors_of(model))
     assert (sum(counts.values()), min(counts), max(counts)) == (paths, shortest, longest)
+    assert sum(k * n for k, n in counts.items()) * 2 == (shortest + longest) * paths
+
+
+@pytest.fixture(scope="module")
+def untrained():
+    return vanishing_gradients(depths=(14, 8), width=48, runs=2)
+
+
+def test_table_sets_the_gradient_of_deeper_networks_beside_the_closed_form(untrained):
+    lines = untrained.table().splitlines()
+    start = lines.index("from 8 to 14 layers the gradient is multiplied by")
+    relu = next(line for line in lines[start:] if line.startswith("relu "))
+    assert relu.split()[1] == "0.00463"  # 6^-3
+    shallow, deep = ([run["norms"][n - 1] for run in untrained.of("relu", n)] for n in (8, 14))
+    ratios = [b / a for a, b in zip(shallow, deep, strict=True)]
+    assert untrained.factor("relu", "last") == ratios
+    assert all(0.25 < ratio * 6**3 < 4 for ratio in ratios)
+    one_depth = dataclasses.replace(untrained, depths=(8,))
+    assert "is multiplied by" not in one_depth.table() and len(one_depth.plot().panels) == 1
+
+
+def test_plot_shows_the_gradient_of_the_first_layer_against_depth(untrained):
+    panel = untrained.plot().panels[-1]
+    assert panel.x == "weight layers in the network"
+    for series in panel.series:
+        runs = [[run["norms"][0] for run in untrained.of(series.name, n)] for n in (8, 14)]
+        assert series.x == (8.0, 14.0)
+        assert series.y == pytest.approx([np.median(values) for values in runs])
+
+
+def test_a_gradient_that_is_zero_in_the_shallow_network_has_no_factor(untrained):
+    cells = [{**cell, "norms": [0.0] * len(cell["norms"])} for cell in untrained.cells]
+    dead = dataclasses.replace(untrained, cells=cells)
+    assert all(map(math.isnan, dead.factor("relu", "first")))
+    assert "nan" in dead.table()
 
 
 SMALL_ZOO = ["plain-mlp", "resnet20", "residual-mlp"]
@@ -328,6 +365,7 @@ def test_zoo_counts_parameters_and_paths(small_zoo):
     assert all(one.gradient > 0 and one.peak > 0 for one in small_zoo.networks)
     line = next(line for line in small_zoo.table().splitlines() if line.startswith("resnet20"))
     assert line.split("  ")[0] == "resnet20" and "z^2 (1 + z^2)^9" in line and "0.27 M" in line
+    assert "2 to 20    11" in line and f"{found['resnet20'].gradient:.3g}" in line
 
 
 @pytest.mark.parametrize(
@@ -387,16 +425,44 @@ def test_on_data_that_bend_units_stay_as_long_as_they_pay(regression):
 
 def test_regression_table_has_a_line_for_each_setting_and_its_plot_the_same_numbers(regression):
     lines = regression.table().splitlines()
-    assert sum(line.startswith("linear") for line in lines) == 2 + 6
+    assert (
+        sum(re.match(r"linear( \+ perturbation)?  +[\dn]", line) is not None for line in lines)
+        == 2 + 6
+    )
     assert any("all coefficients are those of least squares" in line for line in lines)
     first, *others = regression.alone
+    off = (first.coefficients[0] + 1e-7, *first.coefficients[1:])
     worse = dataclasses.replace(
-        regression, alone=(dataclasses.replace(first, distance=1e-7), *others)
+        regression, alone=(dataclasses.replace(first, coefficients=off), *others)
     )
     assert "not all coefficients" in worse.table()
     left = regression.plot().panels[0].series[0]
     assert left.y == (4.0, 0.0, 0.0)
     assert left.x == pytest.approx((math.log10(0.003), math.log10(0.03), 0.0))
+
+
+def test_regression_table_says_which_penalties_return_the_linear_model(regression):
+    table = regression.table()
+    assert "that leave no unit, and least squares: 0.03, 1\n" in table
+    assert "that leave units in every run: 0.03\n" in table
+    stuck = [
+        dataclasses.replace(one, left=1) if (one.kind, one.penalty) == ("linear", 1.0) else one
+        for one in regression.pruned
+    ]
+    one_left = dataclasses.replace(regression, pruned=tuple(stuck))
+    assert "that leave no unit, and least squares: 0.03\n" in one_left.table()
+
+
+def test_regression_table_sets_each_coefficient_beside_least_squares(regression):
+    fit = regression.alone[0]
+    found = fit.least_squares
+    row = next(line for line in regression.table().splitlines() if line.startswith("x_2"))
+    assert row.split()[1:3] == [f"{found[1]:.3g}"] * 2
+    x = linear_regression(120, 3, 0.1, 0.0, 0)
+    design = np.column_stack([x.train_x, np.ones(len(x.train_x))])
+    normal = np.linalg.solve(design.T @ design, design.T @ x.train_y[:, 0])
+    for coefficients in (found, fit.coefficients):
+        assert coefficients == pytest.approx(normal, rel=1e-7)
 
 
 def test_numbers_do_not_depend_on_the_executor_and_are_kept(small_zoo, tmp_path):

@@ -54,7 +54,9 @@ class Claim:
     def sentence(self) -> str:
         """Return what was found, where it is words, and what was said, where it is other words."""
         found = " or ".join(sorted(set(self.found)))
-        other = f" ({' or '.join(sorted(set(self.said)))} was expected)" if not self.holds else ""
+        other = (
+            f" ({' or '.join(sorted(set(self.said)))} was expected)" if self.holds is False else ""
+        )
         return f"{self.words}: {found}{other}  {VERDICTS[self.holds]}"
 
 
@@ -151,6 +153,7 @@ def demonstrate(
         quick: 3 where left out.
         seed: of the first; each further one has the next.
         executor, folder: as for ``sweep``.
+        plain: further arguments of ``cell``, as they are.
 
     Raises:
         UsageError: the seed is no whole number from 0 on, or another number none from 1 on.

@@ -49,7 +49,7 @@ class FiveBlocks(Demonstration):
     data: Source = DIGITS
 
     called = "five_blocks"
-    title = "residual blocks in a row, a[l+2] = g(z[l+2] + a[l]), trained"
+    title = "Residual blocks in a row, a[l+2] = g(z[l+2] + a[l]): counted, weighed and trained"
     source = "He et al. 2015, section 3.2; Veit et al. 2016, section 3: n blocks have 2^n paths"
 
     def table(self) -> str:
@@ -80,11 +80,8 @@ def five_blocks(
     Args:
         blocks, width: of the network: each block has two layers of ``width`` units.
         steps: of training, with batches of 64; 300 where left out.
-        runs: how many networks are trained, with seeds from ``seed`` on; 20 where left out.
         data, limit: what to train on, and the most images to take, as for ``sources.given``.
-        quick: 60 steps and 3 networks where left out.
-        seed: of the first.
-        executor, folder: as for ``sweep``.
+        runs, quick, seed, executor, folder: as for ``demonstrate``; quick runs take 60 steps.
 
     Raises:
         UsageError: a number is out of its bounds.
@@ -96,11 +93,7 @@ def five_blocks(
     {'paths between stem and classifier': 32, 'of these weight-free': 1}
     """
     steps = STEPS[bool(quick)] if steps is None else steps
-    setting = {
-        "blocks": blocks,
-        "width": width,
-        "steps": steps,
-    }
+    setting = {"blocks": blocks, "width": width, "steps": steps}
     source = given("five_blocks", data, limit, seed)
     shown = demonstrate(
         FiveBlocks, _trained, setting, runs, quick, seed, executor, folder, data=source.cell
@@ -141,17 +134,20 @@ def _trained(
             ("paths between stem and classifier", 2**blocks, after.total),
             ("of these weight-free", 1, after.counts[0]),
             ("by weight layers crossed, z each", binomial(blocks, 2), polynomial(after.counts)),
-            ("by weight layers, without shortcuts", f"z^{2 * blocks}",
+            ("the same without shortcuts", f"z^{2 * blocks}",
              polynomial(examine(without, found, batch=2, progress=False).counts)),
-            ("a[l+2] = g(z[l+2] + a[l]), logits less NumPy's", 0.0, apart(computed, by_numpy)),
-            ("sum of all g_k less backward's, before training", 0.0, before.error),
-            ("sum of all g_k less backward's, after training", 0.0, after.error),
+            ("a[l+2] = g(z[l+2] + a[l]) by NumPy: largest difference of a logit", 0.0,
+             apart(computed, by_numpy)),
+            ("gradient summed by layers crossed, less backward's, before training", 0.0,
+             before.error),
+            ("gradient summed by layers crossed, less backward's, after training", 0.0,
+             after.error),
             *_weighed("before", before),
             *_weighed("after", after),
-            ("loss of the last batch, with shortcuts", None, ours.losses[-1]),
-            ("loss of the last batch, without", None, theirs.losses[-1]),
-            ("held-out images right in %, with shortcuts", None, 100 * ours.score),
-            ("held-out images right in %, without", None, 100 * theirs.score),
+            ("trained with shortcuts: loss of the last batch", None, ours.losses[-1]),
+            ("trained without: loss of the last batch", None, theirs.losses[-1]),
+            ("trained with shortcuts: held-out images right in %", None, 100 * ours.score),
+            ("trained without: held-out images right in %", None, 100 * theirs.score),
         ],
         "sums": [],
     }  # fmt: skip
@@ -164,8 +160,9 @@ def _train(network: Network, data: Images, steps: int, seed: int) -> Fit:
 
 def _weighed(when: str, report: PathReport) -> list[tuple[str, Any, Any]]:
     return [
-        (f"share of the weight-free path, {when} training", None, report.shares[0]),
-        (f"norm of its gradient in the whole's, {when}", None,
+        (f"weight-free path, {when} training: signed share of the gradient", None,
+         report.shares[0]),
+        (f"weight-free path, {when} training: norm over the gradient's", None,
          report.norms[0] / report.gradient_norm),
     ]  # fmt: skip
 

@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 X, BEFORE, AFTER = 5.0, 5.1, 5.2
 """The example: the input, and the output that is to change."""
 
+SAID = {
+    "H(x)": (2.0, 100 * (AFTER / BEFORE - 1), 1.0),
+    "F(x) = H - x": (100.0, 100 * (AFTER - BEFORE) / (BEFORE - X), BEFORE / (BEFORE - X)),
+}
+"""The source's change in percent, rounded there; that of a weight, and H / F, by hand."""
+
 SETTINGS = {
     False: {"blocks": 12, "steps": 300, "batch": 64, "runs": 5},
     True: {"blocks": 6, "steps": 60, "batch": 64, "runs": 2},
@@ -74,11 +80,11 @@ class Sensitivity(Outcome):
 
     def table(self) -> str:
         """Return the example, and by how much each block's layers feel a change magnified."""
-        heads = ["layers produce", "at first", "wanted", "change %", "weight change %",
-                 "d ln / d ln H"]  # fmt: skip
+        heads = ["layers produce", "at first", "wanted", "change %", "source says %",
+                 "weight change %", "closed form %", "elasticity", "closed form"]  # fmt: skip
         example = [
-            [name, one["before"], one["after"], 100 * one["change"], 100 * one["weight"],
-             one["elasticity"]]
+            [name, one["before"], one["after"], 100 * one["change"], SAID[name][0],
+             100 * one["weight"], SAID[name][1], one["elasticity"], SAID[name][2]]
             for name, one in self.example.items()
         ]  # fmt: skip
         rows = [
@@ -89,15 +95,18 @@ class Sensitivity(Outcome):
         ]  # fmt: skip
         over = [median(run["after"]) for run in self.cells]
         what = (
-            f"residual MLP on {self.data.said}, {self.blocks} blocks, {self.steps} steps; {counted(self.seeds)}, "
-            "median (range): d ln ||F|| / d ln ||H||"
+            f"the same in a residual MLP of {self.blocks} blocks, {self.steps} steps on {self.data.said}; "
+            f"{counted(self.seeds)}, median (range):"
         )
         return "\n".join([
-            f"x = {X:g}, and the output is to go from {BEFORE:g} to {AFTER:g}", "",
+            "Near the identity a small relative change of H(x) = F(x) + x is a large one of F(x)",
+            f"the example: x = {X:g}, and the output is to go from {BEFORE:g} to {AFTER:g}", "",
             aligned(heads, example), "",
-            "closed form: H / F = 5.1 / 0.1 = 51; layers that produce H = w x change w by 2 %, those",
+            "elasticity: by how many % what the layers produce changes for 1 % of H, by the engine's",
+            "forward mode; closed form H / F.  Layers that produce H = w x have to change w by 2 %, those",
             "that produce F = w x by 100 %, to the same effect", "",
-            what, "", aligned(["block", "before training", "after training"], rows), "",
+            what, "by how many % the norm of each block's F changes for 1 % of ||H||", "",
+            aligned(["block", "before training", "after training"], rows), "",
             f"closed form before training, wide layers without biases: {self.expected:.3g}",
             f"median block after training: {spread(over)}",
         ])  # fmt: skip
@@ -109,8 +118,8 @@ class Sensitivity(Outcome):
         return viz.plot_series(
             {f"{stage} training": [run[stage] for run in self.cells]
              for stage in ("before", "after")},
-            x="block, from the input", y="d ln ||F|| / d ln ||H||", at=range(1, 1 + self.blocks),
-            title="A change of H, as the branch feels it",
+            x="block, from the input", y="change of ||F|| in %, for 1 % of ||H||", at=range(1, 1 + self.blocks),
+            title="How much larger a relative change of H = F + x is to F",
         )  # fmt: skip
 
 

@@ -14,7 +14,6 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +24,8 @@ from ..nets import skip_regression
 from ..optim import SGD
 from ..training import fit
 from ..whole_numbers import at_least
-from .outcome import Outcome, aligned, number
+from .outcome import Outcome, aligned
+from .settings import numbered, spread
 from .sweep import grid, sweep
 
 if TYPE_CHECKING:
@@ -45,8 +45,9 @@ KINDS = {"linear": 0.0, "linear + perturbation": 1.0}
 
 
 FOOTING = (
-    "from least squares: the skip layer's largest difference from numpy.linalg.lstsq; units",
-    "left: with a weight on the output that is not exactly 0; errors are mean squares on a",
+    "units left: with a weight on the output that is not exactly 0; from least squares: the skip",
+    "layer's largest difference from numpy.linalg.lstsq, in any coefficient; errors: mean squares",
+    "on a test part, and noise the least of them that can be expected;",
 )
 
 
@@ -60,7 +61,8 @@ class Fitted:
         seed: of data and weights.
         hidden: units at the start.
         left: units whose weight on the output is not 0 at the end.
-        distance: the largest difference of a coefficient or the intercept from least squares.
+        coefficients: the skip layer's, and its intercept.
+        least_squares: the same by ``numpy.linalg.lstsq``.
         error: the mean square on the test part.
         linear: that of least squares.
         noise: the square of the noise's deviation, which no model can be expected to beat.
@@ -71,10 +73,21 @@ class Fitted:
     seed: int
     hidden: int
     left: int
-    distance: float
+    coefficients: tuple[float, ...]
+    least_squares: tuple[float, ...]
     error: float
     linear: float
     noise: float
+
+    @property
+    def distance(self) -> float:
+        """The largest difference of a coefficient or the intercept from least squares."""
+        return max(abs(a - b) for a, b in zip(self.coefficients, self.least_squares, strict=True))
+
+    @property
+    def pruned(self) -> bool:
+        """Whether no hidden unit is left, and the model is that of least squares."""
+        return self.left == 0 and self.distance <= EXACT
 
 
 @dataclass(frozen=True)
@@ -109,37 +122,28 @@ class SkipRegression(Outcome):
         return found
 
     def table(self) -> str:
-        """Return a line for each kind of data and penalty, each the median over seeds."""
-        heads = (
-            "data", "penalty", "units left", "range", "from least squares", "range", "test error",
-            "linear model's", "noise",
-        )  # fmt: skip
-        groups = [
-            (kind, "no units", [one for one in self.alone if one.kind == kind]) for kind in KINDS
-        ]
-        groups += [(kind, f"{penalty:g}", runs) for (kind, penalty), runs in self.rows().items()]
+        """Return a line for each kind of data and penalty, and the first run's coefficients."""
+        heads = ("data", "penalty", "units left", "from least squares", "test error",
+                 "linear model's", "noise")  # fmt: skip
         lines = [
             (
-                kind, words, *_spread([one.left for one in runs]),
-                *_spread([one.distance for one in runs]), median(one.error for one in runs),
-                median(one.linear for one in runs), runs[0].noise,
+                kind, words, spread([one.left for one in runs]),
+                spread([one.distance for one in runs]), spread([one.error for one in runs]),
+                spread([one.linear for one in runs]), runs[0].noise,
             )
-            for kind, words, runs in groups
+            for (kind, words), runs in self._groups().items()
         ]  # fmt: skip
-        first, last = self.seeds[0], self.seeds[-1]
-        seeds = f"seed {first}" if first == last else f"seeds {first} to {last}"
-        heading = (
-            f"skip-layer regression: {self.features} features, {self.hidden} hidden units, "
-            f"{self.examples} examples; {seeds}"
+        size = (
+            f"{self.features} features, {self.hidden} hidden units, {self.examples} examples; "
+            f"{numbered(self.seeds)}, median (range)"
         )
-        verdict = (
-            f"no hidden units: {'all' if self.exact else 'not all'} coefficients are those of "
-            f"least squares to {EXACT:g}"
-        )
-        return "\n".join(
-            [heading, "", aligned(heads, lines, words=2), "", verdict, *FOOTING,
-             f"test part; {self.steps} proximal steps on all training examples at once"]
-        )  # fmt: skip
+        return "\n".join([
+            "Regression with a skip layer beside hidden units: x A + b + W'' tanh(W' x + b')",
+            size, "",
+            aligned(heads, lines, words=2), "", *self._verdicts(), "",
+            *self._coefficients(), "", *FOOTING,
+            f"{self.steps} proximal steps on all training examples at once",
+        ])  # fmt: skip
 
     def plot(self) -> Plot:
         """Return how many hidden units are left, and the error, against the penalty."""
@@ -147,22 +151,57 @@ class SkipRegression(Outcome):
 
         rows = self.rows()
         penalties = sorted({penalty for _, penalty in rows})
-        panels: dict[str, dict[str, list[list[float]]]] = {}
-        for kind in KINDS:
-            columns = [rows[kind, penalty] for penalty in penalties]
-            runs = list(zip(*columns, strict=True))  # by seed
-            for title, values in (
-                ("hidden units left", [[float(one.left) for one in run] for run in runs]),
-                ("test error over that of the linear model",
-                 [[one.error / one.linear for one in run] for run in runs]),
-            ):  # fmt: skip
-                panels.setdefault(title, {})[kind] = values
         least = min((p for p in penalties if p), default=1.0)
+        places = {penalty: math.log10(penalty or least / 10) for penalty in penalties}
+        panels: dict[str, dict[str, dict[float, list[float]]]] = {}
+        for title, value in (
+            ("What the penalty leaves", lambda one: float(one.left)),
+            ("What it costs", lambda one: one.error / one.linear),
+        ):
+            panels[title] = {
+                kind: {place: [value(one) for one in rows[kind, p]] for p, place in places.items()}
+                for kind in KINDS
+            }
+        words = (f"hidden units left, of {self.hidden}", "test error over that of the linear model")
         return viz.plot_series(
-            panels, at=[math.log10(penalty or least / 10) for penalty in penalties],
-            x="penalty on the hidden weights, log10", title="On linear data all hidden units go",
-            note="leftmost: no penalty" if 0 in penalties else "",
+            panels, x="penalty on the hidden weights, as a power of ten",
+            y=dict(zip(panels, words, strict=True)), note="leftmost: no penalty" * (0 in penalties),
+            title="A penalty returns the linear model where data are linear, and keeps units where they bend",
         )  # fmt: skip
+
+    def _groups(self) -> dict[tuple[str, str], list[Fitted]]:
+        """Return the runs by kind of data and words for the penalty, those without units first."""
+        alone = {
+            (kind, "no units"): [one for one in self.alone if one.kind == kind] for kind in KINDS
+        }
+        return alone | {(kind, f"{p:g}"): runs for (kind, p), runs in self.rows().items()}
+
+    def _verdicts(self) -> list[str]:
+        """Return what the fits say of the three claims."""
+        penalties = [p for kind, p in self.rows() if kind == "linear"]
+        gone = [p for p in penalties if all(one.pruned for one in self.rows()["linear", p])]
+        bent = {p: runs for (kind, p), runs in self.rows().items() if kind != "linear" and p}
+        kept = [p for p, runs in bent.items() if min(one.left for one in runs)]
+        which = "all" if self.exact else "not all"
+        return [
+            f"no hidden units: {which} coefficients are those of least squares to {EXACT:g}",
+            "linear data: the penalties that leave no unit, and least squares: " + _listed(gone),
+            "linear + perturbation: the penalties that leave units in every run: " + _listed(kept),
+        ]
+
+    def _coefficients(self) -> list[str]:
+        """Return the first run's coefficients on linear data, each fit beside least squares."""
+        firsts = {
+            words: runs[0] for (kind, words), runs in self._groups().items() if kind == "linear"
+        }
+        columns = [next(iter(firsts.values())).least_squares]
+        columns += [one.coefficients for one in firsts.values()]
+        names = [*(f"x_{i}" for i in range(1, self.features + 1)), "intercept"]
+        heads = ["", "least squares", *firsts]
+        return [
+            f"linear data, {numbered(self.seeds[:1])}: the skip layer's coefficients, by penalty", "",
+            aligned(heads, zip(names, *columns, strict=True)),
+        ]  # fmt: skip
 
 
 def pruned_regression(
@@ -218,7 +257,8 @@ def pruned_regression(
     done = sweep(
         _fitted, [{**setting, **cell} for cell in (*alone, *pruned)], executor, folder, "fits"
     )
-    found = tuple(Fitted(**one) for one in done)
+    rows = ("coefficients", "least_squares")  # lists, where they were kept in a file
+    found = tuple(Fitted(**one | {row: tuple(one[row]) for row in rows}) for one in done)
     return SkipRegression(
         features, hidden, examples, steps, tuple(seeds), found[: len(alone)], found[len(alone) :]
     )
@@ -241,20 +281,17 @@ def _fitted(
         batch=len(data.train_y), seed=seed, progress=False,
     )  # fmt: skip
     coefficients, intercept = data.least_squares()
-    difference = np.append(skip.weight.data[0] - coefficients, skip.bias.data - intercept)
     outputs = block.branch[2].weight.data if hidden else np.zeros((1, 0))
     predicted = data.test_x @ coefficients + intercept
     return {
         "kind": kind, "penalty": penalty, "seed": seed, "hidden": hidden,
-        "left": int(np.count_nonzero(outputs)), "distance": float(np.abs(difference).max()),
+        "left": int(np.count_nonzero(outputs)),
+        "coefficients": [*skip.weight.data[0].tolist(), skip.bias.data.item()],
+        "least_squares": [*coefficients.tolist(), float(intercept)],
         "error": outcome.score, "linear": float(np.mean((predicted - data.test_y[:, 0]) ** 2)),
         "noise": data.noise**2,
     }  # fmt: skip
 
 
-def _spread(values: Sequence[float]) -> tuple[str, str]:
-    """Return the median and, where values differ, the range."""
-    middle = median(values)
-    if min(values) == max(values):
-        return number(middle), ""
-    return number(middle), f"{number(min(values))} to {number(max(values))}"
+def _listed(penalties: Sequence[float]) -> str:
+    return ", ".join(f"{p:g}" for p in penalties) or "none"

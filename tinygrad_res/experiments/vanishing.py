@@ -113,7 +113,7 @@ class VanishingGradients(Outcome):
         """Return the gradient norm by layer, a panel for each depth, and the first by depth."""
         import viz
 
-        panels = {
+        panels: dict[str, dict[str, Any]] = {
             f"{depth} weight layers": {
                 net: [run["norms"] for run in self.of(net, depth)] for net in NETS
             }
