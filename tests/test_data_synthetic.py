@@ -130,3 +130,17 @@ def test_classes_in_a_plane_follow_their_seed(make):
     np.testing.assert_array_equal(a.train_x, b.train_x)
     assert (a.train_x != c.train_x).any()
     assert a.classes == 2 and a.shape == (1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: data.two_moons(noise=-1), "two_moons: noise=-1"),
+        (lambda: data.two_moons(seed=1.5), "two_moons: seed=1.5"),
+        (lambda: data.spirals(seed=-1), "spirals: seed=-1"),
+        (lambda: data.linear_regression(perturbation=np.nan), "perturbation=nan: must be a number"),
+    ],
+)
+def test_settings_that_draw_nothing_are_named(make, message):
+    with pytest.raises(UsageError, match=message):
+        make()

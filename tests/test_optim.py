@@ -444,3 +444,44 @@ def test_a_schedule_that_gives_no_number_is_refused():
     (p,) = with_gradients(np.ones(2))
     with pytest.raises(UsageError, match="step: factor None: must be a number from 0 on"):
         optim.SGD([p]).step(None)
+
+
+def test_further_parameters_are_trained_with_the_optimisers_options():
+    p, q = tg.parameter([1.0]), tg.parameter([1.0])
+    optimizer = optim.SGD([p], lr=0.1, momentum=0.5)
+    optimizer.add_param_group({"params": q, "lr": 0.01})
+    for _ in range(2):
+        optimizer.zero_grad()
+        (p + q).sum().backward()
+        optimizer.step()
+    assert (p.item(), q.item()) == pytest.approx((0.75, 0.975))
+    for wrong, message in (
+        ({"params": [q]}, "there twice"), ({"params": [q], "betas": 1}, "no option betas"),
+        ({"params": [2.0]}, r"a float is no parameter .* pass network\.parameters"),
+        ({"params": [tg.parameter([1.0])], "lr": -1}, "lr -1 must be positive"),
+    ):  # fmt: skip
+        with pytest.raises(UsageError, match=message):
+            optimizer.add_param_group(wrong)
+    assert optimizer.parameters == [p, q]
+
+
+@pytest.mark.parametrize("given", [tg.nn.Linear(2, 2), 3, tg.nn.Linear(2, 2).named_parameters()])
+def test_what_holds_parameters_but_is_no_list_of_them_is_refused(given):
+    with pytest.raises(UsageError, match=r"optimiser: .*pass (a list|network\.parameters)"):
+        optim.SGD(given)
+
+
+def test_clipping_adds_half_precision_up_in_single():
+    p = tg.parameter(np.ones(400, np.float16))
+    p.grad = np.full(400, 100, np.float16)  # whose squares leave float16, and their sum does
+    assert optim.clip_grad_norm([p], 1.0).item() == pytest.approx(2000)
+    np.testing.assert_allclose(p.grad.data, np.full(400, 0.05), rtol=1e-3)
+    assert p.grad.dtype == np.float16
+
+
+@pytest.mark.parametrize("values", [[1e30, 1e30], [np.inf, 1.0]])
+def test_clipping_by_a_norm_beyond_floats_does_not_make_the_gradients_0(values):
+    p = tg.parameter(np.ones(2, np.float32))
+    p.grad = np.array(values, np.float32)
+    assert optim.clip_grad_norm([p], 1.0).item() == np.inf
+    assert np.isnan(p.grad.data).all()

@@ -67,6 +67,8 @@ def linear_regression(
     at_least(1, "linear_regression", "features", features)
     if not 0 <= noise < np.inf:
         raise UsageError(f"linear_regression: noise={noise!r}: must not be negative")
+    if not np.isfinite(perturbation):
+        raise UsageError(f"linear_regression: perturbation={perturbation!r}: must be a number")
     rng = np.random.default_rng(at_least(0, "linear_regression", "seed", seed))
     coefficients, intercept = rng.standard_normal(features), float(rng.standard_normal())
     x = rng.uniform(-1, 1, (n, features))
@@ -88,6 +90,9 @@ def two_moons(examples: int = 400, noise: float = 0.1, seed: int = 0) -> Images:
     from sklearn.datasets import make_moons
 
     at_least(8, "two_moons", "examples", examples)
+    seed = at_least(0, "two_moons", "seed", seed)
+    if not 0 <= noise < np.inf:
+        raise UsageError(f"two_moons: noise={noise!r}: must not be negative")
     x, y = make_moons(examples, noise=noise, random_state=seed)
     return split("two moons", x, y, seed)
 
@@ -112,7 +117,7 @@ def spirals(
     """
     n = at_least(8, "spirals", "examples", examples)
     at_least(2, "spirals", "classes", classes)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(at_least(0, "spirals", "seed", seed))
     y = np.arange(n) % classes
     radius = np.sqrt(rng.uniform(0.01, 1, n))  # as many points on each part of the way
     angle = 2 * np.pi * (turns * radius + y / classes)

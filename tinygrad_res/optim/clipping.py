@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from .. import backend
 from ..errors import GradientError, UsageError
 from ..tensor import Parameter, Tensor, tensor
@@ -25,7 +27,9 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> Tensor:
         UsageError: ``max_norm`` is not positive.
         GradientError: no parameter has a gradient.
 
-    As in PyTorch, the factor is max_norm / (norm + 1e-6) where that is below 1.
+    As in PyTorch, the factor is max_norm / (norm + 1e-6) where that is below 1.  Unlike there, a norm
+    that is not finite makes the gradients NaN rather than 0, with which a training would stand
+    still unnoticed.
     Source: Pascanu, Mikolov & Bengio 2013, algorithm 1.
 
     >>> import tinygrad_res as tg
@@ -39,10 +43,13 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> Tensor:
     with_gradient = _with_gradient("clip_grad_norm", "max_norm", parameters, max_norm)
     gradients = [p.grad.data for p in with_gradient]  # type: ignore[union-attr]
     xp = backend.namespace(gradients[0])
-    norms = xp.stack([xp.sqrt(xp.sum(g * g)) for g in gradients])
-    total = xp.sqrt(xp.sum(norms * norms))
-    factor = xp.minimum(max_norm / (total + 1e-6), 1.0) if max_norm < math.inf else None
-    if factor is not None:
+    wide = [g.astype("float32") if g.dtype == "float16" else g for g in gradients]
+    with np.errstate(over="ignore"):
+        norms = xp.stack([xp.sqrt(xp.sum(g * g)) for g in wide])
+        total = xp.sqrt(xp.sum(norms * norms))
+    if max_norm < math.inf:
+        factor = xp.minimum(max_norm / (total + 1e-6), 1.0)
+        factor = xp.where(xp.isfinite(total), factor, math.nan)
         for p, g in zip(with_gradient, gradients, strict=True):
             p.grad = tensor(g * factor.astype(g.dtype))
     return tensor(total)

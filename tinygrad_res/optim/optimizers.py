@@ -50,23 +50,42 @@ class Optimizer:
     remembers: frozenset[str] = frozenset()
 
     def __init__(self, params: Parameters, defaults: Mapping[str, Any]) -> None:
-        if isinstance(params, Tensor):
+        if isinstance(params, Tensor) or not isinstance(params, Iterable):
             raise UsageError("optimiser: pass a list of parameters, such as [w]")
         given: list[Any] = list(params)
         if not any(isinstance(group, dict) for group in given):
             given = [{"params": given}]
-        self.param_groups = [self._group(group, defaults) for group in given]
+        self.defaults = dict(defaults)
+        self.param_groups: list[dict[str, Any]] = []
         self.state: dict[int, State] = {}
+        for group in given:
+            self.add_param_group(group)
         if not self.parameters:
             raise UsageError("optimiser: there are no parameters to train")
-        for p in self.parameters:
-            trained = isinstance(p, Tensor) and isinstance(p._node, Leaf)
-            if not (trained and (p.requires_grad or isinstance(p, Parameter))):
-                raise UsageError(f"optimiser: {_shown(p)} is no parameter that can be trained")
-        for group in self.param_groups:
-            _check_eps(group)
-        if len(set(self.parameters)) < len(self.parameters):
+
+    def add_param_group(self, group: dict[str, Any]) -> None:
+        """Train further parameters from the next step on.
+
+        Args:
+            group: parameters under ``"params"``, and those options that are not the optimiser's.
+
+        Raises:
+            UsageError: an option is unknown or out of its bounds, or a parameter is none, or
+                there already; nothing was changed.
+        """
+        added = self._group(group, self.defaults)
+        for p in added["params"]:
+            leaf = isinstance(p, Tensor) and isinstance(p._node, Leaf)
+            if not (leaf and (p.requires_grad or isinstance(p, Parameter))):
+                raise UsageError(
+                    f"optimiser: {_shown(p)} is no parameter that can be trained: pass "
+                    "network.parameters(), or a list of them"
+                )
+        together = [*self.parameters, *added["params"]]
+        if len(set(together)) < len(together):
             raise UsageError("optimiser: a parameter is there twice, and would take two steps")
+        _check_eps(added)
+        self.param_groups.append(added)
 
     @property
     def parameters(self) -> list[Parameter]:
