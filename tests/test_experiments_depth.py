@@ -436,9 +436,11 @@ def test_variants_are_trained_and_set_beside_the_source(monkeypatch):
     lines = found.table().splitlines()
     rows = {tuple(line.split()[:2]): line.split() for line in lines[3:6]}
     assert set(rows) == set(variants.HE_2016)
-    assert rows["scaled", "original"][4:] == ["12.35", "0.125", "0.5^n", "1"]
-    assert rows["identity", "full-preactivation"][4:] == ["6.37", "1", "1", "1"]
-    assert rows["dropout", "original"][4] == "fail"
+    assert rows["scaled", "original"][5:] == ["12.35", "0.125", "0.5^n", "1"]
+    assert rows["identity", "full-preactivation"][5:] == ["6.37", "1", "1", "1"]
+    assert rows["dropout", "original"][5] == "fail"
+    (scaled,) = found.of("scaled", "original")
+    assert float(rows["scaled", "original"][2]) == pytest.approx(scaled["loss"][-1], rel=0.01)
     assert found.carries("scaled") == 0.125
     panels = found.plot().panels
     assert [len(panel.series) for panel in panels] == [2, 1]

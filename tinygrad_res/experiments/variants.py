@@ -106,14 +106,14 @@ class ShortcutVariants(Outcome):
 
     def table(self) -> str:
         """Return the errors beside the source's, and what the weight-free path carries."""
-        heads = ["shortcut", "arrangement", "training error %", "test error %", "He et al. %",
-                 "path carries", "closed form", "reaches"]  # fmt: skip
+        heads = ["shortcut", "arrangement", "training loss", "training error %", "test error %",
+                 "He et al., test %", "path carries", "closed form", "reaches"]  # fmt: skip
         rows = []
         for (shortcut, arrangement), known in HE_2016.items():
             runs = self.of(shortcut, arrangement)
             rows.append([
                 shortcut, arrangement,
-                *(spread([run[what][-1] for run in runs]) for what in ("train", "test")),
+                *(spread([run[what][-1] for run in runs]) for what in ("loss", "train", "test")),
                 known, spread([run["path"]["gain"] for run in runs]),
                 CLOSED.get((shortcut, arrangement), ""),
                 spread([run["path"]["reached"] for run in runs]),
