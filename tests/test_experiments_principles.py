@@ -445,11 +445,9 @@ def test_regression_table_says_which_penalties_return_the_linear_model(regressio
     table = regression.table()
     assert "that leave no unit, and least squares: 0.03, 1\n" in table
     assert "that leave units in every run: 0.03\n" in table
-    stuck = [
-        dataclasses.replace(one, left=1) if (one.kind, one.penalty) == ("linear", 1.0) else one
-        for one in regression.pruned
-    ]
-    one_left = dataclasses.replace(regression, pruned=tuple(stuck))
+    (gone,) = regression.rows()["linear", 1.0]
+    another = dataclasses.replace(gone, left=1)
+    one_left = dataclasses.replace(regression, pruned=(*regression.pruned, another))
     assert "that leave no unit, and least squares: 0.03\n" in one_left.table()
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..report import Training
 from .lengths import Lengths, at_random
 from .outcome import Outcome, number
+from .settings import numbered
 from .sources import DIGITS, Source
 
 if TYPE_CHECKING:
@@ -131,11 +132,9 @@ class EffectivePathLength(Outcome):
         return values
 
     def _heading(self) -> str:
-        first, last = min(self.seeds), max(self.seeds)
-        seeds = f"seed {first}" if first == last else f"seeds {first} to {last}"
         accuracy = sum(t.accuracy for t in self.training) / len(self.training)
         return (
-            f"pre-activation residual MLP, {self.blocks} blocks of width {self.width}; {seeds}\n"
+            f"pre-activation residual MLP, {self.blocks} blocks of width {self.width}; {numbered(self.seeds)}\n"
             f"trained on {self.data.said} for {self.training[0].steps} steps: "
             f"{100 * accuracy:.1f} % of held-out images right\n"
             f"gradient of the loss by {self.batch} held-out images; a path's length is the "
