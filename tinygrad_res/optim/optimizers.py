@@ -13,28 +13,15 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
 from .. import backend
 from ..errors import GradientError, UsageError
 from ..record import Leaf
 from ..tensor import Parameter, Tensor, raw
 from ..whole_numbers import whole
+from .options import check_eps, check_options, holds, plain
 
 Parameters = Iterable[Parameter] | Iterable[dict[str, Any]]
 State = dict[str, Any]
-
-BOUNDS: dict[str, tuple[Any, str]] = {
-    "lr": (lambda v: 0 < v < math.inf, "must be positive"),
-    "momentum": (lambda v: 0 <= v < math.inf, "must not be negative"),
-    "dampening": (lambda v: -math.inf < v < math.inf, "must be a number"),
-    "weight_decay": (lambda v: 0 <= v < math.inf, "must not be negative"),
-    "l1": (lambda v: 0 <= v < math.inf, "must not be negative"),
-    "eps": (lambda v: 0 <= v < math.inf, "must not be negative"),
-    "betas": (lambda v: len(v) == 2 and all(0 <= b < 1 for b in v), "must be two numbers in [0, 1)"),
-    "nesterov": (lambda v: isinstance(v, bool), "must be True or False"),
-}  # fmt: skip
-"""For each option what it must be, and how to say so."""
 
 
 class Optimizer:
@@ -84,7 +71,7 @@ class Optimizer:
         together = [*self.parameters, *added["params"]]
         if len(set(together)) < len(together):
             raise UsageError("optimiser: a parameter is there twice, and would take two steps")
-        _check_eps(added)
+        check_eps(added)
         self.param_groups.append(added)
 
     @property
@@ -119,7 +106,7 @@ class Optimizer:
                 "and make the optimiser of the parameters that the loss depends on, after "
                 "network.to(...), which replaces them"
             )
-        if not _holds(lambda f: 0 <= f < math.inf, factor):
+        if not holds(lambda f: 0 <= f < math.inf, factor):
             raise UsageError(f"optimiser: step: factor {factor}: must be a number from 0 on")
         numbers = itertools.count()
         for group in self.param_groups:
@@ -184,7 +171,7 @@ class Optimizer:
             for i, values in state_dict["state"].items()
         }
         for group, new in zip(self.param_groups, state_dict["param_groups"], strict=True):
-            group.update({name: _plain(value) for name, value in new.items() if name != "params"})
+            group.update({name: plain(value) for name, value in new.items() if name != "params"})
         self.state = state
 
     def _group(self, given: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,8 +188,8 @@ class Optimizer:
             )
         params = given["params"]
         group = {"params": [params] if isinstance(params, Tensor) else list(params)}
-        group |= {name: _plain(given.get(name, value)) for name, value in defaults.items()}
-        _check_options(group)
+        group |= {name: plain(given.get(name, value)) for name, value in defaults.items()}
+        check_options(group)
         return group
 
 
@@ -336,39 +323,6 @@ def _moves(p: Parameter) -> bool:
     return p._grad is not None and p.requires_grad
 
 
-def _check_eps(group: Mapping[str, Any]) -> None:
-    """Refuse an eps that the parameters' dtype rounds to 0, after which Adam divides by 0."""
-    for p in group["params"]:
-        if group.get("eps") and not p.dtype.type(group["eps"]):
-            raise UsageError(
-                f"optimiser: eps {group['eps']:g} is 0 in {p.dtype}, the dtype of {_shown(p)}: use "
-                "eps=1e-4, or parameters of float32"
-            )
-
-
-def _check_options(group: Mapping[str, Any]) -> None:
-    """Refuse options that are out of their bounds."""
-    for name, value in group.items():
-        if name in BOUNDS and not _holds(BOUNDS[name][0], value):
-            raise UsageError(f"optimiser: {name} {value} {BOUNDS[name][1]}")
-    if group.get("nesterov") and (not group["momentum"] or group["dampening"]):
-        raise UsageError("optimiser: nesterov needs a momentum, and no dampening")
-
-
-def _holds(bound: Any, value: Any) -> bool:
-    try:
-        return bool(bound(value))
-    except TypeError:
-        return False
-
-
-def _plain(value: Any) -> Any:
-    """Return NumPy's numbers as Python's, which leave the dtype of what they meet as it is."""
-    if isinstance(value, (tuple, list)):
-        return type(value)(map(_plain, value))
-    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
-
-
 def _shown(value: Any) -> str:
     return (value.name if isinstance(value, Tensor) else None) or f"a {type(value).__name__}"
 
@@ -402,4 +356,4 @@ def _check_groups(where: str, ours: list[Any], theirs: list[Any]) -> None:
                 f"{where}: it is of another kind of optimiser: only one of them has the options "
                 f"{', '.join(differing)}"
             )
-        _check_options(other)
+        check_options(other)
