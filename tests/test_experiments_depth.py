@@ -61,6 +61,7 @@ def test_experiments_on_depth_are_listed():
         (degradation, {"depths": (20, 21)}, "degradation: depth 21 is not 6n \\+ 2"),
         (degradation, {"depths": 20}, "degradation: depths=20: pass several ints"),
         (degradation, {"depths": (8, 8)}, "degradation: .*each number once"),
+        (degradation, {"depths": (8, 14, 20, 26, 32)}, "degradation: depths=.*at most 4 can"),
         (degradation, {"steps": 1}, "degradation: steps=1: train for at least 2 steps"),
         (responses, {"batch": 0}, "responses: batch=0: pass an int of at least 1"),
         (shortcut_variants, {"depth": 9}, "shortcut_variants: depth 9 is not 6n \\+ 2"),

@@ -39,6 +39,9 @@ SETTINGS = {
 """What is meant where left out."""
 
 POINTS = {False: 6, True: 2}
+MOST_DEPTHS = 4
+"""Of plain and residual networks in one panel."""
+
 CIFAR = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43}
 """Test errors of residual networks on CIFAR-10 in percent (He et al. 2015, table 6); of 110 layers
 the best of five runs.
@@ -182,7 +185,7 @@ def degradation(
     Source: He et al. 2015, Deep Residual Learning, section 4.2, figure 6 and table 6.
 
     Args:
-        depths: numbers of weight layers, each 6n + 2; 20 and 56 where left out.
+        depths: numbers of weight layers, each 6n + 2, at most 4 of them; 20 and 56 where left out.
         steps, batch: of the training; 600 steps of 64 images where left out.  A residual network
             of 56 convolutions has not arrived after 150.
         runs: repetitions, with seeds from ``seed`` on; 3 where left out.
@@ -215,6 +218,8 @@ def train_by_depth(
     """Train networks with shortcuts and without, and return the fields of a ``ByDepth``."""
     setting = settled(name, SETTINGS, quick, depths=depths, steps=steps, batch=batch, runs=runs)
     check_depths(name, setting["depths"])
+    if len(setting["depths"]) > MOST_DEPTHS:
+        raise UsageError(f"{name}: depths={depths!r}: at most {MOST_DEPTHS} can be told apart")
     if setting["steps"] < 2:
         raise UsageError(f"{name}: steps={steps}: train for at least 2 steps")
     numbers = seeds(name, seed, setting.pop("runs"))

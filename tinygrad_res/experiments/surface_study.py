@@ -26,7 +26,7 @@ from ..optim import multi_step_lr
 from ..tensor import tensor
 from ..training import accuracy, fit
 from .curvature import extreme_eigenvalues
-from .depth import KINDS
+from .depth import KINDS, MOST_DEPTHS
 from .loss_planes import filter_direction, loss_surface, non_convexity, roughness
 from .outcome import Outcome, aligned, number
 from .recipe import check_depths, make, optimizer_of
@@ -48,7 +48,6 @@ The plain network of 56 layers, which is theirs, does not come near a minimum in
 """
 
 BATCH = 64
-MOST_DEPTHS = 4
 REACH = 1.0
 """The plane goes from minus to plus this along each direction, as in the paper."""
 
