@@ -106,3 +106,14 @@ def test_settings_of_activations_keep_the_dtype():
     ]  # fmt: skip
 
     assert {y.dtype for y in found} == {np.dtype(np.float32)}
+
+
+@pytest.mark.cpu
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_relu_at_its_extremes_keeps_dtype_and_layout(dtype):
+    x = tg.tensor(np.array([[-np.inf, -1, 0], [2, np.inf, np.nan]], dtype)).T
+
+    y = tg.relu(x)
+
+    np.testing.assert_array_equal(y.data, np.array([[0, 0, 0], [2, np.inf, np.nan]]).T)
+    assert (y.dtype, y.data.strides) == (x.dtype, x.data.strides)

@@ -11,7 +11,8 @@ import pytest
 from oracles import check_same
 
 import tinygrad_res as tg
-from tinygrad_res.errors import GradientError
+from tinygrad_res.errors import GradientError, ShapeError
+from tinygrad_res.tensor import renew
 
 
 def tracked(values):
@@ -141,6 +142,31 @@ def test_a_leaf_assigned_after_the_forward_pass_leaves_the_recorded_gradient(put
 
     check_same(x.grad, [2, 4])
     check_same(x, [10, 20])
+
+
+@pytest.mark.parametrize("values", [[5.0], np.array([5], np.float32)])
+def test_a_leaf_renewed_after_the_forward_pass_leaves_the_recorded_gradient(put, values):
+    w = tracked(put([2.0]))
+    given = put(values)
+
+    y = (w * w).sum()
+    renew(w, given)
+    y.backward()
+
+    check_same(w.grad, [4])
+    check_same(w, [5])
+    assert w.dtype == float
+    with pytest.raises(ShapeError, match="data: what is assigned has shape"):
+        renew(w, put([1.0, 2.0]))
+
+
+@pytest.mark.cpu
+def test_an_array_that_renews_a_leaf_is_locked():
+    given = np.array([5.0])
+
+    renew(tg.parameter([2.0]), given)
+
+    assert not given.flags.writeable
 
 
 def test_gradients_of_two_leaves_are_assigned_independently():

@@ -155,6 +155,20 @@ def test_what_is_no_state_dict_is_refused(wrong):
         optim.SGD([tg.parameter([1.0])]).load_state_dict(wrong)
 
 
+@pytest.mark.parametrize("shape", [(2,), ()])
+def test_steps_change_no_gradient_of_earlier_ones_and_remember_numbers_without_axes(shape):
+    w = tg.parameter(np.zeros(shape))
+    optimizer = tg.optim.SGD([w], lr=1.0, momentum=0.5)
+    w.grad = first = tg.tensor(np.ones(shape))
+    optimizer.step()
+    w.grad = np.full(shape, 3.0)
+    optimizer.step()
+
+    assert (first.numpy() == 1).all()
+    assert (optimizer.state[0]["momentum_buffer"] == 3.5).all()
+    assert (w.numpy() == -4.5).all()
+
+
 def test_state_dict_is_a_copy():
     p = tg.parameter([2.0])
     optimizer = optim.SGD([p], lr=0.1, momentum=0.9)

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import backend
 from .families import Contraction, Masked, Pointwise, unbroadcast
-from .primitive import FAILURES, Primitive, revive
+from .primitive import FAILURES, Primitive, revive, saved
 from .record import Node, scope_now
 from .tensor import Tensor
 
@@ -66,7 +66,10 @@ class Unary(Pointwise):
 class Gate(Masked, Unary):
     """A masked primitive of one operand, such as relu."""
 
-    vjp = Pointwise.vjp
+    def vjp(self, node: Node, cotangent: Any, wanted: Sequence[int]) -> Sequence[Any]:
+        """Return the cotangent where the mask holds, else 0."""
+        xp = backend.modules[type(cotangent)]
+        return (self._through(xp, cotangent, 0, saved(node, cotangent), _NO_PARAMS),)
 
 
 def of_two(self: Primitive) -> Callable[..., Tensor]:
@@ -138,3 +141,16 @@ class Product(Contraction):
     """A contraction without params."""
 
     operation = of_two
+
+    def vjp(self, node: Node, cotangent: Any, wanted: Sequence[int]) -> Sequence[Any]:
+        """Return the cotangent contracted with the other operand, as ``Contraction`` does."""
+        _, a, b = saved(node, cotangent)
+        xp = backend.modules[type(cotangent)]
+        found = []
+        for i in wanted:
+            shape = node.parents[i].shape  # type: ignore[union-attr]
+            g = self.rules[i](xp, cotangent, a if i else b, shape)
+            if getattr(g, "shape", None) != shape:
+                return super().vjp(node, cotangent, wanted)  # which says what is wrong
+            found.append(g)
+        return found

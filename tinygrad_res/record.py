@@ -139,21 +139,30 @@ class Hook:
             node.hooks = tuple(hook for hook in node.hooks if hook is not self)
 
 
-def within(name: str, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """Return what a function returns, and file what it records under ``name``.
+def within(
+    name: str, call: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any],
+    branch: bool = False,
+) -> Any:  # fmt: skip
+    """Return ``call(*args, **options)``, and file what it records under ``name``.
 
     It is a ``scope`` as long as a call, made for modules, which are called by the hundred.
     """
     outside = scope_now()
     if outside is None:
         return call(*args, **options)
-    inside = Scope(name, outside)
-    _open.set((*_open.get(), (inside, inside)))
+    inside = Scope(name, outside, branch)
+    around = _open.get()
+    opened = (*around, (inside, inside))
+    _open.set(opened)
     _scope.set(inside)
     try:
         return call(*args, **options)
     finally:
-        _close(inside)
+        if _open.get() is opened:
+            _open.set(around)
+            _scope.set(outside)
+        else:  # a generator began a block in the call and holds it, or ended one from before
+            _close(inside)
 
 
 def _close(block: object) -> None:

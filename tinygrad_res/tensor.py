@@ -58,14 +58,8 @@ class Tensor(Operators, Protocols):
                 f"data: this tensor was computed by {self._node.primitive}; assigning to it "
                 "would falsify the record. Assign to leaves, or use tg.tensor(values)"
             )
-        here = self._array
-        if type(values) is type(here) is np.ndarray and (values.shape, values.dtype) == (
-            here.shape, here.dtype,
-        ):  # fmt: skip
-            self._array = values.copy(order="K")  # as an optimiser's step does, a million times
-            self._array.flags.writeable = False
-            return
-        self._array = fitted("data: what is assigned", values, here, self.shape, self.dtype)._array
+        what = "data: what is assigned"
+        self._array = fitted(what, values, self._array, self.shape, self.dtype)._array
 
     @property
     def grad(self) -> Tensor | None:
@@ -295,6 +289,17 @@ def raw(value: Any) -> Any:
     return value._array if isinstance(value, Tensor) else value
 
 
+def renew(leaf: Tensor, array: Any) -> None:
+    """Assign to ``leaf.data`` an array that nobody else holds, without a copy."""
+    here = leaf._array
+    if type(array) is type(here) and array.shape == here.shape and array.dtype == here.dtype:
+        if type(array) is np.ndarray:
+            array.flags.writeable = False
+        leaf._array = array
+    else:
+        leaf.data = array
+
+
 def fitted(what: str, value: Any, like: Any, shape: tuple[int, ...], dtype: Any) -> Tensor:
     """Return ``value`` as a tensor of this shape and dtype beside the array ``like``.
 
@@ -336,8 +341,9 @@ def shape_of(value: Any) -> tuple[int, ...]:
     Raises:
         ShapeError: the lists have unequal lengths.
     """
-    if hasattr(value, "shape"):
-        return value.shape  # type: ignore[no-any-return]
+    shape: tuple[int, ...] | None = getattr(value, "shape", None)
+    if shape is not None:
+        return shape
     try:
         return np.shape(value)
     except ValueError as error:

@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import primitives as ops
 from ..errors import ShapeError
-from ..record import scope
+from ..record import within
 from ..tensor import Tensor, parameter, shape_of, tensor
 from ..whole_numbers import at_least
 from .activations import ReLU, Sigmoid
@@ -73,8 +73,7 @@ class Residual(Module):
         Raises:
             ShapeError: the shortcut's shape is another one.
         """
-        with scope("branch", branch=True):
-            inner = self.branch.inside(x)
+        inner = within("branch", self.branch.inside, (x,), {}, branch=True)
         outer = x if self.shortcut is None else self.shortcut(x)
         if shape_of(outer) != shape_of(inner):
             raise ShapeError(
@@ -210,8 +209,7 @@ class DenseLayer(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Return (N, in + growth_rate, H, W) for ``x`` (N, in, H, W)."""
-        with scope("branch", branch=True):
-            new = self.branch.inside(x)
+        new = within("branch", self.branch.inside, (x,), {}, branch=True)
         return ops.concat((x, new), axis=1)
 
 

@@ -76,7 +76,7 @@ class _Numbered(Module):
         self._put(number % len(self), part)
 
     def __iter__(self) -> Iterator[Module]:
-        return (part for _, part in self.children())
+        return iter([part for part in vars(self).values() if isinstance(part, Module)])
 
 
 class Sequential(_Numbered):

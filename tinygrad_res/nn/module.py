@@ -35,7 +35,7 @@ class Module:
         call = self.inside if self.forward_hooks else self.forward
         if not self.scope_name:
             return call(*inputs, **options)
-        return within(self.scope_name, call, *inputs, **options)
+        return within(self.scope_name, call, inputs, options)
 
     def inside(self, *inputs: Any, **options: Any) -> Any:
         """Return what a call returns, recorded under the scope that is open already."""

@@ -16,7 +16,7 @@ from typing import Any
 from .. import backend
 from ..errors import GradientError, UsageError
 from ..record import Leaf
-from ..tensor import Parameter, Tensor, raw
+from ..tensor import Parameter, Tensor, raw, renew
 from ..whole_numbers import whole
 from .options import check_eps, check_options, holds, plain
 
@@ -114,7 +114,7 @@ class Optimizer:
             for p, number in zip(group["params"], numbers):
                 if _moves(p):
                     state = self.state.setdefault(number, {})
-                    p.data = self._update(options, state, raw(p), raw(p.grad))
+                    renew(p, self._update(options, state, raw(p), raw(p._grad)))
 
     def _update(self, options: Mapping[str, Any], state: State, p: Any, g: Any) -> Any:
         """Return new values for ``p``, whose gradient is ``g``, and replace what ``state`` holds."""
@@ -234,11 +234,11 @@ class SGD(Optimizer):
         if options["weight_decay"]:
             g = g + options["weight_decay"] * p
         if momentum:
-            before = state.get("momentum_buffer")
-            if before is None:
-                v = g
-            else:
-                v = momentum * before
+            v = state.get("momentum_buffer")
+            if v is None:
+                v = g.copy()
+            else:  # in place: state_dict gives away copies only
+                v *= momentum
                 v += g if not options["dampening"] else (1 - options["dampening"]) * g
             state["momentum_buffer"] = v
             g = g + momentum * v if options["nesterov"] else v
