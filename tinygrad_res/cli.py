@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -27,10 +27,15 @@ from .drawing import add_draw, add_explore
 from .errors import Error, UsageError
 from .experiments.command import add_experiment
 from .files import make_writable, write_whole
+from .own_network import account
 from .report import PathReport, Training, examine, train
+from .subjects import add_shape, is_network
 from .terminal import say
 
-TOLERANCE = 1e-9  # of the graded sum against backward, in float64
+TOLERANCES = {8: 1e-9, 4: 1e-4, 2: 0.03}
+"""Of the graded sum against backward, by the bytes of a number."""
+DEFAULTS = {"data": "digits", "device": "cpu", "batch": 64, "lr": 3e-4}
+"""Of the networks of the zoo."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,7 +89,11 @@ def _parser() -> argparse.ArgumentParser:
         "through them by weight layers crossed. Writes paths.svg, paths.png and report.json.",
     )
     command.set_defaults(run=_paths)
-    command.add_argument("model", metavar="MODEL", help=", ".join(nets.MODELS))
+    command.add_argument(
+        "model", metavar="MODEL",
+        help=f"{', '.join(nets.MODELS)}; or a network of yours, MODEL.onnx or MODEL.onnx:OUTPUT, as "
+        "it is in its file",
+    )  # fmt: skip
     size = command.add_mutually_exclusive_group()
     size.add_argument(
         "--blocks", type=int, metavar="N", help="blocks of two weight layers (default: 3 for MLPs)"
@@ -96,19 +105,23 @@ def _parser() -> argparse.ArgumentParser:
         "--train", type=int, metavar="STEPS", help="training steps (default: 300; ResNets 60)"
     )
     command.add_argument(
-        "--data", default="digits", metavar="DATA",
-        help="digits, or an .npz file with arrays x and y (default: digits)",
+        "--data", metavar="DATA",
+        help="digits, an archive or folder of CIFAR as it is published, such as "
+        "cifar-10-binary.tar.gz, or an .npz file with arrays x and y (default: digits); for "
+        "MODEL.onnx an .npz file with arrays that are called as its inputs (default: random ones)",
     )  # fmt: skip
     command.add_argument(
         "--out", type=Path, default=Path("paths"), metavar="DIR",
         help="where to write the files (default: ./paths)",
     )  # fmt: skip
-    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    command.add_argument("--batch", type=int, default=64, help="images per batch (default: 64)")
+    command.add_argument("--device", choices=("cpu", "cuda"), help="(default: cpu)")
+    command.add_argument("--batch", type=int, help="images per batch (default: 64)")
+    command.add_argument("--lr", type=float, help="step size of Adam (default: 0.0003)")
     command.add_argument(
-        "--lr", type=float, default=3e-4, help="step size of Adam (default: 0.0003)"
-    )
-    command.add_argument("--seed", type=int, default=0, help="of weights and batches (default: 0)")
+        "--seed", type=int, default=0,
+        help="of weights and batches, and of what MODEL.onnx runs on (default: 0)",
+    )  # fmt: skip
+    add_shape(command)
     add_experiment(commands)
     add_draw(commands)
     add_explore(commands)
@@ -116,13 +129,28 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _paths(options: argparse.Namespace) -> int:
+    if options.seed < 0:
+        raise UsageError(f"--seed {options.seed}: must be at least 0")
+    return (_of_a_file if is_network(options.model) else _of_the_zoo)(options)
+
+
+def _of_a_file(options: argparse.Namespace) -> int:
+    report, heading, values = account(options)
+    make_writable("--out", options.out)
+    return _told(options, report, heading, values)
+
+
+def _of_the_zoo(options: argparse.Namespace) -> int:
+    if options.shape:
+        raise UsageError(f"--shape is for a network in a file, and {options.model} is none")
+    for name, default in DEFAULTS.items():
+        if getattr(options, name) is None:
+            setattr(options, name, default)
     blocks = _blocks(options)
     steps = options.train
     if steps is None:
         steps = 300 if options.model.endswith("mlp") else 60
-    for name, value, least in (
-        ("--train", steps, 0), ("--batch", options.batch, 2), ("--seed", options.seed, 0),
-    ):  # fmt: skip
+    for name, value, least in (("--train", steps, 0), ("--batch", options.batch, 2)):
         if value < least:
             raise UsageError(f"{name} {value}: must be at least {least}")
     if not options.lr > 0:
@@ -137,9 +165,25 @@ def _paths(options: argparse.Namespace) -> int:
     size = network.size()
     training = train(network, data, steps, options.device, options.batch, options.lr, options.seed)
     report = examine(network, data, options.device, options.batch)
-    agrees = report.error <= TOLERANCE
-    _write(options, report, training, size)
-    print(_heading(network, size, data, training, options))
+    values = {
+        "model": options.model,
+        "seed": options.seed,
+        "data": options.data,
+        "batch": options.batch,
+        "parameters": size,
+        "training": asdict(training),
+        "degrees_counted_between": ["the stem's output", "the classifier's input"],
+    }
+    return _told(options, report, _heading(network, size, data, training, options), values)
+
+
+def _told(
+    options: argparse.Namespace, report: PathReport, heading: list[str], values: dict[str, Any]
+) -> int:
+    """Write the files, print the account, and return the exit status."""
+    agrees = report.error <= TOLERANCES[report.itemsize]
+    _write(options.out, report, values)
+    print("\n".join(heading))
     print(report.table())
     print(
         f"check: the graded parts {'sum' if agrees else 'DO NOT SUM'} to backward's gradient, "
@@ -161,7 +205,7 @@ def _blocks(options: argparse.Namespace) -> int | None:
 def _heading(
     network: nets.Network, size: int, data: Images, training: Training,
     options: argparse.Namespace,
-) -> str:  # fmt: skip
+) -> list[str]:  # fmt: skip
     blocks, layers = len(network.body), len(network.weight_layers())
     lines = [
         f"{network.name}: {blocks} block{'s' * (blocks != 1)}, {layers} weight layers, {size:,} parameters"
@@ -180,27 +224,21 @@ def _heading(
         "the stem's output and the classifier's input, since every path crosses those two weights",
         "",
     ]
-    return "\n".join(lines)
+    return lines
 
 
-def _write(options: argparse.Namespace, report: PathReport, training: Training, size: int) -> None:
+def _write(out: Path, report: PathReport, values: dict[str, Any]) -> None:
     import viz
 
     values = {
-        "model": options.model,
-        "seed": options.seed,
-        "data": options.data,
-        "batch": options.batch,
-        "parameters": size,
-        "training": asdict(training),
+        **values,
         **report.as_dict(),
-        "degrees_counted_between": ["the stem's output", "the classifier's input"],
         "versions": {
             "tinygrad_res": __version__,
             "numpy": np.__version__,
             "python": platform.python_version(),
         },
     }
-    viz.draw(report.paths).save(options.out / "paths.svg")
-    viz.plot_paths(report.paths, by="weight").save(options.out / "paths.png")
-    write_whole(options.out / "report.json", (json.dumps(values, indent=2) + "\n").encode())
+    viz.draw(report.paths).save(out / "paths.svg")
+    viz.plot_paths(report.paths, by="weight").save(out / "paths.png")
+    write_whole(out / "report.json", (json.dumps(values, indent=2) + "\n").encode())

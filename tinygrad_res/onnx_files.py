@@ -1,20 +1,22 @@
 """What a network file computes, named on the command line as ``MODEL.onnx`` or ``MODEL.onnx:OUTPUT``.
 
-A file holds a network but no data, so it runs on numbers drawn at random, in the shapes that it
-declares.  Paths do not depend on them; which of them are dead, and what they carry, does.
+A file holds a network but no data, so it runs on what it is given or, where nothing is, on numbers
+drawn at random, in the shapes that it declares.  Paths do not depend on them; which of them are
+dead, and what they carry, does.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from . import nn
-from .errors import Error, UsageError
+from .errors import DataError, Error, UsageError
 from .guess import did_you_mean
 from .nn.onnx_network import OnnxNetwork
 from .nn.onnx_operators import OPERATORS
@@ -39,8 +41,9 @@ def take(
     output: str = "",
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     seed: int = 0,
+    arrays: Mapping[str, np.ndarray] | None = None,
 ) -> Found:
-    """Run the network in a file on random numbers and return the sum of one of its outputs.
+    """Run the network in a file and return the sum of one of its outputs.
 
     Inputs of floats are drawn from a standard normal distribution and carry a gradient; integers
     that look something up are drawn from its places, other integers are 1 and booleans true.
@@ -53,9 +56,11 @@ def take(
         output: its name; the first where it is empty.
         shapes: of inputs, by name.
         seed: of the numbers drawn.
+        arrays: inputs by name, which are taken as they are; others are drawn.
 
     Raises:
         DataError: the file cannot be read, or uses what is not supported; all of it is listed.
+            Or an array is of another kind of number, or holds NaN.
         UsageError: ``onnx`` is not installed, an output or input has another name, a shape is
             missing or does not fit, or the output holds no floats.
         ShapeError: the network cannot run at this shape.
@@ -68,14 +73,16 @@ def take(
             f"{file} has no output {output!r}{did_you_mean(output, plan.outputs)}: "
             f"it has {', '.join(plan.outputs)}"
         )
-    lengths = _lengths(file, plan, shapes or {})
+    arrays = _fitting(file, plan, arrays or {})
+    shapes = {**(shapes or {}), **{name: array.shape for name, array in arrays.items()}}
+    lengths = _lengths(file, plan, shapes)
     try:
-        given = _drawn(network, lengths, seed)
+        given = _drawn(network, lengths, seed, arrays)
     except (MemoryError, ValueError) as error:
         raise UsageError(f"{file}: its inputs are too large at {lengths}: {error}") from error
     variables = {**given, **{p.name or "": p for p in network.parameters()}}
     _rename(network)
-    results = _run(file, network, given, shapes or {})
+    results = _run(file, network, given, shapes)
     out = results[output or plan.outputs[0]]
     where = f"{file}:{output}" if output else str(file)
     if out.dtype.kind != "f":
@@ -86,7 +93,7 @@ def take(
         )
     out.name = out.name or output or plan.outputs[0]
     loss = out.sum()
-    ran_on = ", ".join(f"{name} {x.shape}" for name, x in given.items())
+    ran_on = ", ".join(f"{name} {x.shape}" for name, x in given.items() if name not in arrays)
     return Found(where, file.stem, loss, _first(plan, given, variables, loss), variables, ran_on)
 
 
@@ -165,18 +172,63 @@ def _example(declared: Input) -> str:
 # Numbers
 
 
+def read_arrays(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the arrays in an .npz file that are called as a network's inputs are.
+
+    Raises:
+        DataError: the file cannot be read, or holds an array of another name.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            arrays = {name: held[name] for name in held.files}
+    except FileNotFoundError as error:
+        raise DataError(f"--data {path}: there is no such file") from error
+    except (OSError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"--data {path}: cannot be read as an .npz file of plain numbers: write it with "
+            f"numpy.savez(path, {', '.join(f'{name}=...' for name in names)})"
+        ) from error
+    for name in arrays:
+        if name not in names:
+            raise DataError(
+                f"--data {path}: holds an array {name!r}{did_you_mean(name, names)}: the network's "
+                f"inputs are {', '.join(names) or 'none'}"
+            )
+    if not arrays:
+        raise DataError(f"--data {path}: holds no array: give {', '.join(names)}")
+    return arrays
+
+
+def _fitting(file: Path, plan: Plan, arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """Return the arrays, after a look at whether they are numbers that their inputs take."""
+    declared = {i.name: i for i in plan.inputs}
+    for name, array in arrays.items():
+        if name not in declared:
+            raise UsageError(f"{file} has no input {name!r}: it takes {', '.join(declared)}")
+        if array.dtype.kind not in declared[name].kinds:
+            raise DataError(
+                f"{name}: the array is of dtype {array.dtype}, and {file} declares {declared[name]}"
+            )
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise DataError(f"{name}: the array holds NaN or infinities: remove or replace them")
+    return arrays
+
+
 def _drawn(
-    network: OnnxNetwork, shapes: dict[str, tuple[int, ...]], seed: int
-) -> dict[str, Tensor]:
-    """Return an array for every input."""
+    network: OnnxNetwork, shapes: dict[str, tuple[int, ...]], seed: int,
+    arrays: Mapping[str, np.ndarray],
+) -> dict[str, Tensor]:  # fmt: skip
+    """Return a tensor for every input: of its array, or drawn."""
     rng = np.random.default_rng(seed)
     floats = next((p.dtype for p in network.parameters()), np.dtype(np.float32))
     drawn = {}
     for declared in network.plan.inputs:
         name, shape = declared.name, shapes[declared.name]
         if declared.kinds == "f":
-            values = rng.standard_normal(shape).astype(floats)
-            drawn[name] = tensor(values, requires_grad=True, name=name)
+            values = arrays[name] if name in arrays else rng.standard_normal(shape)
+            drawn[name] = tensor(values.astype(floats), requires_grad=True, name=name)
+        elif name in arrays:
+            drawn[name] = tensor(arrays[name], name=name)
         elif declared.kinds == "b":
             drawn[name] = tensor(np.ones(shape, bool), name=name)
         else:

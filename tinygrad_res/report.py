@@ -63,14 +63,15 @@ class PathReport:
 
     Attributes:
         network: its name.
-        counts: exact number of paths for each number of weight layers crossed, between
-            the stem's output and the classifier's input.
+        counts: exact number of paths for each number of weight layers crossed; of a network of
+            the zoo, between the stem's output and the classifier's input.
         norms: the norm of the gradient's part that comes through those paths.
         shares: that part's signed share of the gradient; they sum to 1.
         gradient_norm: the norm of the whole gradient by the images.
         error: the largest difference between the sum of the parts and backward's
             gradient, relative to the gradient's largest element.
         paths: the set itself, for figures and further questions.
+        itemsize: the bytes of one of the gradient's numbers.
     """
 
     network: str
@@ -80,6 +81,7 @@ class PathReport:
     gradient_norm: float
     error: float
     paths: Paths = field(repr=False, compare=False)
+    itemsize: int = 8
 
     @property
     def total(self) -> int:
@@ -170,19 +172,34 @@ def examine(
     x = tensor(images, requires_grad=True, name="x", dtype="float64")
     start, end, loss = _forward(network, x, labels)
     loss.backward()
-    found = paths(loss, x, start=start, end=end)
-    bar = f"weighing the paths of {network.name}" if progress else ""
-    parts = found.gradient_by("weight", progress=bar)
     whole = x.grad.data  # type: ignore[union-attr]
+    return weighed(network.name, paths(loss, x, start=start, end=end), whole, progress)
+
+
+def weighed(name: str, found: Paths, whole: Any, progress: bool = True) -> PathReport:
+    """Account for a gradient by the paths that it comes along.
+
+    Args:
+        name: of the network.
+        found: all paths of the gradient.
+        whole: the gradient, as backward found it.
+        progress: whether to show a progress bar.
+
+    Raises:
+        GraphError: there is no path, or the gradient is zero, so that nothing has a share of it.
+    """
+    bar = f"weighing the paths of {name}" if progress else ""
+    parts = found.gradient_by("weight", progress=bar)
     difference = float(abs(sum(parts.values()) - whole).max())
     return PathReport(
-        network=network.name,
+        network=name,
         counts=found.count_by("weight"),
         norms={k: norm(g) for k, g in parts.items()},
         shares=shares(parts),
         gradient_norm=norm(whole),
         error=difference / (float(abs(whole).max()) or 1.0),
         paths=found,
+        itemsize=whole.dtype.itemsize,
     )
 
 

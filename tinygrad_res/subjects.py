@@ -58,14 +58,19 @@ def add_subject(command: argparse.ArgumentParser) -> None:
         "--depth", type=int, metavar="N",
         help="tell apart so many scopes inside one another, at scope level",
     )  # fmt: skip
+    add_shape(command)
+    command.add_argument(
+        "--seed", type=_seed, metavar="N",
+        help="of the numbers that a network runs on (default: 0)",
+    )  # fmt: skip
+
+
+def add_shape(command: argparse.ArgumentParser) -> None:
+    """Add what says how large the inputs of a network in a file are."""
     command.add_argument(
         "--shape", action="append", type=_shape, metavar="X=I,J",
         help="of a network's input, again for each (default: what it declares, "
         "open lengths being 1)",
-    )  # fmt: skip
-    command.add_argument(
-        "--seed", type=_seed, metavar="N",
-        help="of the numbers that a network runs on (default: 0)",
     )  # fmt: skip
 
 
@@ -97,6 +102,15 @@ def _seed(words: str) -> int:
     return int(words)
 
 
+def is_network(where: str) -> bool:
+    """Say whether a command line names a network in a file, with an output or without.
+
+    >>> is_network("net.onnx:logits"), is_network("net.py:loss")
+    (True, False)
+    """
+    return where.endswith(_NETWORK) or f"{_NETWORK}:" in where
+
+
 @dataclass(frozen=True)
 class Source:
     """A file, and what to take from it.
@@ -126,7 +140,7 @@ class Source:
         where, arguments = options.source, options.arguments
         given = options.shape or []
         network, colon, output = where.partition(f"{_NETWORK}:")
-        if not where.endswith(_NETWORK) and not colon:
+        if not is_network(where):
             for option, value in (("--shape", given), ("--seed", options.seed)):
                 if value not in (None, []):
                     raise UsageError(f"{option} is for networks, and {where} is a script")
