@@ -121,7 +121,7 @@ class EffectivePathLength(Outcome):
             }
         return viz.plot_series(
             panels, x="length: residual branches crossed", y="share of the total",
-            title="Sampled single paths overstate the length",
+            title=f"Sampled single paths overstate the length: {self.data.said}",
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
