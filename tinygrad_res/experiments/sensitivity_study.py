@@ -119,7 +119,7 @@ class Sensitivity(Outcome):
             {f"{stage} training": [run[stage] for run in self.cells]
              for stage in ("before", "after")},
             x="block, from the input", y="change of ||F|| in %, for 1 % of ||H||", at=range(1, 1 + self.blocks),
-            title="How much larger a relative change of H = F + x is to F",
+            title=f"How much larger a relative change of H = F + x is to F: {self.data.said}",
         )  # fmt: skip
 
 
