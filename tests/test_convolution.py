@@ -9,7 +9,7 @@ import pytest
 from oracles import check_array, check_close, normal
 
 import tinygrad_res as tg
-from tinygrad_res.primitives import phases
+from tinygrad_res.primitives import patches
 
 draw = normal()
 
@@ -35,19 +35,10 @@ GEOMETRIES = list(
 )
 
 
-@pytest.fixture(params=[0.0, np.inf], ids=["patches", "phases"], autouse=True)
-def _kernels(request, monkeypatch):
-    """Take either way of convolving, whichever is the faster one."""
-    monkeypatch.setattr(phases, "WASTEFUL", request.param)
-
-
-def test_small_images_are_gathered_patch_by_patch_and_large_ones_are_not(monkeypatch):
-    monkeypatch.undo()
-    seen = []
-    monkeypatch.setattr(phases.patches, "forward", lambda *_, **k: seen.append(k["out"]) or 0.0)
-    for size in (4, 8, 32):
-        tg.conv2d(draw(1, 2, size, size), draw(2, 2, 3, 3), padding=1)
-    assert seen == [(4, 4), (8, 8)]
+@pytest.fixture(params=[1, patches.LARGEST], ids=["in parts", "at once"], autouse=True)
+def _parts(request, monkeypatch):
+    """Gather the patches of one image at a time, and of all."""
+    monkeypatch.setattr(patches, "LARGEST", request.param)
 
 
 @pytest.mark.parametrize(("stride", "padding", "dilation", "groups"), GEOMETRIES)

@@ -3,7 +3,8 @@
 With T(x, w, g) = <g, conv(x, w)>, opening one slot of T gives the convolution, its
 transpose (the input's cotangent) and the weight's cotangent.  Each is bilinear in the
 other two, so each one's derivatives are the two others, and derivatives of every order
-stay within the three.  What they run stands in ``phases``.
+stay within the three.  What they run stands in
+``convolution_kernels``.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from ..custom import Operation, contraction
 from ..errors import ShapeError, UsageError
 from ..nests import Index, Nest
 from ..tensor import Tensor, shape_of
-from . import phases
+from . import convolution_kernels as kernels
 from .arguments import whole, word
 from .indexing import getitem
+from .patches import output_size
 from .pointwise import add
 from .structural import reshape
 from .windows import pad
@@ -74,8 +76,8 @@ def _terms(*order: int) -> Callable[..., list[Nest]]:
     return terms
 
 
-_KERNELS: tuple[Any, ...] = (phases.forward, phases.transposed, phases.weight)
-_FORMS = {1: _forms(1, *map(phases.of_signals, _KERNELS)), 2: _forms(2, *_KERNELS)}
+_KERNELS: tuple[Any, ...] = (kernels.forward, kernels.transposed, kernels.weight)
+_FORMS = {1: _forms(1, *map(kernels.of_signals, _KERNELS)), 2: _forms(2, *_KERNELS)}
 _WORDS = {1: ("signals", "L", "k"), 2: ("images", "H, W", "kh, kw")}
 
 
@@ -164,7 +166,7 @@ def _convolve(
         geometry["padding"] = tuple(t // 2 for t in total)
         if any(t % 2 for t in total):
             x = pad(x, ((0, 0), (0, 0), *((0, t % 2) for t in total)))
-    if min(*phases.output_size(shape_of(x)[2:], b[2:], **geometry), *b[2:]) < 1:
+    if min(*output_size(shape_of(x)[2:], b[2:], **geometry), *b[2:]) < 1:
         raise ShapeError(
             f"{name}: filters of {b[2:]} (dilation {dilation}) do not fit into {things} of "
             f"{a[2:]} padded by {padding}"
