@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-LARGEST = 1 << 18
+LARGEST = 1 << 17
 """So many numbers of patches are gathered at once: they take little beside the images."""
 
 
