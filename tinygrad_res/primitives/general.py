@@ -7,7 +7,10 @@ dependence on the input is part of the one edge that leads to it.
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
+import string
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,9 +46,24 @@ def _statistics(array: Any) -> tuple[Any, Any]:
         raise ShapeError(
             f"batch_norm: expected a shape (N, C, ...) with at least one element, got {array.shape}"
         )
-    mean = array.mean(axis=_over(array))
+    mean = _mean(array)
     centred = array - _spread(mean, array.ndim)
-    return mean, backend.namespace(array).square(centred).mean(axis=_over(array))
+    return mean, _mean(centred, centred)
+
+
+def _mean(*factors: Any) -> Any:
+    """Return the mean of a product over every axis but axis 1.
+
+    As a contraction, which is several times faster than a reduction over axes that lie apart.
+    """
+    first = factors[0]
+    if isinstance(first, Tensor):
+        return functools.reduce(operator.mul, factors).mean(axis=_over(first))
+    xp, n = backend.namespace(first), first.size // first.shape[1]
+    wide = xp.float32 if first.dtype.itemsize < 4 else first.dtype
+    term = string.ascii_letters[: first.ndim]
+    total = xp.einsum(f"{','.join([term] * len(factors))}->b", *factors, dtype=wide)
+    return (total / n).astype(first.dtype, copy=False)
 
 
 def _standardise(x: Any, statistics: tuple[Any, Any], eps: float) -> tuple[Any, Any]:
@@ -72,19 +90,14 @@ def _normalise_vjp(
     statistics: Any,
     eps: float,
 ) -> list[Any]:
-    over = _over(x)
     if isinstance(x, Tensor):
-        mean = x.mean(axis=over)
-        statistics = mean, xp.square(x - _spread(mean, x.ndim)).mean(axis=over)
+        statistics = _statistics(x)
     standard, inverse = _standardise(x, statistics, eps)
-    along_bias = g.sum(axis=over)
-    along_weight = (g * standard).sum(axis=over)
-    found: dict[int, Any] = {1: along_weight, 2: along_bias}
+    along_bias, along_weight = _mean(g), _mean(g, standard)
+    n = x.size // x.shape[1]
+    found: dict[int, Any] = {1: along_weight * n, 2: along_bias * n}
     if 0 in wanted:
-        n = x.size // x.shape[1]
-        centre = _spread(along_bias / n, len(x.shape)) + standard * _spread(
-            along_weight / n, len(x.shape)
-        )
+        centre = _spread(along_bias, len(x.shape)) + standard * _spread(along_weight, len(x.shape))
         found[0] = (g - centre) * (_spread(weight, len(x.shape)) * inverse)
     return [found[i] for i in wanted]
 
