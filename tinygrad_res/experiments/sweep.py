@@ -4,7 +4,8 @@ A cell is one setting: keyword arguments of plain values.  What the function ret
 must be plain values, too (numbers, strings, lists, dicts), because a finished cell can be
 kept in a file.  A function of its arguments alone gives the same numbers here, in threads,
 in processes, or on the machines of a cluster; so the executor is the caller's choice, and a
-sweep cut short goes on from the files that are there.
+sweep cut short goes on from the files that are there.  Every cell runs with one BLAS thread,
+without which the numbers would depend on the machine's (see ``one_thread``).
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import hashlib
 import itertools
 import json
 import os
+import queue
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, as_completed
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from tqdm import tqdm
 from .. import __version__
 from ..errors import SweepError, UsageError
 from ..files import make_writable, write_whole
+from .one_thread import one_thread
 
 Cell = Mapping[str, Any]
 """A setting: keyword arguments of values that JSON holds."""
@@ -53,23 +56,25 @@ def sweep(
     Args:
         function: one that can be imported by its name, so that a pool of processes finds it.
         cells: the settings, each another.
-        executor: where to run, a task for each cell; here, one after the other, where left out.
+        executor: where to run, a task for each cell: threads, processes or another
+            ``concurrent.futures.Executor``, or a Dask ``Client``; here, one after the other,
+            where left out.  Pools are made and closed by the caller.
         folder: keep every finished cell in a file here, and take those that are kept already
             instead of computing them.  A file counts for the same function, setting and
             version of tinygrad_res only.
         progress: what to write beside a progress bar; no bar where empty.
 
     Raises:
-        UsageError: two cells are the same, a value is none that JSON holds, or the function is
-            a lambda or otherwise without a name to import it by.
+        UsageError: two cells are the same, a value is none that JSON holds, the function is a
+            lambda or otherwise without a name to import it by, or the executor is none.
         FileError: the folder, or a file in it, cannot be written.
-        SweepError: cells failed, or a worker was lost.  The others are finished first; the
-            error holds them, and names those that are missing.
+        SweepError: cells failed or were cancelled, or a worker was lost.  The others are
+            finished first; the error holds them, and names those that are missing.
 
     >>> sweep(divmod_of, grid(a=[7, 8], b=[3]))
     [[2, 1], [2, 2]]
     """
-    cells = list(cells)
+    cells, pool = list(cells), _pool(executor)
     names = [_name(function, cell) for cell in cells]
     if len(set(names)) < len(names):
         raise UsageError("sweep: two cells are the same: each would be computed twice")
@@ -84,7 +89,7 @@ def sweep(
         total=len(cells), initial=len(done), desc=progress, unit="cell", leave=False,
         disable=not progress,
     )  # fmt: skip
-    outcomes = _here(function, todo) if executor is None else _there(function, todo, executor)
+    outcomes = _here(function, todo) if pool is None else _there(function, todo, pool)
     with bar:
         for name, outcome in outcomes:
             if isinstance(outcome, BaseException):
@@ -104,25 +109,42 @@ def divmod_of(a: int, b: int) -> list[int]:
     return list(divmod(a, b))
 
 
+def _pool(executor: Any) -> Executor | None:
+    """Return what takes tasks; a Dask client has such a thing, but is none."""
+    if hasattr(executor, "get_executor"):
+        executor = executor.get_executor()
+    if executor is None or isinstance(executor, Executor):
+        return executor
+    raise UsageError(
+        f"sweep: executor={executor!r} takes no tasks: pass an open pool, such as "
+        "concurrent.futures.ProcessPoolExecutor(2), or a Dask Client"
+    )
+
+
 def _here(function: Callable[..., Any], todo: Mapping[str, Cell]) -> Iterator[tuple[str, Any]]:
     for name, cell in todo.items():
         try:
-            yield name, function(**cell)
+            yield name, _one(function, cell)
         except Exception as error:  # a cell that fails must not take the others with it
             yield name, error
 
 
 def _there(
-    function: Callable[..., Any], todo: Mapping[str, Cell], executor: Executor
+    function: Callable[..., Any], todo: Mapping[str, Cell], pool: Executor
 ) -> Iterator[tuple[str, Any]]:
     names: dict[Future[Any], str] = {}
+    ended: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
     for name, cell in todo.items():
         try:
-            names[executor.submit(function, **cell)] = name
+            future = pool.submit(_one, function, dict(cell))
         except RuntimeError as error:  # a pool that has lost a worker takes no more
             yield name, error
+        else:
+            names[future] = name
+            future.add_done_callback(ended.put)  # as_completed would wait for the cancelled
     try:
-        for future in as_completed(names):
+        for _ in names:
+            future = ended.get()
             try:
                 yield names[future], future.result()
             except Exception as error:
@@ -130,6 +152,11 @@ def _there(
     finally:
         for future in names:
             future.cancel()
+
+
+def _one(function: Callable[..., Any], cell: Cell) -> Any:
+    with one_thread():
+        return function(**cell)
 
 
 def _name(function: Callable[..., Any], cell: Cell) -> str:
@@ -188,14 +215,24 @@ def _incomplete(
     folder: str | os.PathLike[str] | None,
 ) -> SweepError:  # fmt: skip
     lines = [f"sweep: {len(missing)} of {len(cells)} cells are missing:"]
-    for name, error in itertools.islice(missing.items(), _SHOWN):
-        said = str(error).strip() or "its worker was lost"
-        lines.append(f"  {_setting(cells[name])}: {type(error).__name__}: {said}")
-    if len(missing) > _SHOWN:
-        lines.append(f"  and {len(missing) - _SHOWN} more")
+    whose: dict[str, list[str]] = {}
+    for name, error in missing.items():
+        whose.setdefault(_said(error), []).append(_setting(cells[name], list(cells.values())))
+    for said, settings in itertools.islice(whose.items(), _SHOWN):
+        if len(settings) == 1:
+            lines.append(f"  {settings[0]}: {said}")
+            continue
+        lines += [f"  {said}", *(f"    {one}" for one in settings[:_SHOWN])]
+        lines += [f"    and {len(settings) - _SHOWN} more"] * (len(settings) > _SHOWN)
+    if len(whose) > _SHOWN:
+        lines.append(f"  and {len(whose) - _SHOWN} other errors")
+    if any(isinstance(error, BrokenExecutor) for error in missing.values()):
+        lines.append("a worker is lost for instance where memory is short: use fewer processes")
     kept = (
-        "give folder= to keep what is finished, and run again" if folder is None
-        else f"what is finished is kept in {str(folder)!r}: run again, and only these are computed"
+        "nothing is kept: give folder= (--keep DIR in the shell), and what is finished need not "
+        "be computed again" if folder is None
+        else f"what is finished is kept in {str(folder)!r}: run again with the same folder= (--keep "
+        "in the shell), and only these are computed"
     )  # fmt: skip
     return SweepError(
         "\n".join([*lines, kept]),
@@ -204,5 +241,16 @@ def _incomplete(
     )
 
 
-def _setting(cell: Cell) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in cell.items())
+def _said(error: BaseException) -> str:
+    """Return the error's name and words, or what is meant where it has none."""
+    silent = (
+        "was cancelled, as by the pool's shutdown" if isinstance(error, CancelledError)
+        else "its worker was lost"
+    )  # fmt: skip
+    return f"{type(error).__name__}: {str(error).strip() or silent}"
+
+
+def _setting(cell: Cell, cells: Sequence[Cell]) -> str:
+    """Write in what a cell differs from the others; all of it where there is no other."""
+    told = [name for name in cell if any(cell[name] != other.get(name) for other in cells)]
+    return ", ".join(f"{name}={cell[name]!r}" for name in told or cell)
