@@ -5,8 +5,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from tinygrad_res import data, nn
-from tinygrad_res.errors import DataError
+import tinygrad_res as tg
+from tinygrad_res import data, nets, nn, optim
+from tinygrad_res.errors import DataError, ShapeError
+from tinygrad_res.training import fit
 
 RNG = np.random.default_rng(4)
 
@@ -43,7 +45,7 @@ def test_batches_visit_every_image_once_in_each_pass():
 
 
 @pytest.mark.parametrize(
-    ("shape", "image"), [((20, 3, 4, 4), (3, 4, 4)), ((20, 4, 5), (1, 4, 5)), ((20, 7), (1, 1, 7))]
+    ("shape", "image"), [((20, 3, 4, 4), (3, 4, 4)), ((20, 4, 5), (1, 4, 5)), ((20, 7), (7,))]
 )
 def test_own_file_of_any_image_shape_is_read(tmp_path, shape, image):
     source = archive(tmp_path, x=RNG.standard_normal(shape), y=RNG.integers(0, 3, 20))
@@ -72,7 +74,9 @@ def test_unusable_arrays_are_refused(tmp_path, change, message):
 
 
 def test_missing_damaged_and_foreign_files_are_refused(tmp_path):
-    with pytest.raises(DataError, match=r"use 'digits', or the path of an \.npz file"):
+    with pytest.raises(
+        DataError, match=r"use 'digits', or .* an \.npz file or .* or folder of CIFAR"
+    ):
         data.load("cifar")
     with pytest.raises(DataError, match="there is no such file"):
         data.load(str(tmp_path / "none.npz"))
@@ -108,6 +112,27 @@ def test_pickled_objects_are_not_loaded(tmp_path):
     objects = np.array([{"x": 1}] * 20, dtype=object)
     with pytest.raises(DataError, match="cannot be read"):
         data.load(archive(tmp_path, x=objects, y=np.zeros(20, int)))
+
+
+def test_rows_stay_rows_and_train_a_layer_that_takes_them(tmp_path):
+    x = RNG.standard_normal((40, 4))
+    found = data.load(archive(tmp_path, x=x, y=(x[:, 0] > 0).astype(int)))
+    assert (found.train_x.shape, found.test_x.shape) == ((30, 4), (10, 4))
+    np.testing.assert_allclose(found.train_x.std(), 1, rtol=1e-6)
+    layer = nn.Linear(4, 2, rng=0)
+    outcome = fit(layer, found, optim.SGD(layer.parameters(), lr=1.0), steps=60, progress=False)
+    assert outcome.score == 1.0 and layer(found.test_x).shape == (10, 2)
+    assert nets.build("residual-mlp", found.shape, found.classes)(found.test_x).shape == (10, 2)
+    with pytest.raises(
+        ShapeError, match=r"resnet20: examples of shape \(4,\): .* use residual-mlp"
+    ):
+        nets.build("resnet20", found.shape, found.classes)
+
+
+def test_tensors_are_split_as_their_arrays(tmp_path):
+    x, y = RNG.standard_normal((20, 3)), np.arange(20) % 2
+    found = data.split("tensors", tg.tensor(x), tg.tensor(y))
+    np.testing.assert_array_equal(found.test_x, data.split("arrays", x, y).test_x)
 
 
 def test_lists_are_split_and_values_whose_squares_overflow_are_refused():

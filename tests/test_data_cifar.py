@@ -327,16 +327,60 @@ def test_every_damaged_pickle_is_a_clear_error_or_plain_data():
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "fault"),
     [
-        pickle.dumps([1, 2]),
-        python3_pickle(images(2), labels=[1]),
-        python3_pickle(images(2)[:, :9], labels=[1, 2]),
-        python3_pickle(images(2), labels=[1, 2.5]),
-        python3_pickle(images(2), labels=[1, 2**80]),
-        python3_pickle(images(2), fine_labels=[1, 2]),
+        (pickle.dumps([1, 2]), "it is a list"),
+        (python3_pickle(images(2), labels=[1]), "there are 2 images and 1 labels"),
+        (python3_pickle(images(2)[:, :9], labels=[1, 2]), r"data is an array of shape \(2, 9\)"),
+        (pickle.dumps({b"data": "x", b"labels": []}, 2), "data is a str"),
+        (python3_pickle(images(2), labels=[1, 2.5]), "number 1 of labels is a float"),
+        (python3_pickle(images(2), labels=[2**80, 1]), "number 0 of labels is an int beyond 32 bits"),
+        (python3_pickle(images(2), labels=images(2)[0, :2]), r"labels is an array of shape \(2,\)"),
+        (python3_pickle(images(2), fine_labels=[1, 2]), "its keys are b'data', b'fine_labels'"),
     ],
-)
-def test_pickles_of_something_else_are_refused(tmp_path, content):
-    with pytest.raises(DataError, match=r"test_batch: must be a dict of data"):
+)  # fmt: skip
+def test_pickles_of_something_else_are_refused_by_the_key_at_fault(tmp_path, content, fault):
+    with pytest.raises(DataError, match=rf"test_batch: must be a dict of data.*; {fault}"):
         data.load_cifar10(broken(tmp_path, PYTHON10, test_batch=content), verify=False)
+
+
+def test_bytes_that_python_3_wrote_for_python_2_are_read_empty_ones_too():
+    held = {b"data": images(2), b"batch_label": b"", b"filenames": [b"a.png", b""]}
+    found = read_pickled("file", pickle.dumps(held, 2))
+    np.testing.assert_array_equal(found.pop(b"data"), held.pop(b"data"))
+    assert found == held
+    with pytest.raises(DataError, match="is no pickle"):
+        read_pickled("file", b"\x80\x02c__builtin__\nbytes\nM\x00\x10\x85R.")  # bytes(4096)
+
+
+def test_files_that_may_not_be_read_are_told(tmp_path, monkeypatch):
+    files, _ = written(BINARY10, records)
+    source = archive(tmp_path / BINARY10.archive, BINARY10.folder, files)
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+
+    def refuse(file, *args, **options):
+        raise PermissionError(13, "Permission denied", str(file))
+
+    monkeypatch.setattr("io.open", refuse)
+    monkeypatch.setattr("builtins.open", refuse)
+    for verify in (True, False):
+        with pytest.raises(DataError, match=r"gz': cannot read it \(Permission denied"):
+            data.load_cifar10(source, verify=verify)
+    with pytest.raises(DataError, match=r"cannot read .*data_batch_1\.bin \(Permission denied"):
+        data.load_cifar10(tmp_path)
+    monkeypatch.setattr("pathlib.Path.exists", refuse)  # of a folder that may not be looked into
+    with pytest.raises(DataError, match=r"cannot read it \(Permission denied"):
+        data.load_cifar10(source)
+
+
+def test_data_by_name_read_unofficial_archives_and_folders_where_sums_are_not_asked_for(tmp_path):
+    files, (train, _) = written(BINARY10, records)
+    folder = tmp_path / BINARY10.folder
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    for source in (folder, archive(tmp_path / BINARY10.archive, BINARY10.folder, files)):
+        assert len(data.load(source, verify=False).train_y) == PART * len(train)
+        with pytest.raises(DataError, match="verify=False"):
+            data.load(str(source))

@@ -81,6 +81,16 @@ def test_augmentation_follows_its_generator_and_leaves_its_argument():
     np.testing.assert_array_equal(x, before)
 
 
+def test_augmentation_takes_a_seed_for_a_generator_and_refuses_anything_else():
+    x = RNG.standard_normal((20, 3, 8, 8))
+    for change in (data.crop, data.flip, data.crop_and_flip):
+        np.testing.assert_array_equal(change(x, 3), change(x, np.random.default_rng(3)))
+        with pytest.raises(UsageError, match="rng='a': pass an int"):
+            change(x, "a")
+        with pytest.raises(ShapeError, match="list: expected images"):
+            change([[1.0]], 0)
+
+
 def test_augmentation_refuses_what_are_no_images():
     with pytest.raises(ShapeError, match=r"crop: shape \(3, 4\): expected images"):
         data.crop_and_flip(np.ones((3, 4)), RNG)
@@ -129,7 +139,7 @@ def test_classes_in_a_plane_follow_their_seed(make):
     a, b, c = make(seed=3), make(seed=3), make(seed=4)
     np.testing.assert_array_equal(a.train_x, b.train_x)
     assert (a.train_x != c.train_x).any()
-    assert a.classes == 2 and a.shape == (1, 1, 2)
+    assert a.classes == 2 and a.shape == (2,)
 
 
 @pytest.mark.parametrize(

@@ -106,8 +106,8 @@ def load_cifar10(source: str | os.PathLike[str], verify: bool = True) -> Images:
         training part.
 
     Raises:
-        DataError: there is no such file, it is another archive, damaged or cut short, its MD5 sum
-            differs, or a label is out of range.
+        DataError: there is no such file or it may not be read, it is another archive, damaged or
+            cut short, its MD5 sum differs, or a label is out of range.
     """
     return _load("load_cifar10", "cifar10", CIFAR10, "labels", source, verify)
 
@@ -138,12 +138,16 @@ def _load(
     forms = [form for form in FORMS if form.labels is labels]
     where = f"{name}: {str(source)!r}"
     path = Path(source)
-    if not path.exists():
-        raise DataError(
-            f"{where}: there is no such file; {' or '.join(form.archive for form in forms)} can be "
-            f"had from {PAGE}"
-        )
-    form, files = (_from_folder if path.is_dir() else _from_archive)(where, path, forms, verify)
+    try:
+        if not path.exists():
+            raise DataError(
+                f"{where}: there is no such file; {' or '.join(form.archive for form in forms)} can "
+                f"be had from {PAGE}"
+            )
+        form, files = (_from_folder if path.is_dir() else _from_archive)(where, path, forms, verify)
+    except OSError as error:
+        file = f" {error.filename}" if error.filename not in (None, str(path)) else ""
+        raise DataError(f"{where}: cannot read{file or ' it'} ({error.strerror})") from error
     parts = [
         [_decoded(f"{where}: {file}", files[file], form, wanted) for file in names]
         for names in (form.train, form.test)
@@ -193,10 +197,7 @@ def _checked_file(where: str, path: Path, form: Form, verify: bool) -> bytes:
     """Return what is in a file of an unpacked archive."""
     if path.stat().st_size > MOST:
         raise DataError(f"{where}: {path.name} has {path.stat().st_size} bytes: it is too long")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{where}: cannot read {path.name} ({error.strerror})") from error
+    content = path.read_bytes()
     md5 = {**form.train, **form.test}[path.name]
     if verify and md5:
         _check_md5(f"{where}: {path.name}", _md5(io.BytesIO(content)), md5)
@@ -244,7 +245,7 @@ def _from_archive(
                 if opened is None or member.size > MOST:
                     raise DataError(f"{where}: {member.name} is no file, or too long a one")
                 files[name] = opened.read()
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(
             f"{where}: is no .tar.gz archive, or is damaged or cut short ({error}): fetch it again "
             f"from {PAGE}"
@@ -304,18 +305,31 @@ def _from_pickle(
     where: str, content: bytes, form: Form, wanted: str
 ) -> tuple[np.ndarray, np.ndarray]:
     read = read_pickled(where, content)
-    read = read if isinstance(read, dict) else {}
+    must = (
+        f"{where}: must be a dict of data, bytes of shape (N, {PIXELS}), and {wanted}, a list of N "
+        "ints"
+    )
+    if not isinstance(read, dict):
+        raise DataError(f"{must}; it is a {type(read).__name__}")
     pixels: Any = read.get(b"data")
     labels: Any = read.get(wanted.encode())
-    fitting = (
-        isinstance(pixels, np.ndarray) and pixels.ndim == 2 and pixels.shape[1] == PIXELS
-        and isinstance(labels, list) and len(labels) == len(pixels)
-        and all(type(label) is int and abs(label) < 2**31 for label in labels)
-    )  # fmt: skip
-    if not fitting:
+    if pixels is None or labels is None:
         shown = [repr(key) for key in read if isinstance(key, (bytes, str))]  # no nests of tuples
-        raise DataError(
-            f"{where}: must be a dict of data, bytes of shape (N, {PIXELS}), and {wanted}, a list "
-            f"of N ints; it is none, with keys {', '.join(shown) or 'missing'}"
-        )
+        raise DataError(f"{must}; its keys are {', '.join(shown) or 'missing'}")
+    if not (isinstance(pixels, np.ndarray) and pixels.ndim == 2 and pixels.shape[1] == PIXELS):
+        raise DataError(f"{must}; data is {_described(pixels)}")
+    if not isinstance(labels, list):
+        raise DataError(f"{must}; {wanted} is {_described(labels)}")
+    wrong = [i for i, v in enumerate(labels) if not (type(v) is int and abs(v) < 2**31)]
+    if wrong:
+        raise DataError(f"{must}; number {wrong[0]} of {wanted} is {_described(labels[wrong[0]])}")
+    if len(labels) != len(pixels):
+        raise DataError(f"{must}; there are {len(pixels)} images and {len(labels)} {wanted}")
     return pixels, np.array(labels, np.int64)
+
+
+def _described(value: Any) -> str:
+    """Say what a value is; its content is a stranger's."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    return "an int beyond 32 bits" if type(value) is int else f"a {type(value).__name__}"

@@ -1,4 +1,4 @@
-"""Labelled images: the form that all classification data comes in."""
+"""Labelled images, or rows of features: the form that all classification data comes in."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ class Images:
 
     Attributes:
         name: where they come from.
-        train_x, test_x: float32 (N, C, H, W), standardised by the training part.
+        train_x, test_x: float32 (N, C, H, W), or (N, features) where the examples are no images,
+            standardised by the training part.
         train_y, test_y: int64 (N,), the classes from 0.
     """
 
@@ -27,10 +28,9 @@ class Images:
     test_y: np.ndarray
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """The shape of one image, (C, H, W)."""
-        c, h, w = self.train_x.shape[1:]
-        return c, h, w
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example, (C, H, W) or (features,)."""
+        return self.train_x.shape[1:]
 
     @property
     def classes(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -9,19 +10,25 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError
+from ..tensor import raw
 from ..whole_numbers import at_least
 from .cifar import load_cifar10, load_cifar100
 from .images import Images
 
 
-def load(source: str, seed: int = 0) -> Images:
-    """Return the data called ``source``: ``"digits"``, or the path of a file.
+def load(source: str | os.PathLike[str], seed: int = 0, verify: bool = True) -> Images:
+    """Return the data called ``source``: ``"digits"``, or the path of a file or a folder.
 
     The digits are scikit-learn's: 1797 images of 8 x 8 pixels.  An .npz file holds ``x``,
-    images (N, C, H, W), (N, H, W) or (N, features), and ``y``, integer classes (N,).
-    A quarter, drawn by ``seed``, is kept for testing.  Files called as the official archives
-    of CIFAR are, such as ``cifar-10-binary.tar.gz``, are read by ``load_cifar10`` and
-    ``load_cifar100``, which know their own test part.
+    images (N, C, H, W) or (N, H, W) or rows (N, features), and ``y``, integer classes (N,).
+    A quarter, drawn by ``seed``, is kept for testing.  Files and folders called as the official
+    ones of CIFAR are, such as ``cifar-10-binary.tar.gz`` and ``cifar-100-python``, are read by
+    ``load_cifar10`` and ``load_cifar100``, which know their own test part.
+
+    Args:
+        source: ``"digits"`` or a path.
+        seed: of the split.
+        verify: whether the MD5 sums of CIFAR must be the official ones.
 
     Raises:
         DataError: the file is missing or damaged, or holds something else; the message
@@ -35,11 +42,12 @@ def load(source: str, seed: int = 0) -> Images:
     path = Path(source)
     for start, read in (("cifar-10-", load_cifar10), ("cifar-100-", load_cifar100)):
         if path.name.startswith(start):
-            return read(path)
+            return read(path, verify=verify)
     if path.suffix != ".npz":
         raise DataError(
-            f"unknown data {source!r}: use 'digits', or the path of an .npz file or of an archive of "
-            "CIFAR such as cifar-10-binary.tar.gz"
+            f"unknown data {str(source)!r}: use 'digits', or the path of an .npz file or of an archive "
+            "or folder of CIFAR under its own name, such as cifar-10-binary.tar.gz or "
+            "cifar-10-batches-py; load_cifar10(path) reads it under any name"
         )
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -59,24 +67,24 @@ def load(source: str, seed: int = 0) -> Images:
             f"data {source}: cannot be read as an .npz file of plain numbers: write it with "
             "numpy.savez(path, x=images, y=classes)"
         ) from error
-    return split(source, arrays["x"], arrays["y"], seed)
+    return split(str(source), arrays["x"], arrays["y"], seed)
 
 
 def split(name: str, x: np.ndarray, y: np.ndarray, seed: int = 0) -> Images:
     """Check images and labels, split off a quarter, and standardise by the rest.
+
+    Images (N, H, W) become (N, 1, H, W); rows (N, features) stay rows.
 
     Raises:
         DataError: shapes or dtypes do not fit, or a value is not finite.
         UsageError: the seed is no number from 0 on.
     """
     try:
-        x, y = np.asarray(x), np.asarray(y)
+        x, y = np.asarray(raw(x)), np.asarray(raw(y))
     except ValueError as error:
         raise DataError(f"data {name}: lists of unequal lengths make no array: {error}") from error
     _check_arrays(name, x, y)
-    if x.ndim == 2:
-        x = x[:, None, None, :]
-    elif x.ndim == 3:
+    if x.ndim == 3:
         x = x[:, None]
     order = np.random.default_rng(at_least(0, "data", "seed", seed)).permutation(len(x))
     cut = len(x) - len(x) // 4

@@ -1,7 +1,7 @@
 """Pickles from elsewhere, read without running anything of theirs.
 
-A pickle is a program that may call whatever it can name.  This reader lets it name four things,
-those that a pickled array of bytes needs, and puts plain functions of its own in their place,
+A pickle is a program that may call whatever it can name.  This reader lets it name the few things
+that arrays of bytes and bytes need, and puts plain functions of its own in their place,
 so not even NumPy's constructors run on numbers that a stranger chose.  It is pickle's reader
 in Python: the one in C makes room for as many remembered values as a pickle of ten bytes says.
 """
@@ -45,6 +45,10 @@ class _Dtype:
         pass
 
 
+def _no_bytes() -> bytes:
+    return b""
+
+
 def _encoded(text: Any, encoding: Any) -> bytes:
     if not isinstance(text, str) or encoding != "latin1":
         raise pickle.UnpicklingError("bytes are written in an unknown way")
@@ -57,6 +61,7 @@ KNOWN = {
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Dtype,
     ("_codecs", "encode"): _encoded,  # how Python 3 writes bytes in protocols of Python 2
+    ("__builtin__", "bytes"): _no_bytes,  # and how it writes none
 }
 """What a pickle may name, and what it gets."""
 

@@ -82,7 +82,7 @@ def linear_regression(
 
 
 def two_moons(examples: int = 400, noise: float = 0.1, seed: int = 0) -> Images:
-    """Return scikit-learn's two half circles that hold one another, as images (N, 1, 1, 2).
+    """Return scikit-learn's two half circles that hold one another, as points (N, 2).
 
     >>> two_moons().classes
     2
@@ -100,7 +100,7 @@ def two_moons(examples: int = 400, noise: float = 0.1, seed: int = 0) -> Images:
 def spirals(
     examples: int = 400, classes: int = 2, turns: float = 1.5, noise: float = 0.02, seed: int = 0
 ) -> Images:
-    """Return points on spirals that wind about each other, one for each class, as (N, 1, 1, 2).
+    """Return points on spirals that wind about each other, one for each class, as (N, 2).
 
     Args:
         examples: of all classes together.
@@ -113,7 +113,7 @@ def spirals(
 
     >>> drawn = spirals(classes=3)
     >>> drawn.train_x.shape, drawn.classes
-    ((300, 1, 1, 2), 3)
+    ((300, 2), 3)
     """
     n = at_least(8, "spirals", "examples", examples)
     at_least(2, "spirals", "classes", classes)

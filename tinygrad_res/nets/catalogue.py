@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from functools import partial
@@ -39,14 +40,14 @@ MODELS = (
 
 
 def build(
-    model: str, image: tuple[int, int, int], classes: int, blocks: int | None = None,
+    model: str, image: tuple[int, ...], classes: int, blocks: int | None = None,
     rng: Random = None,
 ) -> Network:  # fmt: skip
-    """Return the network called ``model`` for images (channels, height, width).
+    """Return the network called ``model`` for images (channels, height, width), or rows.
 
     Args:
         model: one of ``MODELS``.
-        image: the shape of one image.
+        image: the shape of one image; an MLP takes examples of any shape, such as (features,).
         classes: the number of classes.
         blocks: the number of blocks of an MLP, 3 where left out; any other network's name
             says it.
@@ -54,13 +55,10 @@ def build(
 
     Raises:
         UsageError: the model is unknown, or the number of blocks does not fit it.
-        ShapeError: the images are too small for the network.
+        ShapeError: the images are too small for the network, or the examples are no images.
     """
-    channels, height, width = image
     if model in MLPS:
-        return MLPS[model](
-            3 if blocks is None else blocks, channels * height * width, classes, rng=rng
-        )
+        return MLPS[model](3 if blocks is None else blocks, math.prod(image), classes, rng=rng)
     named = re.fullmatch(r"(.*?)(\d+)", model)
     if named is None or named[1] not in _BY_DEPTH:
         raise UsageError(f"unknown model {model!r}: use one of {', '.join(MODELS)}")
@@ -73,6 +71,12 @@ def build(
             if cifar
             else f"{model}: its name says its blocks: leave their number out"
         )
+    if len(image) != 3:
+        raise ShapeError(
+            f"{model}: examples of shape {image}: it takes images (channels, height, width): use "
+            f"{', '.join(MLPS)}"
+        )
+    channels, height, width = image
     if family == "vgg" and min(height, width) < 32:
         raise ShapeError(f"{model}: images of {height} x {width}: it halves their size five times, "
                          "so height and width must be at least 32")  # fmt: skip
