@@ -134,6 +134,100 @@ def test_state_dict_carries_on_where_the_other_stopped(name, options):
     np.testing.assert_array_equal(p.data, q.data)
 
 
+@pytest.mark.parametrize(("name", "options"), OPTIONS)
+def test_a_state_of_pytorch_is_carried_on_as_pytorch_does(name, options):
+    torch = pytest.importorskip("torch", reason=NO_TORCH)
+    start = RNG.standard_normal(4)
+    q = torch.tensor(start, requires_grad=True)
+    theirs = getattr(torch.optim, name)([q], **options)
+    descend(q, theirs, 3)
+    p = tg.parameter(q.detach().numpy())
+    ours = getattr(optim, name)([p], lr=7.0)
+    ours.load_state_dict(theirs.state_dict())
+    descend(p, ours, 3), descend(q, theirs, 3)
+    np.testing.assert_allclose(p.data, q.detach(), rtol=1e-12)
+    remembering = name != "SGD" or "momentum" in options
+    assert set(ours.state.get(0, {})) == (ours.remembers if remembering else set())
+
+
+HOW = {"foreach": None, "fused": True, "capturable": False, "differentiable": False}
+ADAM = {"lr": 0.5, "betas": (0.9, 0.99), "eps": 0.0, "weight_decay": 0, "params": [0]}
+
+
+def of_pytorch(**options):
+    """Return a state of Adam in PyTorch's form, after one step with the gradient 1."""
+    group = ADAM | HOW | {"amsgrad": False, "maximize": False, "decoupled_weight_decay": False}
+    state = {"step": np.float32(1), "exp_avg": np.array([0.1]), "exp_avg_sq": np.array([0.01])}
+    return {"state": {0: state}, "param_groups": [group | options]}
+
+
+def test_a_state_in_pytorchs_form_is_taken_over():
+    p = tg.parameter([2.0])
+    optimizer = optim.Adam([p])
+    optimizer.load_state_dict(of_pytorch(initial_lr=0.5, param_names=["w"]))
+    (1.0 * p).sum().backward()
+    optimizer.step()
+    np.testing.assert_allclose(p.data, [1.5])  # a constant gradient moves by lr
+    assert optimizer.state_dict()["state"][0]["step"] == 2
+    assert optimizer.state_dict()["param_groups"] == [ADAM]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"amsgrad": True}, "amsgrad is True, and for Adam must be False"),
+        ({"maximize": True}, "maximize is True, .* change the sign of the loss"),
+        ({"decoupled_weight_decay": True}, "decoupled_weight_decay is True, .* Adam and AdamW"),
+        ({"initial_lr": 1.0}, "initial_lr is 1.0, .* must be 0.5: a scheduler has changed lr"),
+        ({"rho": 0.9}, "of another kind of optimiser: only one of them has the options rho"),
+        ({"lr": -1}, "lr -1 must be positive"),
+    ],
+)
+def test_what_pytorch_does_otherwise_is_refused(options, message):
+    optimizer = optim.Adam([tg.parameter([2.0])])
+    with pytest.raises(UsageError, match=message):
+        optimizer.load_state_dict(of_pytorch(**options))
+    assert not optimizer.state and optimizer.param_groups[0]["lr"] == 1e-3
+
+
+@pytest.mark.parametrize("step", [1.5, -1, "a", np.ones(2)])
+def test_a_count_that_is_none_is_refused(step):
+    changed = of_pytorch()
+    changed["state"][0]["step"] = step
+    with pytest.raises(UsageError, match=r"step of parameter 0 is .*: expected a count"):
+        optim.Adam([tg.parameter([2.0])]).load_state_dict(changed)
+
+
+def test_a_state_of_numbers_that_numpy_lacks_is_refused():
+    torch = pytest.importorskip("torch", reason=NO_TORCH)
+    q = torch.ones(2, dtype=torch.bfloat16, requires_grad=True)
+    theirs = torch.optim.Adam([q])
+    descend(q, theirs)
+    with pytest.raises(UsageError, match=r"exp_avg of parameter 0 is of dtype torch.bfloat16: use"):
+        optim.Adam([tg.parameter([1.0, 1.0])]).load_state_dict(theirs.state_dict())
+
+
+def test_options_that_an_optimiser_lacks_are_told_with_what_to_do():
+    w = tg.parameter([1.0])
+    for make in (optim.Adam, optim.AdamW):
+        with pytest.raises(UsageError, match=rf"{make.__name__} has no option l1: .* use SGD"):
+            make([w], l1=0.1)
+    with pytest.raises(UsageError, match=r"Adam has no option amsgrad, l1: .*of Adam's paper"):
+        optim.Adam([{"params": [w], "amsgrad": True, "l1": 1}])
+    with pytest.raises(UsageError, match="SGD has no option betas: use lr, momentum"):
+        optim.SGD([w], betas=(0.9, 0.9))
+
+
+def test_parameters_without_a_gradient_are_told_apart_by_their_shapes():
+    parts = [
+        tg.parameter(np.ones(n), name) for n, name in ((2, "w"), (3, "w"), (1, "b"), (4, None))
+    ]
+    with pytest.raises(
+        GradientError, match=r"no gradient for w\(2,\), w\(3,\), b, \(4,\): call .* anew"
+    ):
+        optim.SGD(parts).step()
+
+
 def test_state_dict_has_pytorchs_names():
     torch = pytest.importorskip("torch", reason=NO_TORCH)
     for name, options in OPTIONS:
@@ -308,7 +402,7 @@ def lr_of(scheduler, steps):
     ("ours", "theirs", "steps"),
     [
         (optim.step_lr(3), ("StepLR", {"step_size": 3}), 10),
-        (optim.multi_step_lr([7, 2], 0.5), ("MultiStepLR", {"milestones": [2, 7], "gamma": 0.5}), 10),
+        (optim.multi_step_lr([2, 7], 0.5), ("MultiStepLR", {"milestones": [2, 7], "gamma": 0.5}), 10),
         (optim.exponential_lr(0.8), ("ExponentialLR", {"gamma": 0.8}), 10),
         (optim.constant_lr(), ("ConstantLR", {}), 10),
         (optim.linear_lr(), ("LinearLR", {}), 10),
@@ -339,6 +433,23 @@ def test_schedules_compose_as_product_and_in_sequence():
         (lambda: optim.sequential([abs, abs], []), "give rising milestones, one for each schedule"),
         (lambda: optim.sequential([abs] * 3, [4, 4]), "give rising milestones"),
         (lambda: optim.cosine_annealing_lr(0), "cosine_annealing_lr: T_max=0"),
+        (lambda: optim.multi_step_lr([5, 2]), r"multi_step_lr: milestones \[5, 2\]: give rising"),
+        (
+            lambda: optim.multi_step_lr([5], "a"),
+            "multi_step_lr: gamma='a': pass a number from 0 on",
+        ),
+        (lambda: optim.step_lr(5, -0.1), "step_lr: gamma=-0.1"),
+        (lambda: optim.exponential_lr(-1), "exponential_lr: gamma=-1: pass a number from 0 on"),
+        (lambda: optim.exponential_lr(math.nan), "exponential_lr: gamma=nan"),
+        (lambda: optim.constant_lr(-1), "constant_lr: factor=-1"),
+        (lambda: optim.linear_lr(-1), "linear_lr: start_factor=-1"),
+        (lambda: optim.linear_lr(1, math.inf), "linear_lr: end_factor=inf"),
+        (lambda: optim.cosine_annealing_lr(3, -0.5), "cosine_annealing_lr: eta_min=-0.5"),
+        (lambda: optim.product(), "product: there is no schedule"),
+        (lambda: optim.product(0.5), "product: schedule=0.5: pass a function"),
+        (lambda: optim.sequential([abs, 0.5], [2]), "sequential: schedule=0.5: pass a function"),
+        (lambda: optim.by_epoch(0.5, 3), "by_epoch: schedule=0.5: pass a function"),
+        (lambda: optim.by_epoch(abs, 0), "by_epoch: steps=0"),
     ],
 )
 def test_schedules_refuse_what_makes_none(make, message):

@@ -20,6 +20,7 @@ from .clipping import clip_grad_norm, clip_grad_value
 from .optimizers import SGD, Adam, AdamW, Optimizer
 from .schedules import (
     Schedule,
+    by_epoch,
     constant_lr,
     cosine_annealing_lr,
     exponential_lr,
@@ -31,7 +32,7 @@ from .schedules import (
 )
 
 __all__ = [
-    "SGD", "Adam", "AdamW", "Optimizer", "Schedule", "clip_grad_norm", "clip_grad_value",
+    "SGD", "Adam", "AdamW", "Optimizer", "Schedule", "by_epoch", "clip_grad_norm", "clip_grad_value",
     "constant_lr", "cosine_annealing_lr", "exponential_lr", "linear_lr", "multi_step_lr",
     "product", "sequential", "step_lr",
 ]  # fmt: skip

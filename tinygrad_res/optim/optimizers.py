@@ -11,14 +11,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Never
 
 from .. import backend
 from ..errors import GradientError, UsageError
 from ..record import Leaf
 from ..tensor import Parameter, Tensor, raw, renew
-from ..whole_numbers import whole
-from .options import check_eps, check_options, holds, plain
+from .options import check_eps, check_known, check_options, holds, plain
+from .states import read_groups, read_state
 
 Parameters = Iterable[Parameter] | Iterable[dict[str, Any]]
 State = dict[str, Any]
@@ -36,7 +36,10 @@ class Optimizer:
 
     remembers: frozenset[str] = frozenset()
 
-    def __init__(self, params: Parameters, defaults: Mapping[str, Any]) -> None:
+    def __init__(
+        self, params: Parameters, defaults: Mapping[str, Any], unknown: Mapping[str, Any] | None = None
+    ) -> None:  # fmt: skip
+        check_known(type(self).__name__, unknown or {}, defaults)
         if isinstance(params, Tensor) or not isinstance(params, Iterable):
             raise UsageError("optimiser: pass a list of parameters, such as [w]")
         given: list[Any] = list(params)
@@ -100,11 +103,16 @@ class Optimizer:
             UsageError: the factor is negative or no number; nothing was changed.
         """
         if not any(map(_moves, self.parameters)):
-            names = [p.name or str(p.shape) for p in self.parameters]
+            names = [p.name for p in self.parameters]
+            shown = [
+                p.name if p.name and names.count(p.name) == 1 else f"{p.name or ''}{p.shape}"
+                for p in self.parameters[:5]
+            ]
+            more = ", ..." if len(names) > 5 else ""
             raise GradientError(
-                f"optimiser: no gradient for {', '.join(names[:5])}: call loss.backward() first, "
-                "and make the optimiser of the parameters that the loss depends on, after "
-                "network.to(...), which replaces them"
+                f"optimiser: no gradient for {', '.join(shown)}{more}: call loss.backward() "
+                "before step(), of a loss that depends on them.  Where network.to(...) was called "
+                "since the optimiser was made, it put others in their place: make the optimiser anew"
             )
         if not holds(lambda f: 0 <= f < math.inf, factor):
             raise UsageError(f"optimiser: step: factor {factor}: must be a number from 0 on")
@@ -121,7 +129,7 @@ class Optimizer:
         raise UsageError(f"{type(self).__name__} has no rule: use SGD, Adam or AdamW")
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what the next steps depend on, in PyTorch's form.
+        """Return what the next steps depend on, in the form and by the names of PyTorch's.
 
         Returns:
             ``"state"``: for each parameter's number a dict of arrays (copies, on the parameter's
@@ -143,6 +151,9 @@ class Optimizer:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what ``state_dict`` returned, options included.
 
+        PyTorch's state of the optimiser of that name is taken over too, where its options mean
+        what ours do; what is only PyTorch's way of computing, such as ``foreach``, is passed over.
+
         Raises:
             UsageError: it is of an optimiser with other groups, options or parameters; nothing
                 was changed.
@@ -150,28 +161,15 @@ class Optimizer:
         where = f"{type(self).__name__}.load_state_dict"
         if not (isinstance(state_dict, Mapping) and {"state", "param_groups"} <= set(state_dict)):
             raise UsageError(f"{where}: expected what state_dict() of an optimiser returned")
-        _check_groups(where, self.state_dict()["param_groups"], state_dict["param_groups"])
-        parameters = self.parameters
-        for i in state_dict["state"]:
-            if whole(i) is None or not 0 <= i < len(parameters):
-                raise UsageError(
-                    f"{where}: there is a state of parameter {i!r}, and the optimiser has "
-                    f"{len(parameters)} parameters, from 0"
-                )
-            if set(state_dict["state"][i]) not in (set(), self.remembers):
-                raise UsageError(
-                    f"{where}: of parameter {i} it holds {', '.join(state_dict['state'][i])}: "
-                    f"expected {', '.join(sorted(self.remembers)) or 'nothing'}"
-                )
-        state = {
-            i: {
-                name: _placed(f"{where}: {name} of parameter {i}", value, parameters[i])
-                for name, value in values.items()
-            }
-            for i, values in state_dict["state"].items()
-        }
-        for group, new in zip(self.param_groups, state_dict["param_groups"], strict=True):
-            group.update({name: plain(value) for name, value in new.items() if name != "params"})
+        groups = read_groups(
+            where,
+            type(self).__name__,
+            self.state_dict()["param_groups"],
+            state_dict["param_groups"],
+        )
+        state = read_state(where, self.remembers, self.parameters, state_dict["state"])
+        for group, options in zip(self.param_groups, groups, strict=True):
+            group.update(options)
         self.state = state
 
     def _group(self, given: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,11 +179,7 @@ class Optimizer:
             raise UsageError(
                 f"optimiser: {_shown(given)}: a group is a dict such as {{'params': [w], 'lr': 0.1}}"
             )
-        unknown = ", ".join(sorted(set(given) - set(defaults) - {"params"}))
-        if unknown:
-            raise UsageError(
-                f"optimiser: {kind} has no option {unknown}: use {', '.join(defaults)}"
-            )
+        check_known(kind, given.keys() - {"params"}, defaults)
         params = given["params"]
         group = {"params": [params] if isinstance(params, Tensor) else list(params)}
         group |= {name: plain(given.get(name, value)) for name, value in defaults.items()}
@@ -219,7 +213,7 @@ class SGD(Optimizer):
 
     def __init__(
         self, params: Parameters, lr: float = 1e-3, momentum: float = 0.0, dampening: float = 0.0,
-        weight_decay: float = 0.0, nesterov: bool = False, l1: float = 0.0,
+        weight_decay: float = 0.0, nesterov: bool = False, l1: float = 0.0, **unknown: Never,
     ) -> None:  # fmt: skip
         super().__init__(
             params,
@@ -227,6 +221,7 @@ class SGD(Optimizer):
                 "lr": lr, "momentum": momentum, "dampening": dampening,
                 "weight_decay": weight_decay, "nesterov": nesterov, "l1": l1,
             },
+            unknown,
         )  # fmt: skip
 
     def _update(self, options: Mapping[str, Any], state: State, p: Any, g: Any) -> Any:
@@ -265,10 +260,10 @@ class Adam(Optimizer):
 
     def __init__(
         self, params: Parameters, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8, weight_decay: float = 0.0,
+        eps: float = 1e-8, weight_decay: float = 0.0, **unknown: Never,
     ) -> None:  # fmt: skip
         super().__init__(
-            params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+            params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}, unknown
         )
 
     def _update(self, options: Mapping[str, Any], state: State, p: Any, g: Any) -> Any:
@@ -303,9 +298,9 @@ class AdamW(Adam):
 
     def __init__(
         self, params: Parameters, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8, weight_decay: float = 1e-2,
+        eps: float = 1e-8, weight_decay: float = 1e-2, **unknown: Never,
     ) -> None:  # fmt: skip
-        super().__init__(params, lr, betas, eps, weight_decay)
+        super().__init__(params, lr, betas, eps, weight_decay, **unknown)
 
     def _update(self, options: Mapping[str, Any], state: State, p: Any, g: Any) -> Any:
         kept = p * (1 - options["lr"] * options["weight_decay"])
@@ -329,31 +324,3 @@ def _shown(value: Any) -> str:
 
 def _copied(value: Any) -> Any:
     return value.copy() if backend.is_array(value) else value
-
-
-def _placed(what: str, value: Any, p: Parameter) -> Any:
-    """Return a remembered value of a parameter as its own copy, beside the parameter."""
-    if not backend.is_array(value):
-        if whole(value) is None:
-            raise UsageError(f"{what} is a {type(value).__name__}: expected an array or a count")
-        return value
-    if value.shape != p.shape:
-        raise UsageError(f"{what} has shape {value.shape}, but the parameter has shape {p.shape}")
-    array = backend.to_device(raw(value), p.device)
-    return array.astype(p.dtype)  # a copy
-
-
-def _check_groups(where: str, ours: list[Any], theirs: list[Any]) -> None:
-    """Refuse groups of other sizes, or with other options."""
-    sizes = [[len(group.get("params", ())) for group in groups] for groups in (ours, theirs)]
-    if sizes[0] != sizes[1]:
-        raise UsageError(
-            f"{where}: it is of groups of {sizes[1]} parameters, but the optimiser has {sizes[0]}"
-        )
-    for mine, other in zip(ours, theirs, strict=True):
-        if differing := sorted(set(mine) ^ set(other)):
-            raise UsageError(
-                f"{where}: it is of another kind of optimiser: only one of them has the options "
-                f"{', '.join(differing)}"
-            )
-        check_options(other)

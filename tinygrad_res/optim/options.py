@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,29 @@ BOUNDS: dict[str, tuple[Any, str]] = {
     "nesterov": (lambda v: isinstance(v, bool), "must be True or False"),
 }  # fmt: skip
 """For each option what it must be, and how to say so."""
+
+
+ELSEWHERE = {
+    "l1": "only SGD's steps end at exact zeros: use SGD(..., l1=), or add l1 * tg.sum(tg.abs(w)) to "
+    "the loss",
+    "amsgrad": "the rule is that of Adam's paper",
+    "maximize": "change the sign of the loss",
+}
+"""What to do for options that one would expect."""
+
+
+def check_known(kind: str, given: Iterable[str], options: Iterable[str]) -> None:
+    """Refuse options that an optimiser does not have.
+
+    Raises:
+        UsageError: naming them.
+    """
+    unknown = sorted(set(given) - set(options))
+    if unknown:
+        hints = "".join(f"; {ELSEWHERE[name]}" for name in unknown if name in ELSEWHERE)
+        raise UsageError(
+            f"optimiser: {kind} has no option {', '.join(unknown)}: use {', '.join(options)}{hints}"
+        )
 
 
 def check_options(group: Mapping[str, Any]) -> None:
