@@ -203,3 +203,72 @@ def test_rows_without_room_for_ways_show_the_signs_of_highlighted_sets():
     p = residual(4, ends=True)
     figure = viz.draw(p, size="60mm", highlight={"a": p[0], "b": p.top(1)}, parts="rows")
     assert {shape.style for shape in figure.layout.shapes} >= {"set 1 sign", "set 2 sign"}
+
+
+# The message over a figure
+
+
+@pytest.mark.parametrize("name", ["chain", "graph", "numbers", "forward"])
+def test_a_headline_of_ones_own_stands_over_the_count(name):
+    what = MESSAGES[name]()
+    figure = viz.draw(what, headline="Most of it comes\nalong shortcuts")
+    top, below = sorted(figure.layout.labels, key=lambda label: label.y)[:2]
+    assert (top.text, top.style) == ("Most of it comes along shortcuts", "text title")
+    count = viz.draw(what).layout
+    assert below.text == min(count.labels, key=lambda label: label.y).text
+    assert below.style == "text quiet"
+    assert figure.layout.title == "Most of it comes along shortcuts"
+    assert figure.layout.description.startswith(count.title)
+
+
+MESSAGES = {
+    "chain": lambda: residual(2),
+    "graph": lambda: residual(2).graph,
+    "numbers": lambda: tg.paths(*scalar_ends(), level="scalar"),
+    "forward": lambda: tg.forward_paths(*scalar_ends()),
+}
+
+
+def scalar_ends():
+    """Two of four hidden units are dead."""
+    x = tg.tensor([[1.0, 2.0]], requires_grad=True, name="x")
+    w = tg.parameter(np.array([[1.0, -1.0, 1.0, -1.0], [1.0, -1.0, 1.0, -1.0]]), name="w")
+    return (tg.relu(x @ w) @ tg.parameter(np.ones((4, 1)), name="u")).sum(), x
+
+
+@pytest.mark.parametrize("name", ["numbers", "forward"])
+def test_where_paths_are_dead_the_message_is_how_many_are_active(name):
+    figure = viz.draw(MESSAGES[name]())
+    top = min(figure.layout.labels, key=lambda label: label.y)
+    assert top.text == "4 of 8 paths are active"
+    assert figure.layout.title.endswith(top.text)
+
+
+def test_a_graph_without_inputs_has_its_headline_too():
+    graph = tg.graph(tg.parameter([1.0, 2.0], name="W").sum())
+    top = min(viz.draw(graph, headline="Weights alone").layout.labels, key=lambda label: label.y)
+    assert top.text == "Weights alone"
+
+
+@pytest.mark.parametrize("words", ["", "  ", 3, b"a"])
+def test_a_headline_that_is_no_text_is_an_error(words):
+    with pytest.raises(UsageError, match="headline="):
+        viz.draw(residual(1), headline=words)
+
+
+@pytest.mark.parametrize("name", ["chain", "numbers"])
+def test_an_empty_set_to_highlight_is_told_under_the_headline(name):
+    paths = MESSAGES[name]()
+    empty = paths.with_degree("weight", 99)
+    lines = sorted(viz.draw(paths, highlight=empty).layout.labels, key=lambda label: label.y)[:5]
+    assert "the set to highlight holds no path" in [line.text for line in lines]
+    named = words_of(viz.draw(paths, highlight={"long ones": empty}))
+    assert "long ones to highlight holds no path" in named
+    assert "holds no path" not in words_of(viz.draw(paths, highlight=paths))
+
+
+def test_one_number_that_paths_lead_to_is_called_as_in_the_formula():
+    x, w = tg.tensor([[1.0, 2.0]]), tg.parameter(np.ones((2, 4)), name="w")
+    loss = tg.relu(x @ w).sum()
+    shown = words_of(viz.draw(tg.formula(loss, w, at=(0, 2))))
+    assert "back to w_13" in shown and "dL/dw_13" in shown

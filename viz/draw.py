@@ -43,6 +43,7 @@ from .widths import flows_of, only_paths
 
 TENSOR_LEVEL = "tensor level: every step passes a whole array"
 NO_ARRAYS = "; this graph holds none, so paths are counted and their products are not known"
+LONGEST_HEADLINE = 200
 _LABELS = ("symbol", "value", "both", "none")
 
 
@@ -60,13 +61,13 @@ def draw(
     highlight: Highlight | None = None,
     labels: Literal["symbol", "value", "both", "none"] | None = None,
     widths: Literal["flow"] | None = None,
-    parts: str | Iterable[str] = PARTS, size: Width = None,
+    parts: str | Iterable[str] = PARTS, size: Width = None, headline: str | None = None,
 ) -> Figure:  # fmt: skip
     """Draw a set of paths, a recorded graph, or the graph that a loss was computed by.
 
     Paths through a chain of blocks, or through a plain chain, become the figure of the
-    chain: up to four blocks with every path in a row, deeper ones with counts and
-    gradient norms by weight layers crossed.  Other paths are shown in their graph.  At
+    chain: up to five blocks one by one, and below them every path in a row, or where these
+    are many, counts and gradient norms by weight layers crossed.  Other paths are shown in their graph.  At
     scalar level, and where every array on the way holds one number, the network is drawn
     number by number; one with too many numbers is drawn at tensor level, and says so.  A
     single path is drawn in the figure of its set, with the others faded.
@@ -100,13 +101,15 @@ def draw(
             charts stand one below the other, so that no text is smaller than 5 points.  A
             network of numbers, its products, and the graph of a record keep their width: where
             they are wider, all is scaled down, and ``Figure.smallest_text`` tells how far.
+        headline: the figure's message, in place of the count of weight-free paths, which then
+            begins the lines under it.
 
     Raises:
         FigureError: ``what`` is none of these; what is to be highlighted is not in what is
             drawn; the flow is not known; or a figure has none of the ``parts``.
         GraphError: nothing was recorded for the tensor.
         UsageError: ``labels``, ``widths``, ``parts``, ``size`` or ``max_nodes`` is none of the
-            choices.
+            choices, or ``headline`` no text.
 
     >>> import tinygrad_res as tg
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
@@ -124,6 +127,8 @@ def draw(
     'Gradient paths (scalar level): 2 weight-free paths of 6'
     >>> draw(p, parts="picture", size="80mm").smallest_text() >= 5
     True
+    >>> draw(p, headline="Half of the paths are shortcuts").layout.title
+    'Half of the paths are shortcuts'
     """
     _refuse_unknown("labels", labels, _LABELS)
     _refuse_unknown("widths", widths, ("flow",))
@@ -135,13 +140,27 @@ def draw(
     flows = drawing.flow.edges if drawing.flow is not None else None
     banded = widths is not None or flows is not None
     emphasis = Emphasis(marks, flows, banded, labels or "")
-    page = Page(read_parts("draw", parts), millimetres("draw", size))
+    message = _read_headline(headline)
+    page = Page(read_parts("draw", parts), millimetres("draw", size), message, emphasis.remarks)
     layout = _drawn(drawing, highlight, _Wish(most, emphasis, drawing.formula, page))
+    if message:
+        said = f"{layout.title}. {layout.description}"
+        layout = replace(layout, title=message, description=said)
     if not layout.items:
         raise FigureError(
             f"draw: parts={parts!r}: this figure has no such part: add 'picture', or leave parts out"
         )
     return Figure(layout, page.width)
+
+
+def _read_headline(headline: str | None) -> str:
+    """Return a message as one printable line."""
+    if headline is None:
+        return ""
+    found = text.clean(headline, LONGEST_HEADLINE) if isinstance(headline, str) else ""
+    if not found:
+        raise UsageError(f"draw: headline={headline!r}: pass text, or leave it out for the count")
+    return found
 
 
 def _drawn(drawing: Drawing, highlight: Highlight | None, wish: _Wish) -> Layout:
@@ -294,7 +313,7 @@ def _no_path(paths: Paths, page: Page) -> Layout:
     """Return a figure that says that there is nothing to draw."""
     source = paths.graph.output.label
     canvas = Canvas(page)
-    canvas.add(Label(text.plain("no path"), 0.0, 0.0, 20, "text title", "start"))
+    canvas.add(Label(text.plain(page.headline or "no path"), 0.0, 0.0, 20, "text title", "start"))
     said = text.plain("no gradient path in this set starts at ") + text.name(source)
     lines = wrapped((*said, *text.plain(": what it would bring is zero")), 12.5, page.room)
     for i, line in enumerate(lines):

@@ -114,6 +114,15 @@ class Emphasis(NamedTuple):
         return any(mark.count for mark in self.marks)
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What there is to say of sets that bring nothing out, for want of paths."""
+        named = {UNNAMED: "the set"}
+        return tuple(
+            f"{named.get(mark.label, text.clean(mark.label))} to highlight holds no path"
+            for mark in self.marks if not mark.count
+        )  # fmt: skip
+
+    @property
     def alone(self) -> bool:
         """Whether one set is brought out, and no flow is drawn that its band would cover."""
         return len(self.marks) == 1 and not self.widths

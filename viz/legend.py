@@ -18,9 +18,9 @@ _MIDDLE = _SAMPLE / 2
 _GRADIENT = {"identity", "weight", "activation", "plain"}
 WORDS = {
     "value": "value", "faded": "off the chosen paths",
-    "identity": "weight-free: a copy, on a path without a weight layer",
+    "identity": "a copy, with no weight layer on this stretch",
 }  # fmt: skip
-"""The words of a graph, whose red lines are the copies on weight-free paths."""
+"""The words of a graph, whose red lines are copies; a path over them may cross weight layers elsewhere."""
 _STRETCH = "weight-free: no weight layer on this stretch"
 OFF_SETS = "on no highlighted path"
 """Why something is faded where sets are highlighted."""

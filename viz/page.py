@@ -37,10 +37,14 @@ class Page:
     Attributes:
         parts: those of ``PARTS`` that stand in the figure.
         width: how wide it is on paper in mm, ``None`` for as wide as it needs to be.
+        headline: what stands over it; ``""`` for what was counted.
+        remarks: lines under the headline, below what was counted.
     """
 
     parts: frozenset[str] = frozenset(PARTS)
     width: float | None = None
+    headline: str = ""
+    remarks: tuple[str, ...] = ()
 
     @property
     def narrow(self) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from math import isfinite
 
@@ -107,6 +108,19 @@ def joined(runs: Runs) -> str:
     'W_1'
     """
     return "".join(f"_{text}" if kind == "sub" else text for text, kind in runs)
+
+
+def kept_whole(words: Sequence[str], between: str, longest: int) -> str:
+    """Return words in a row, those at the end left out where they are too long, the first never.
+
+    >>> kept_whole(["matmul", "getitem", "squeeze"], " + ", 20)
+    'matmul + getitem + …'
+    """
+    for kept in range(len(words), 0, -1):
+        said = between.join([*words[:kept], *["…"] * (kept < len(words))])
+        if len(said) <= longest or kept == 1:
+            return clean(said, longest)
+    return ""
 
 
 def merged(runs: Runs) -> Runs:

@@ -225,7 +225,9 @@ def _lane(
         _moves(read.graph, edges),
         read.emphasis.taken_by(indices),
         next((flows[e] for e in indices if shared.get(e, 1) == 1 and e in flows), None),
-    )
+        tuple(op for edge in reversed(edges) for op in [read.graph.nodes[edge.source].op]
+              if edge.is_identity and _rearranges(op, edge.family)),
+    )  # fmt: skip
 
 
 def _moves(graph: Graph, edges: tuple[GraphEdge, ...]) -> bool:

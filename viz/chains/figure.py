@@ -1,8 +1,8 @@
 """The figure of a chain: the net and its paths side by side.
 
-Up to four blocks, the figure has two panels: the chain, and the unravelled view with
-one row for each path.  A deeper chain is drawn with its inner blocks collapsed, and the
-rows give way to histograms of exact counts and exact gradient norms.
+Up to five blocks are drawn one by one; of a deeper chain the inner blocks are collapsed.
+Below stands the unravelled view, with one row for each path, or where these are more than
+sixteen, histograms of exact counts and exact gradient norms.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ from tinygrad_res.graph_parts import GraphNode
 
 from .. import text
 from ..bands import lower_bands, mark_entries, sign_bands
-from ..headline import draw_headline
+from ..headline import draw_count
 from ..layout import Canvas, Label, Layout
 from ..legend import OFF_SETS, Entry, draw_legend
 from ..norms import norms_by
 from ..page import WHOLE, Page
 from ..widths import flow_entries, meaning
 from .chain import Chain
+from .fold import Collapsed
 from .histogram import draw_histogram, of_counts, of_norms
 from .narrow import break_lines, in_pieces, unnamed
 from .parts import Block, Lane, Link
-from .strip import VALUE_RADIUS, Collapsed, Part, draw_strip
+from .strip import VALUE_RADIUS, Part, draw_strip
 from .symbols import symbols_used
 from .unravelled import MOST_ROWS, draw_product, draw_rows
 
-MOST_BLOCKS = 4
+MOST_BLOCKS = 5
 NARROWEST = 660.0
 _LEGEND = {"value": "value", "faded": "off the chosen paths", "plain": "another derivative"}
 
@@ -45,7 +46,7 @@ def chain_layout(chain: Chain, notes: Sequence[str] = (), page: Page = WHOLE) ->
     width = page.at_least(right - left, NARROWEST)
     lines = [_from_to(chain), *map(text.plain, notes)]
     several = chain.count > 1 or chain.weight_free > 0
-    draw_headline(canvas, left, top - 44, chain.weight_free, chain.count, lines, several)
+    draw_count(canvas, left, top - 44, chain.weight_free, chain.count, lines, several)
     below = bottom + (40 if page.narrow else 64)
     canvas.begin("rows")
     if chain.blocks and _listable(chain):

@@ -60,7 +60,7 @@ def draw_histogram(
         canvas.add(Label(line, x, y - 32 - 15 * i, 12.5, "text", "start"))
     for i, line in enumerate(noted):
         canvas.add(Label(line, x, y - 16 + 13 * i, 11, "text quiet", "start"))
-    longest = max(shown.degrees)
+    first, longest = min(shown.degrees), max(shown.degrees)
     low, high = min(logs.values(), default=0.0), max(logs.values(), default=1.0)
     span = max(high - low, 1.0)
     floor = low - 0.08 * span
@@ -71,7 +71,7 @@ def draw_histogram(
         return y + height * (top - log) / (top - floor)
 
     def place_of(degree: int) -> float:
-        return x + 14 + (width - 28) * degree / max(longest, 1)
+        return x + 14 + (width - 28) * (degree - first) / max(longest - first, 1)
 
     for level, words in log_ticks(low, top) if logs else ():
         at = height_of(level)

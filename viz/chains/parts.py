@@ -40,6 +40,7 @@ class Lane:
         moves: whether it takes numbers to other places: slices, pads, joins, broadcasts.
         marks: which highlighted sets take it, by their places.
         flow: what all paths along it carry, where someone asked and it is known.
+        copies: the operations that take numbers to other places, left to right.
     """
 
     steps: tuple[Step, ...]
@@ -48,6 +49,7 @@ class Lane:
     moves: bool = False
     marks: tuple[int, ...] = ()
     flow: float | None = None
+    copies: tuple[str, ...] = ()
 
     @property
     def weight(self) -> int:

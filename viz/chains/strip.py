@@ -7,8 +7,8 @@ stands on it is a local derivative; a faint grey arrow beside it is the forward 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from .. import text
 from ..bands import room
@@ -16,6 +16,7 @@ from ..highlight import Emphasis
 from ..layout import Canvas, Curve, Label, Shape
 from ..text import Runs
 from .chain import Chain
+from .fold import Collapsed
 from .lanes import (
     DOT_RADIUS,
     FAR_ARC,
@@ -40,28 +41,6 @@ FORWARD_GAP = 15.0
 """How far below the axis its forward pass runs."""
 _FORWARD_ANGLE, _SLOPE = 20.0, 9.0
 _MERGE_LETTERS, _MERGE_ASIDE = 14, 14.0
-
-
-@dataclass(frozen=True)
-class Collapsed:
-    """Blocks that are drawn as one box, and the links between them."""
-
-    parts: tuple[Block | Link, ...]
-
-    @property
-    def blocks(self) -> tuple[Block, ...]:
-        """The blocks inside, without products."""
-        return tuple(block for block in self.segments if not block.is_product)
-
-    @property
-    def segments(self) -> tuple[Block, ...]:
-        """The blocks and the products inside."""
-        return tuple(part for part in self.parts if isinstance(part, Block))
-
-    @property
-    def links(self) -> tuple[Link, ...]:
-        """The links between the blocks inside."""
-        return tuple(part for part in self.parts if isinstance(part, Link))
 
 
 Part = Block | Link | Collapsed
@@ -129,7 +108,9 @@ def _sum(canvas: Canvas, part: Block | Collapsed, x: float, key: str, radius: fl
     canvas.add(Shape("circle", x, 0.0, 2 * radius, 2 * radius, "value", key=key, title=merge))
     sign, _ = MERGES.get(merge, ("•", ""))
     canvas.add(Label(text.plain(sign), x, 4.5, 13, title=merge))
-    canvas.add(_merge_word(block).moved(x - radius - _MERGE_ASIDE, FORWARD_GAP + 19))
+    word = _merge_word(block) if merge not in MERGES and not isinstance(part, Collapsed) else None
+    if word is not None:
+        canvas.add(word.moved(x - radius - _MERGE_ASIDE, FORWARD_GAP + 19))
 
 
 def _merge_word(block: Block) -> Label:
@@ -160,7 +141,8 @@ def _block(
         emphasis=emphasis,
     )  # fmt: skip
     inset = 4.0 if main < 2 else 44.0
-    word = 0.0 if block.merge == "add" else _merge_word(block).width + _MERGE_ASIDE + 8
+    known = block.merge == "add" or block.merge in MERGES
+    word = 0.0 if known else _merge_word(block).width + _MERGE_ASIDE + 8
     faded = not block.lanes[main].used
     words = lane_words(block.lanes[main], symbols[main], emphasis)
     _bracket(canvas, left + inset, right - max(inset, word), FORWARD_GAP + 14, words, faded)
@@ -183,7 +165,7 @@ def _crowded(
     ways = f"{text.grouped(block.count)} ways in all"
     layers = f"{degrees[0]}–{degrees[-1]} weight layers"
     return _boxed(
-        canvas, x, radius, after, ends, ways, layers, f"block {block.number}", double=False,
+        canvas, x, radius, after, ends, ways, layers, [f"block {block.number}"], double=False,
         free=block.weight_free > 0,
         arc=f"{text.grouped(block.weight_free)} of them weight-free" if block.weight_free else "",
         axis=_standing(block.layer_marks, emphasis), over=_standing(block.free_marks, emphasis),
@@ -195,29 +177,9 @@ def _collapsed(
     canvas: Canvas, part: Collapsed, x: float, radius: float, after: float, ends: Ends,
     emphasis: Emphasis,
 ) -> float:  # fmt: skip
-    first, last = part.blocks[0].number, part.blocks[-1].number
-    n = len(part.blocks)
-    shortcuts = sum(block.weight_free > 0 for block in part.blocks)
-    free = shortcuts == n and not any(link.lane.weight for link in part.links)
-    same = (
-        not part.links
-        and part.segments == part.blocks
-        and all(
-            block.weight_free == 1 and block.lanes and block.lanes[0].is_identity
-            for block in part.blocks
-        )
-    )
-    identity = part.blocks[0].letters["I"]
-    arc = (
-        identity
-        if same
-        else "weight-free"
-        if free
-        else f"{shortcuts} of {n} have a weight-free way"
-    )
     return _boxed(
-        canvas, x, radius, after, ends, f"× {n}", f"blocks {first} … {last}{_between(part)}",
-        _shortcuts(part), double=True, free=free, arc=arc, emphasis=emphasis,
+        canvas, x, radius, after, ends, part.title, part.line, part.below, double=True,
+        free=not part.fewest, arc=part.over, emphasis=emphasis,
         axis=_standing({k for block in part.segments for k in _beside(block)}, emphasis),
         over=_standing(set.intersection(*map(_above, part.segments)), emphasis),
     )  # fmt: skip
@@ -242,28 +204,9 @@ def _beside(block: Block) -> set[int]:
     return {k for lane in block.lanes[1:] for k in lane.marks}
 
 
-def _between(part: Collapsed) -> str:
-    """Say what stands between the blocks of a fold."""
-    if part.segments != part.blocks:
-        return " with products between"
-    layers = {tuple(step.label for step in link.lane.steps) for link in part.links}
-    if not layers:
-        return ""
-    one = layers.pop()
-    named = len(one) == 1 and not layers and len(one[0]) <= 12
-    return f" with {text.clean(one[0].removesuffix(chr(39))) if named else 'more'} between"
-
-
-def _shortcuts(part: Collapsed) -> str:
-    """Say which shortcuts of a fold are weight-free but no identities."""
-    moving = sum(any(lane.is_bare and lane.moves for lane in block.lanes) for block in part.blocks)
-    n = len(part.blocks)
-    return f"{moving} of {n} shortcuts slice and pad" if moving else ""
-
-
 def _boxed(
     canvas: Canvas, x: float, radius: float, after: float, ends: Ends, title: str, line: str,
-    below: str, *, double: bool, free: bool, arc: str, axis: Lane, over: Lane, emphasis: Emphasis,
+    below: Sequence[str], *, double: bool, free: bool, arc: str, axis: Lane, over: Lane, emphasis: Emphasis,
 ) -> float:  # fmt: skip
     """Draw a box on the axis with an arc over it; return where the next node stands."""
     title_runs, runs = text.plain(title), text.plain(line)
@@ -271,6 +214,8 @@ def _boxed(
     wide = max(text.width(title_runs, 14, True), text.width(runs, 11), 40 if narrow else 92)
     wide += 16 if narrow else 26
     wire = 20.0 if narrow else 30.0
+    beneath = [text.plain(words) for words in below]
+    wide = max(wide, *(text.width(words, 11.5) - 2 * wire + 8 for words in beneath), 0.0)
     left = x + radius
     right = left + wide + 2 * wire
     centre = right + after
@@ -294,8 +239,8 @@ def _boxed(
         style = "identity" if free else "weight"
         fork, merge = (x, radius), (centre, after)
         draw_arc(canvas, over, fork, merge, -ARC_HEIGHT, arc, style, ends, emphasis=emphasis)
-    if below:
-        canvas.add(Label(text.plain(below), middle, 50, 11.5, "text quiet"))
+    for i, words in enumerate(beneath):
+        canvas.add(Label(words, middle, 50 + 16 * i, 11.5, "text quiet"))
     return centre
 
 
@@ -393,6 +338,6 @@ def _stage_texts(link: Link, first: bool, last: bool) -> tuple[Runs, Runs]:
     """Return what stands in a stage's box."""
     weights = link.lane.weight
     if not weights:
-        return text.name(" · ".join(link.ops), 22), ()
+        return text.name(text.kept_whole(link.ops, " · ", 22)), ()
     title = "stem" if first else "classifier" if last else "transition"
     return text.plain(title), text.plain(text.several(weights, "weight layer"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+from .fold import Collapsed, listed
 from .letters import LETTERS
 from .parts import Block, Link
 
@@ -55,10 +56,11 @@ def symbols_used(parts: Sequence[object], arriving: str = LETTERS["g"]) -> tuple
     ]  # fmt: skip
     found = {letter + "," * ("," in symbol) for letter, symbol, _ in ways}
     bare = [lane.is_bare for letter, _, lane in ways if letter == "P"]
-    moving = "weight-free shortcut of block k, slices and pads"
+    by = listed([op for _, _, lane in ways if lane.is_bare for op in lane.copies])
+    moving = f"weight-free shortcut of block k, a copy{f' by {by}' if by else ' elsewhere'}"
     shortcut = moving if all(bare) else "derivative of block k’s shortcut"
     if any(bare) and not all(bare):
-        shortcut += "; weight-free where it slices and pads"
+        shortcut += f"; weight-free where it copies{f' by {by}' if by else ''}"
     behind = "the k-th block or product" if any(b.is_product for b in segments) else "block k"
     meanings = [
         (f"{letters['I']}: identity", "I" in found),
@@ -69,7 +71,8 @@ def symbols_used(parts: Sequence[object], arriving: str = LETTERS["g"]) -> tuple
         ),
         (f"{letters['P']}_{{k}}: {shortcut}", "P" in found),
         (
-            f"{letters['P']}_{{k,i}}: weight-free way i through block k, slices and pads",
+            f"{letters['P']}_{{k,i}}: weight-free way i through block k, a copy"
+            + (f" by {by}" if by else " elsewhere"),
             "P," in found,
         ),
         (
@@ -83,6 +86,10 @@ def symbols_used(parts: Sequence[object], arriving: str = LETTERS["g"]) -> tuple
     merges = {block.merge for block in segments}
     signs = [(f"{sign} {words}", merge in merges) for merge, (sign, words) in MERGES.items()]
     signs.append(("• where ways meet in another operation", bool(merges - {"add", *MERGES})))
+    told = any(isinstance(part, Collapsed) and part.tells_ways for part in parts)
+    signs.append(
+        ("ways 1 + 2z + z²: one without a weight layer, two through one, one through two", told)
+    )
     return (*(words for words, used in meanings + signs if used), *_values_used(parts))
 
 

@@ -28,7 +28,7 @@ from .forward import described, draw_terms, forward_rows
 from .network import Element, Network, Wire, edges_of
 from .rows import MOST_ROWS, draw_rows, read_rows
 from .subject import Subject
-from .symbols import explained, named, number
+from .symbols import explained, indexed, named, number
 from .view import read_network
 from .wires import MARK, SIZE, Plan, Route, label_width, plan
 
@@ -230,20 +230,25 @@ def _number(element: Element, x: float, y: float, key: str) -> list[Shape | Labe
 
 
 def _title(subject: Subject, weighted: bool) -> str:
-    total, _, free = subject.counts
     kind = "Gradient" if subject.forward is None else "Forward"
-    return f"{kind} paths ({subject.level} level): {count_words(free, total, weighted)}"
+    return f"{kind} paths ({subject.level} level): {_message(subject, weighted)[0]}"
 
 
 def _level(subject: Subject) -> str:
-    """Say at which level paths are counted, and how many of them carry something."""
-    total, active, _ = subject.counts
+    """Say at which level paths are counted, and what an active one is."""
+    total, active, free = subject.counts
     said = f"{subject.level} level: {subject.step}"
     if active is None:
         return said
-    few = f"{text.grouped(active)} of the {text.grouped(total)} paths"
-    some = "all paths are" if active == total else f"{few} are" if active != 1 else f"{few} is"
-    return f"{said}; {some} active: no derivative on the way is 0"
+    if active == total:
+        return f"{said}; all paths are active: no derivative on the way is 0"
+    few = text.grouped(active)
+    if free and subject.forward is None:
+        said += (
+            f"; {few} of the {text.grouped(total)} paths {'is' if active == 1 else 'are'} active"
+        )
+        return f"{said}: no derivative on the way is 0"
+    return f"{said}; active: no derivative on the way is 0"
 
 
 def _ends(subject: Subject) -> Runs:
@@ -265,13 +270,14 @@ def _ends(subject: Subject) -> Runs:
         *start,
         *text.plain(" back to "),
     )
+    end = nodes[min(subject.ends)]
+    one = end if len(subject.ends) == 1 else None
     for i, name in enumerate(list(names)[:3]):
-        found = (*found, *text.plain(", " * bool(i)), *named(name))
+        shape = one.recorded.shape if one and one.recorded else None
+        called = indexed(named(name), one.element, shape) if one else named(name)
+        found = (*found, *text.plain(", " * bool(i)), *called)
     if len(names) > 3:
         found = (*found, *text.plain(f" and {len(names) - 3} more"))
-    if len(subject.ends) == 1 and nodes[min(subject.ends)].element:
-        element = nodes[min(subject.ends)].element or ()
-        found = (*found, *text.plain(f"[{', '.join(map(str, element))}]"))
     return found
 
 
@@ -295,9 +301,21 @@ def _headline(
         )
     if drawn.bare:
         notes.append(f"{drawn.bare} derivatives are not written for lack of room")
-    total, _, free = subject.counts
     lines = [_ends(subject), *map(text.plain, notes)]
-    draw_headline(canvas, x, top - 30, free, total, lines, network.weighted)
+    message, red = _message(subject, network.weighted)
+    draw_headline(canvas, x, top - 30, message, lines, red)
+
+
+def _message(subject: Subject, weighted: bool) -> tuple[str, bool]:
+    """Say how many paths are weight-free, or where that says nothing, active; and if it is red."""
+    total, active, free = subject.counts
+    if active is None or (free and subject.forward is None):
+        return count_words(free, total, weighted), bool(weighted and free)
+    few = text.grouped(active)
+    if active < total:
+        said = f"{few} of {text.grouped(total)} paths {'is' if active == 1 else 'are'} active"
+        return said, False
+    return count_words(free, total, weighted and subject.forward is None), False
 
 
 def _layers(weights: int) -> str:

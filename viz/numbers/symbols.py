@@ -13,7 +13,7 @@ from ..text import Runs
 
 LONGEST = 10
 _MOST_EXACT = 1000
-_WIDEST_HEADING = 120.0
+_WIDEST_HEADING, _LONGEST_OPS = 120.0, 14
 
 
 def indexed(name: Runs, element: Sequence[int] | None, shape: Sequence[int] | None) -> Runs:
@@ -84,8 +84,12 @@ def number(value: float) -> str:
 
 
 def shortened(name: Runs, ops: str) -> Runs:
-    """Return a heading that fits over a column: a name and the operations behind it."""
+    """Return a heading that fits over a column: a name and the operations behind it, none of them cut.
+
+    >>> text.joined(shortened(text.name("y"), "matmul + getitem + squeeze"))
+    'y: matmul + …'
+    """
     heading = (*name, *text.plain(f": {ops}" if ops else ""))
     if text.width(heading, 11) <= _WIDEST_HEADING or not ops:
         return heading
-    return (*name, *text.plain(f": {text.clean(ops, 12)}"))
+    return (*name, *text.plain(f": {text.kept_whole(ops.split(' + '), ' + ', _LONGEST_OPS)}"))

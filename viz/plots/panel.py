@@ -319,8 +319,8 @@ def _stems(axes: Axes, panel: Panel, theme: Theme, width: float, places: Sequenc
         axes.locator_params(axis="y", nbins=5)
         axes.axhline(0, color=colour("quiet", theme), linewidth=0.8)
     _places(axes, panel, width, places)
-    margin = max(0.5, 0.03 * longest)
-    axes.set_xlim(min(places[0], 0) - margin, longest + margin)
+    margin = max(0.5, 0.03 * (longest - places[0]))
+    axes.set_xlim(places[0] - margin, longest + margin)
 
 
 def heading(panel: Panel, width: float) -> list[tuple[str, str, float, str]]:

@@ -14,7 +14,7 @@ from tinygrad_res.graph import Graph
 
 from .. import text
 from ..bands import bands, beside, mark_entries, sign_bands
-from ..headline import count_words, draw_headline
+from ..headline import count_words, draw_count, draw_headline
 from ..highlight import PLAIN, Emphasis
 from ..layout import Canvas, Curve, Item, Label, Layout, Point, Shape
 from ..legend import OFF_SETS, WORDS, Entry, draw_legend
@@ -170,10 +170,9 @@ def _headline(
     lines.append(recorded + text.plain(f": {what}{notes}"))
     if counts:
         free, total = sum(c.weight_free for c in counts), sum(c.count for c in counts)
-        draw_headline(canvas, x, top - 26, free, total, lines, weighted)
+        draw_count(canvas, x, top - 26, free, total, lines, weighted)
     else:
-        canvas.begin("headline")
-        canvas.add(Label(lines[-1], x, top - 26, 12.5, "text quiet", "start"))
+        draw_headline(canvas, x, top - 26, "", lines)
 
 
 # What stands where
