@@ -187,7 +187,7 @@ def test_unnamed_values_are_passed_over_unless_there_are_two_ways():
     assert tg.formula(x + s, x).latex() == by_place("L", "x") + " + " + partial(
         "L", "v_{1}"
     ) + partial("v_{1}", "x")
-    assert tg.formula(x + s, x, simplify="junction").latex() == r"1 + \mathrm{cos}\left(x\right)"
+    assert tg.formula(x + s, x, simplify="junction").latex() == r"1 + \cos\left(x\right)"
 
 
 def test_values_where_paths_part_or_meet_are_named_in_every_term():
@@ -768,7 +768,7 @@ def test_long_sums_show_both_ends_and_count_the_rest():
         assert step.terms == 2**54
     collected = formula.latex("collect")
     assert collected.count(r"\left(1 + \frac") == 53
-    assert collected.endswith(r"\left(1 + 0.5\mathrm{cos}\left(x\right)\right)")
+    assert collected.endswith(r"\left(1 + 0.5\cos\left(x\right)\right)")
     assert "more" not in collected
 
 

@@ -42,15 +42,15 @@ BY_OUTPUT = {
     "tanh":       Rule(ONE,  "1 - {b}^{{2}}", "1 - {v}^2", True),
 }
 BY_OPERAND = {
-    "cos":        Rule(-ONE, r"\mathrm{{sin}}\left({v}\right)", "sin({v})"),
-    "cosh":       Rule(ONE,  r"\mathrm{{sinh}}\left({v}\right)", "sinh({v})"),
+    "cos":        Rule(-ONE, r"\sin\left({v}\right)", "sin({v})"),
+    "cosh":       Rule(ONE,  r"\sinh\left({v}\right)", "sinh({v})"),
     "exp":        Rule(ONE,  "e^{{{v}}}", "exp({v})"),
     "expm1":      Rule(ONE,  "e^{{{v}}}", "exp({v})"),
     "log":        Rule(ONE,  r"\frac{{1}}{{{v}}}", "1/{v}"),
     "log1p":      Rule(ONE,  r"\frac{{1}}{{1 + {v}}}", "1/(1 + {v})"),
     "reciprocal": Rule(-ONE, r"\frac{{1}}{{{b}^{{2}}}}", "1/{v}^2"),
-    "sin":        Rule(ONE,  r"\mathrm{{cos}}\left({v}\right)", "cos({v})"),
-    "sinh":       Rule(ONE,  r"\mathrm{{cosh}}\left({v}\right)", "cosh({v})"),
+    "sin":        Rule(ONE,  r"\cos\left({v}\right)", "cos({v})"),
+    "sinh":       Rule(ONE,  r"\cosh\left({v}\right)", "cosh({v})"),
     "sqrt":       Rule(HALF, r"\frac{{1}}{{\sqrt{{{v}}}}}", "1/sqrt({v})"),
     "square":     Rule(Fraction(2), "{v}", "{v}"),
 }
