@@ -264,3 +264,17 @@ def test_a_query_that_may_attend_to_nothing_has_weights_and_gradients_of_zero():
     np.testing.assert_array_equal(weights.data[1], 0)
     out.sum().backward()
     assert np.isfinite(x.grad.data).all()
+
+
+def test_paths_through_queries_keys_and_values_are_told_apart_by_their_labels():
+    x = tg.tensor(np.ones((3, 1, 4)), requires_grad=True)
+    for features in ({}, {"kdim": 4, "vdim": 4}):
+        y, _ = nn.MultiheadAttention(4, 2, rng=0, **features)(x, x, x)
+        words = {"W_Q", "W_K", "W_V", "Q", "K", "V"}
+        found = [
+            "".join(edge.label for edge in path.edges if edge.label in words)
+            for path in tg.paths(y, x, cotangent=np.ones(y.shape))
+        ]
+        assert sorted(found) == ["VKW_Q", "VQW_K", "W_V"]
+    frozen = nn.MultiheadAttention(4, 2, rng=0).requires_grad_(False)
+    assert "W_Q" not in {node.name for node in tg.graph(frozen(x, x, x)[0]).nodes}

@@ -346,11 +346,13 @@ def test_sizes_may_be_numpy_integers_and_inputs_lists_of_integers():
     assert set(kept.data / [1, 2, 3, 4]) == {0.0, 2.0}
 
 
-def test_a_part_of_a_sequence_is_a_list_of_its_modules():
+def test_a_part_of_a_sequence_is_a_sequence_of_the_same_modules():
+    x = np.array([[-1.0, 2.0]])
     first, *others = parts = nn.ReLU(), nn.Tanh(), nn.SiLU()
     layers = nn.Sequential(*parts)
     assert layers[0] is first
-    assert layers[1:] == others
+    assert list(layers[1:]) == others
+    np.testing.assert_array_equal(layers[:2](x).data, np.tanh(np.maximum(x, 0)))
 
 
 def test_last_windows_that_reach_beyond_an_image_are_pinned_without_pytorch():

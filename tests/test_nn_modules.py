@@ -73,6 +73,11 @@ def test_names_values_and_gradients_of_lists_dicts_and_shared_parts_are_pytorchs
         np.testing.assert_allclose(p.grad.data, q.grad, rtol=1e-3, atol=1e-4, err_msg=name)
 
 
+def scopes(y):
+    """Return the scopes in which something was recorded for a tensor."""
+    return {node.scope for node in tg.graph(y).nodes if node.op and node.scope}
+
+
 def test_what_lists_and_dicts_hold_is_recorded_under_its_whole_name():
     net = network(tg)
     later = nn.ModuleList()
@@ -81,8 +86,154 @@ def test_what_lists_and_dicts_hold_is_recorded_under_its_whole_name():
     later.append(nn.Linear(3, 1))
     with tg.scope("net"):
         y = later[0](net(X))
-    places = {str(node.scope) for node in tg.graph(y.sum()).nodes}
-    assert {"net/layers.0", "net/layers.1/0", "net/heads.a", "net/more.list.0"} <= places
+    found = scopes(y)
+    assert {"net/layers/0", "net/layers/1/0", "net/heads/a", "net/more/list/0"} <= found
+
+
+class Two(nn.Module):
+    """Two sequences of three layers, with what a subclass writes as its forward."""
+
+    def __init__(self, forward=lambda self, x: self.b(self.a(x))):
+        self.a, self.b = (
+            nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Sequential(nn.Linear(2, 2)))
+            for _ in range(2)
+        )
+        self.run = forward
+
+    def forward(self, x):
+        return self.run(self, x)
+
+
+def one_by_one(self, x):
+    for layers in (self.a, self.b):
+        for layer in layers:
+            x = layer(x)
+    return x
+
+
+WAYS = {
+    "called": lambda self, x: self.b(self.a(x)),
+    "iterated": one_by_one,
+    "indexed": lambda self, x: self.b(self.a[2](self.a[1](self.a[0](x)))),
+    "sliced": lambda self, x: self.b[1:](self.b[:1](self.a[1:](self.a[0](x)))),
+    "innermost": lambda self, x: self.b(self.a[2][0](self.a[1](self.a[0](x)))),
+}
+PLACES = {"a/0", "a/1", "a/2/0", "b/0", "b/1", "b/2/0"}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_sequence_is_recorded_under_the_same_names_however_its_layers_are_called(way):
+    net = Two(WAYS[way])
+    assert scopes(net(X)) == PLACES
+    outer = nn.Sequential(nn.Identity(), net)
+    assert scopes(outer(X)) == {f"1/{place}" for place in PLACES}
+
+
+def test_a_container_with_a_forward_of_its_own_opens_its_scope_once():
+    class Dense(nn.ModuleList):
+        def forward(self, x):
+            for layer in self:
+                x = tg.concat((x, layer(x)), axis=1)
+            return x
+
+    class Net(nn.Module):
+        def __init__(self):
+            self.layers = nn.ModuleList([Dense([nn.Linear(2, 1), nn.Linear(3, 1)]), Inner()])
+
+        def forward(self, x):
+            return self.layers[1](self.layers[0](x)[:, :2])
+
+    class Inner(nn.Module):
+        def __init__(self):
+            self.layers = nn.ModuleList([nn.Linear(2, 2), nn.ModuleList([nn.Linear(2, 2)])])
+
+        def forward(self, x):
+            return self.layers[1][0](self.layers[0](x))
+
+    found = scopes(Net()(X))
+    inner = {"layers/1/layers/0", "layers/1/layers/1/0"}
+    assert found == {"layers/0", "layers/0/0", "layers/0/1"} | inner
+
+
+def test_a_module_that_is_held_twice_has_the_name_of_its_place_and_else_the_first():
+    layer, tanh = nn.Linear(2, 2), nn.Tanh()
+    both = nn.Sequential(nn.Sequential(layer, tanh), nn.Sequential(tanh, layer))
+    assert scopes(both(X)) == {"0/0", "0/1", "1/0", "1/1"}
+    again = nn.Sequential(nn.Linear(2, 2), tanh, nn.Linear(2, 2), tanh)
+    holder = nn.ModuleDict({"net": again})
+    assert scopes(holder["net"](X)) == {"net/0", "net/1", "net/2"}
+    holder["alias"] = again
+    assert scopes(holder["alias"](X)) == {"net/0", "net/1", "net/2"}
+
+
+def test_a_part_of_a_sequence_leaves_names_and_state_of_the_whole():
+    net = Two()
+    front = net.a[:2]
+    assert isinstance(front, nn.Sequential) and list(front.state_dict()) == ["0.weight", "0.bias"]
+    assert front[0] is net.a[0] and len(net.a[::2]) == 2
+    assert net.a[0].weight.name == "a.0.weight"
+    assert isinstance(nn.ModuleList(net.a)[1:], nn.ModuleList)
+
+
+def test_parameters_are_named_as_in_the_state_unless_they_have_a_name():
+    class Net(nn.Module):
+        def __init__(self):
+            self.conv = nn.Conv2d(1, 2, 3)
+            self.body = nn.Sequential(nn.BatchNorm2d(2), nn.ModuleList([nn.Linear(2, 2)]))
+            self.attend = nn.MultiheadAttention(2, 1)
+            self.scale = tg.parameter([1.0])
+            self.own = tg.parameter([1.0], name="W_1")
+            self.body[1][0].bias = tg.parameter([0.0, 0.0])
+
+    net = Net()
+    names = {name: p.name for name, p in net.named_parameters()}
+    assert names.pop("own") == "W_1"
+    assert names == {name: name for name in names} and len(names) == 11
+    outer = nn.ModuleDict({"net": net}).to(dtype="float64")
+    names = {name: p.name for name, p in outer.named_parameters()}
+    assert names == {name: name for name in names} | {"net.own": "W_1"}
+    moved = nn.Sequential(net.body)
+    assert [p.name for p in moved.parameters()] == [name for name, _ in moved.named_parameters()]
+
+
+def test_layers_are_told_apart_in_graphs_and_formulas():
+    net = Two()
+    graph = tg.graph(net(X).sum())
+    weights = [f"{name}.weight" for name in ("a.0", "a.2.0", "b.0", "b.2.0")]
+    assert [node.name for node in graph.nodes if "weight" in (node.name or "")] == weights
+    assert [
+        edge.label for edge in graph.edges if edge.family == "contraction" and edge.weight
+    ] == weights[1:]
+    for weight in weights:
+        assert graph.find(weight).kind == "parameter"
+
+
+def test_an_error_says_in_which_layer_it_came_up():
+    class Net(nn.Module):
+        def __init__(self, last):
+            self.body = nn.Sequential(nn.Residual(nn.Sequential(nn.ReLU(), nn.Linear(2, 2))), last)
+
+        def forward(self, x):
+            return self.body(x)
+
+    def notes(call, *inputs):
+        with pytest.raises(tg.errors.ShapeError) as caught:
+            call(*inputs)
+        return caught.value.__notes__
+
+    x, wide = np.ones((1, 2)), np.ones((1, 3))
+    where = ["in body/0/branch/1: Linear(weight: (2, 2), bias: (2,))"]
+    net = Net(nn.Residual(nn.Linear(2, 3)))
+    assert notes(net, wide) == where
+    with tg.no_grad():
+        assert notes(net, wide) == where
+        outer = nn.Sequential(Net(nn.Identity()))
+        assert notes(outer, wide) == [where[0].replace("body", "0/body")]
+    assert notes(net, x) == ["in body/1: Residual"]
+    assert notes(net.body[0].branch[1], wide) == [where[0].replace("body/0/", "")]
+    assert notes(nn.Linear(2, 2), wide) == ["in Linear(weight: (2, 2), bias: (2,))"]
+    assert notes(Two(one_by_one), wide) == ["in a/0: Linear(weight: (2, 2), bias: (2,))"]
+    assert notes(nn.ModuleDict({"net": Two(one_by_one)})["net"], wide)[0].startswith("in net/a/0: ")
 
 
 def test_a_list_that_was_filled_after_it_was_assigned_is_refused_where_state_is_asked_for():
@@ -131,7 +282,7 @@ def test_lists_and_dicts_do_what_pythons_do():
     found = nn.ModuleList(parts[:1])
     found.extend(parts[1:])
     found[-1] = parts[0]
-    assert (len(found), found[1:], list(found)) == (
+    assert (len(found), list(found[1:]), list(found)) == (
         3,
         parts[1:2] + parts[:1],
         [*parts[:2], parts[0]],

@@ -238,11 +238,11 @@ def test_one_block_may_be_used_by_several_and_within_others():
 def test_a_scope_as_long_as_a_call_files_what_is_recorded_and_ends_with_it():
     x = tracked(2.0)
 
-    inner = within("a", lambda: within("b", lambda: x * 2, (), {}), (), {})
+    inner = within(("a",), lambda: within(("b",), lambda: x * 2, (), {}), (), {})
     with pytest.raises(ZeroDivisionError):
-        within("c", lambda k: k / 0, (1,), {})
+        within(("c",), lambda k: k / 0, (1,), {})
     with tg.no_grad():
-        off = within("d", lambda k: x * k, (), {"k": 2})
+        off = within(("d",), lambda k: x * k, (), {"k": 2})
 
     assert inner._node.scope.path == "a/b"
     assert (x * 2)._node.scope.path == ""
@@ -256,7 +256,7 @@ def test_a_generator_may_close_its_block_after_the_call_that_opened_it():
         held.append(holding(tg.scope("inner")))
         next(held[0])
 
-    within("call", opening, (), {})
+    within(("call",), opening, (), {})
     held[0].close()
 
     assert (tracked(1.0) * 2)._node.scope.path == ""

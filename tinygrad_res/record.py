@@ -31,13 +31,17 @@ class Scope:
     """A named part of a computation, such as a module of a network.
 
     ``branch`` marks the residual branch of a block: a path that enters it crosses
-    one block on the branch side, a path that stays outside takes the shortcut.
+    one block on the branch side, a path that stays outside takes the shortcut.  ``container`` are
+    the names of the container of modules that opened it.
     """
 
-    __slots__ = ("branch", "name", "parent")
+    __slots__ = ("branch", "container", "name", "parent")
 
-    def __init__(self, name: str, parent: Scope | None = None, branch: bool = False) -> None:
-        self.name, self.parent, self.branch = name, parent, branch
+    def __init__(
+        self, name: str, parent: Scope | None = None, branch: bool = False,
+        container: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        self.name, self.parent, self.branch, self.container = name, parent, branch, container
 
     @property
     def path(self) -> str:
@@ -140,17 +144,26 @@ class Hook:
 
 
 def within(
-    name: str, call: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any],
-    branch: bool = False,
+    names: tuple[str, ...], call: Callable[..., Any], args: tuple[Any, ...],
+    options: dict[str, Any], branch: bool = False, container: tuple[str, ...] = (),
 ) -> Any:  # fmt: skip
-    """Return ``call(*args, **options)``, and file what it records under ``name``.
+    """Return ``call(*args, **options)``, and file what it records under ``names``, outermost first.
 
-    It is a ``scope`` as long as a call, made for modules, which are called by the hundred.
+    It is a ``scope`` as long as a call, made for modules, which are called by the hundred.  What is
+    called from within its container's own call lies in the container's scope already, so the
+    container's names are left away.
     """
     outside = scope_now()
     if outside is None:
         return call(*args, **options)
-    inside = Scope(name, outside, branch)
+    held = outside.container
+    if held and names[: len(held)] == held != names:
+        names = names[len(held) :]
+    inside = outside
+    if len(names) > 1:
+        for name in names[:-1]:
+            inside = Scope(name, inside)
+    inside = Scope(names[-1], inside, branch, container)
     around = _open.get()
     opened = (*around, (inside, inside))
     _open.set(opened)

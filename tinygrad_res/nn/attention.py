@@ -78,14 +78,14 @@ class MultiheadAttention(Module):
         self.features = tuple(features)
         if set(features) == {embed_dim}:
             drawn = xavier_uniform(rng, (3 * embed_dim, embed_dim))
-            self.in_proj_weight = parameter(drawn, "W_{QKV}")
+            self.in_proj_weight = parameter(drawn)
         else:
             self.in_proj_weight = None
             for letter, length in zip("qkv", features, strict=True):
                 drawn = xavier_uniform(rng, (embed_dim, length))
-                setattr(self, f"{letter}_proj_weight", parameter(drawn, f"W_{letter.upper()}"))
+                setattr(self, f"{letter}_proj_weight", parameter(drawn))
         zeros = np.zeros(3 * embed_dim, np.float32)
-        self.in_proj_bias = parameter(zeros, "b_{QKV}") if bias else None
+        self.in_proj_bias = parameter(zeros) if bias else None
         self.out_proj = Linear(embed_dim, embed_dim, bias, rng=rng)
         if self.out_proj.bias is not None:
             self.out_proj.bias.data = zeros[:embed_dim]
@@ -168,6 +168,7 @@ class MultiheadAttention(Module):
             weight = getattr(self, f"{'qkv'[i]}_proj_weight")
         else:
             weight = self.in_proj_weight[part]
+            _name(weight, f"W_{'QKV'[i]}")
         out = ops.matmul(x, weight.T)
         if self.in_proj_bias is not None:
             out = out + self.in_proj_bias[part]
@@ -175,7 +176,7 @@ class MultiheadAttention(Module):
             out = out[None]
         out = ops.reshape(out, (*out.shape[:2], self.num_heads, -1))
         order = (0, 2, 1, 3) if self.batch_first or not batched else (1, 2, 0, 3)
-        return ops.permute_dims(out, order)
+        return _name(ops.permute_dims(out, order), "QKV"[i])
 
     def _mask(self, name: str, mask: Any, scores: Tensor) -> Any:
         """Return a mask that broadcasts to the scores (N, heads, L, S)."""
@@ -201,6 +202,13 @@ class MultiheadAttention(Module):
         if not isinstance(mask, Tensor):
             mask = backend.namespace(raw(scores)).asarray(mask)
         return mask.reshape(fitting[mask.shape])
+
+
+def _name(recorded: Tensor, name: str) -> Tensor:
+    """Name what is recorded, so that figures tell queries, keys and values apart."""
+    if recorded.requires_grad:
+        recorded.name = name
+    return recorded
 
 
 ACTIVATIONS: dict[str, type[Module]] = {"relu": ReLU, "gelu": GELU}

@@ -20,7 +20,6 @@ import numpy as np
 
 from .. import primitives as ops
 from ..errors import ShapeError
-from ..record import within
 from ..tensor import Tensor, parameter, shape_of, tensor
 from ..whole_numbers import at_least
 from .activations import ReLU, Sigmoid
@@ -73,7 +72,7 @@ class Residual(Module):
         Raises:
             ShapeError: the shortcut's shape is another one.
         """
-        inner = within("branch", self.branch.inside, (x,), {}, branch=True)
+        inner = self.branch.called(("branch",), (x,), {}, branch=True)
         outer = x if self.shortcut is None else self.shortcut(x)
         if shape_of(outer) != shape_of(inner):
             raise ShapeError(
@@ -104,7 +103,7 @@ class Scale(Module):
 
     def __init__(self, factor: Any, trainable: bool = False) -> None:
         values = np.asarray(factor, np.float32)
-        self.weight = parameter(values, "alpha") if trainable else None
+        self.weight = parameter(values) if trainable else None
         if not trainable:
             self.factor = float(factor) if values.ndim == 0 else tensor(values)
 
@@ -130,7 +129,7 @@ class Gate(Sequential):
     ) -> None:  # fmt: skip
         outputs = inputs if outputs is None else outputs
         convolution = Conv2d(inputs, outputs, 1, stride, rng=rng)
-        convolution.bias = parameter(np.full(outputs, bias, np.float32), "bias")
+        convolution.bias = parameter(np.full(outputs, bias, np.float32))
         super().__init__(convolution, Sigmoid())
 
 
@@ -209,7 +208,7 @@ class DenseLayer(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Return (N, in + growth_rate, H, W) for ``x`` (N, in, H, W)."""
-        new = within("branch", self.branch.inside, (x,), {}, branch=True)
+        new = self.branch.called(("branch",), (x,), {}, branch=True)
         return ops.concat((x, new), axis=1)
 
 

@@ -1,8 +1,8 @@
 """Modules that hold modules by number or by name, for networks that are built in loops.
 
 What they hold is state of the network under PyTorch's names, such as ``layers.0.weight``, where a
-Python list would hide it.  ``Sequential`` is called; the others are not, so what they hold
-is recorded under the whole name, ``layers.0``.
+Python list would hide it.  What they hold is recorded under ``layers/0``, whether the container
+is called, as ``Sequential`` is, or a ``forward`` of one's own takes its modules one by one.
 """
 
 from __future__ import annotations
@@ -15,22 +15,10 @@ from ..whole_numbers import whole
 from .module import Module
 
 
-class _Uncalled(Module):
-    """A container that passes its own scope's name on to what it holds."""
-
-    def file_under(self, name: str) -> None:
-        super().file_under(name)
-        for key, part in self.children():
-            part.file_under(f"{name}.{key}")
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if isinstance(value, Module) and self.scope_name:
-            value.file_under(f"{self.scope_name}.{name}")
-
-
 class _Numbered(Module):
     """Modules by number, from 0."""
+
+    is_container = True
 
     def append(self, part: Module) -> None:
         """Add a module behind the others.
@@ -61,8 +49,14 @@ class _Numbered(Module):
         return sum(1 for _ in self.children())
 
     def __getitem__(self, i: Any) -> Any:
-        """Return a module by its number, or a list of them for a slice."""
-        return list(self)[i]
+        """Return a module by its number; for a slice a container of some, which keep their names."""
+        chosen = list(self)[i]
+        if not isinstance(i, slice):
+            return chosen
+        found = Sequential() if isinstance(self, Sequential) else ModuleList()
+        found.training, found.scope_names = self.training, self.scope_names
+        vars(found).update({str(k): part for k, part in enumerate(chosen)})
+        return found
 
     def __setitem__(self, i: int, part: Module) -> None:
         """Put a module in the place of another.
@@ -97,12 +91,15 @@ class Sequential(_Numbered):
 
     def forward(self, x: Any) -> Any:
         """Return the last module's output."""
-        for part in self:
-            x = part(x)
+        own = self.scope_names
+        for key, part in vars(self).items():
+            if isinstance(part, Module):
+                names = part.scope_names
+                x = part.called(names if names[:-1] == own else (*own, key), (x,), {})
         return x
 
 
-class ModuleList(_Numbered, _Uncalled):
+class ModuleList(_Numbered):
     """Modules in a list, for a ``forward`` of one's own.
 
     >>> import tinygrad_res as tg
@@ -125,7 +122,7 @@ class ModuleList(_Numbered, _Uncalled):
         self.extend(modules)
 
 
-class ModuleDict(_Uncalled):
+class ModuleDict(Module):
     """Modules by name, for a ``forward`` of one's own.
 
     >>> import tinygrad_res as tg
@@ -136,6 +133,8 @@ class ModuleDict(_Uncalled):
     Raises:
         UsageError: a name is that of a method, holds a dot or is no text, or a part is no module.
     """
+
+    is_container = True
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
         self.update(modules or {})

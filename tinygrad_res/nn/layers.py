@@ -117,9 +117,9 @@ def _drawn(
 ) -> tuple[Parameter, Parameter | None]:
     """Draw the weight, then the bias uniform within 1 / sqrt(fan-in)."""
     rng = np.random.default_rng(rng)
-    weight = parameter(draw(rng, shape), "weight")
+    weight = parameter(draw(rng, shape))
     bound = fans(shape)[0] ** -0.5
-    return weight, parameter(uniform(rng, bound, shape[:1]), "bias") if bias else None
+    return weight, parameter(uniform(rng, bound, shape[:1])) if bias else None
 
 
 class Embedding(Module):
@@ -159,7 +159,7 @@ class Embedding(Module):
                 )
             padding_idx = row % num_embeddings
             values[padding_idx] = 0
-        self.weight = parameter(values, "weight")
+        self.weight = parameter(values)
         self.padding_idx = padding_idx
 
     def forward(self, indices: Any) -> Tensor:

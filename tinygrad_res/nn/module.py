@@ -1,9 +1,13 @@
 """What a module is: parameters, buffers and modules held as attributes, and a ``forward``.
 
 Calling a module records under a scope named after the attribute that holds it, so a graph
-shows ``body/0/branch`` where the code says ``net.body[0].branch``.  A parameter is trained; a
-buffer, which is any other tensor that a module holds, such as a running average, is not.  Both
-belong to the module's state, by the same dotted names.  ``state`` copies it, in and out.
+shows ``body/0/branch`` where the code says ``net.body[0].branch``, and an error says so too.  A
+parameter is trained; a buffer, which is any other tensor that a module holds, such as a running
+average, is not.  Both belong to the module's state, by the same dotted names.  ``state`` copies
+it, in and out.
+
+A parameter without a name takes the one that it has in the state, and takes it anew whenever its
+module is put into a larger one: ``weight``, then ``0.weight``, then ``body.0.weight``.
 """
 
 from __future__ import annotations
@@ -24,7 +28,9 @@ class Module:
     """A part of a network.  Subclasses set parameters and modules, and write ``forward``."""
 
     training: bool = True
-    scope_name: str = ""
+    scope_names: tuple[str, ...] = ()
+    is_container: bool = False
+    """Whether the names of what it holds are recorded with its own before them."""
     forward_hooks: tuple[ForwardHook, ...] = ()
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
@@ -32,13 +38,24 @@ class Module:
         raise UsageError(f"{type(self).__name__} computes nothing: write its forward(x)")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        call = self.inside if self.forward_hooks else self.forward
-        if not self.scope_name:
-            return call(*inputs, **options)
-        return within(self.scope_name, call, inputs, options)
+        return self.called(self.scope_names, inputs, options)
 
-    def inside(self, *inputs: Any, **options: Any) -> Any:
-        """Return what a call returns, recorded under the scope that is open already."""
+    def called(
+        self, names: tuple[str, ...], inputs: tuple[Any, ...], options: dict[str, Any],
+        branch: bool = False,
+    ) -> Any:  # fmt: skip
+        """Return what a call returns, recorded under ``names``, as a residual branch or not."""
+        call = self._hooked if self.forward_hooks else self.forward
+        try:
+            if not names:
+                return call(*inputs, **options)
+            container = self.scope_names if self.is_container else ()
+            return within(names, call, inputs, options, branch, container)
+        except Exception as error:
+            _locate(error, names, self)
+            raise
+
+    def _hooked(self, *inputs: Any, **options: Any) -> Any:
         output = self.forward(*inputs, **options)
         for hook in self.forward_hooks:
             found = hook.call(self, inputs, output)
@@ -77,7 +94,9 @@ class Module:
                     f"{type(self).__name__}.{name}: the {type(value).__name__} holds this module "
                     "already, which would have no end: pass it to forward instead"
                 )
-            value.file_under(name)
+            if not any(held is value for held in vars(self).values()):
+                value.file_under((*(self.scope_names if self.is_container else ()), name))
+                _rename(value, name)
         elif _hides_state(value):
             raise _hidden(self, name, value)
         elif isinstance(getattr(self, name, None), Parameter) and not isinstance(
@@ -87,6 +106,9 @@ class Module:
                 f"{type(self).__name__}.{name} is a parameter: assign values to its .data, or "
                 "tg.parameter(values)"
             )
+        elif isinstance(value, Parameter) and value.name is None:
+            before = getattr(self, name, None)
+            value.name = before.name if isinstance(before, Parameter) else name
         super().__setattr__(name, value)
 
     def __repr__(self) -> str:
@@ -102,9 +124,12 @@ class Module:
         inside = ", ".join(shown) + "".join(parts) + ("\n" if parts else "")
         return f"{type(self).__name__}({inside})"
 
-    def file_under(self, name: str) -> None:
-        """Take the name of the scope that calls are recorded under."""
-        self.scope_name = name
+    def file_under(self, names: tuple[str, ...]) -> None:
+        """Take the names of the scopes that calls are recorded under, outermost first."""
+        self.scope_names = names
+        if self.is_container:
+            for key, part in reversed(list(self.children())):  # of two names the first
+                part.file_under((*names, key))
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """Yield the modules held by this one, with their names.
@@ -277,6 +302,27 @@ class ForwardHook:
     def remove(self) -> None:
         """Call it no more."""
         self.module.forward_hooks = tuple(h for h in self.module.forward_hooks if h is not self)
+
+
+_IN = "in "
+
+
+def _locate(error: Exception, names: tuple[str, ...], module: Module) -> None:
+    """Note in an error which module it came from, by the names from the outermost one that knows."""
+    place = "/".join(names)
+    notes = getattr(error, "__notes__", [])
+    if not notes or not notes[-1].startswith(_IN):
+        what = repr(module).split("(\n")[0]
+        error.add_note(f"{_IN}{place}: {what}" if place else f"{_IN}{what}")
+    elif place and not (module.is_container and notes[-1].startswith(f"{_IN}{place}/")):
+        notes[-1] = f"{_IN}{place}/{notes[-1].removeprefix(_IN)}"
+
+
+def _rename(module: Module, key: str) -> None:
+    """Put a module's name before the names that its parameters have by their place in it."""
+    for name, p in module.named_parameters():
+        if f".{p.name}".endswith(f".{name}"):
+            p.name = f"{key}.{name}"
 
 
 _T = TypeVar("_T")

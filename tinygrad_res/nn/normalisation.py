@@ -58,8 +58,8 @@ class BatchNorm1d(Module):
     ) -> None:  # fmt: skip
         channels = at_least(1, type(self).__name__, "num_features", num_features)
         ones, zeros = np.ones(channels, np.float32), np.zeros(channels, np.float32)
-        self.weight = parameter(ones, "gamma") if affine else None
-        self.bias = parameter(zeros, "beta") if affine else None
+        self.weight = parameter(ones) if affine else None
+        self.bias = parameter(zeros) if affine else None
         self.running_mean = tensor(zeros) if track_running_stats else None
         self.running_var = tensor(ones) if track_running_stats else None
         self.num_batches_tracked = tensor(0) if track_running_stats else None
@@ -149,9 +149,9 @@ class LayerNorm(Module):
         lengths = normalized_shape if isinstance(normalized_shape, Sequence) else [normalized_shape]
         over = tuple(at_least(1, "LayerNorm", "normalized_shape", n) for n in lengths)
         self.normalized_shape, self.eps = over, eps
-        self.weight = parameter(np.ones(over, np.float32), "gamma") if elementwise_affine else None
+        self.weight = parameter(np.ones(over, np.float32)) if elementwise_affine else None
         biased = elementwise_affine and bias
-        self.bias = parameter(np.zeros(over, np.float32), "beta") if biased else None
+        self.bias = parameter(np.zeros(over, np.float32)) if biased else None
 
     def forward(self, x: Any) -> Tensor:
         """Return a tensor of x's shape (..., *normalized_shape)."""
