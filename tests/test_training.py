@@ -18,7 +18,7 @@ import standin
 import tinygrad_res as tg
 from tinygrad_res import checkpoints, data, nets, nn, optim
 from tinygrad_res.errors import DataError, FileError, GradientError, UsageError
-from tinygrad_res.training import accuracy, fit, mean_loss, squared_error
+from tinygrad_res.training import accuracy, fit, mean_loss, on_both_parts, squared_error
 
 DIGITS = data.load("digits")
 
@@ -265,7 +265,8 @@ def test_checkpoint_holds_no_pickle(tmp_path):
     [
         (lambda: small(width=17), r"(?s)is of another network: .*1\.weight: of shape \(16, 64\), but must be \(17, 64\)"),
         (lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), r"(?s)is of another network: .*unexpected: 2\.weight"),
-        (lambda: small(dropout=True), r"network with the generators \{\}, and this one has \{'4\.rng': 'PCG64'\}"),
+        (lambda: small(dropout=True), r"(?s)is of another network: .*missing: 5\.weight, 5\.bias\n  unexpected: 4\.weight"),
+        (lambda: nn.Sequential(*(part for _, part in small().children()), nn.Dropout(0.5, rng=0)), r"other generators of random numbers: 5\.rng was none and is PCG64$"),
     ],
 )  # fmt: skip
 def test_checkpoint_of_another_network_is_refused_and_changes_nothing(tmp_path, network, message):
@@ -285,7 +286,8 @@ def test_checkpoint_of_another_network_is_refused_and_changes_nothing(tmp_path, 
     [
         ({"seed": 1}, "the seed was 0 and is 1"),
         ({"batch": 32}, "the batch was 64 and is 32"),
-        ({"optimizer": lambda n: momentum(n, lr=0.2)}, "its groups was .*'lr': 0.1.* and is .*'lr': 0.2"),
+        ({"optimizer": lambda n: momentum(n, lr=0.2)}, r"is of another training: lr was 0\.1 and is 0\.2\. Go on .* tg\.checkpoints\.load\(path, network\), .* own_options=True"),
+        ({"optimizer": lambda n: optim.SGD([{"params": n.parameters()[:1]}, {"params": n.parameters()[1:], "lr": 0.5}], lr=0.1, momentum=0.9, nesterov=True)}, "parameters was 6 and is None; .* the number of parameters of group 1 was None and is 5"),
         ({"optimizer": lambda n: optim.Adam(n.parameters())}, "the optimiser was SGD and is Adam"),
         ({"steps": 2}, "has 3 steps, and 2 are asked for"),
         ({"clip_norm": 2.0}, "the clip_norm was None and is 2.0"),
@@ -324,7 +326,7 @@ def test_a_refused_checkpoint_leaves_the_generators_alone(tmp_path):
         train(network, optim.Adam(network.parameters()), steps=5, checkpoint=path)
     assert network[4].rng.bit_generator.state == drawing
     network[4].rng = np.random.Generator(np.random.MT19937(0))
-    with pytest.raises(DataError, match=r"this one has .*'4\.rng': 'MT19937'"):
+    with pytest.raises(DataError, match=r"4\.rng was PCG64 and is MT19937"):
         train(network, steps=5, checkpoint=path)
 
 
@@ -376,7 +378,9 @@ FOREIGN = {
     **{f"{name} is null": lambda about, _, name=name: about.update({name: None}) for name in checkpoints.ABOUT},
     "no losses": lambda _, arrays: arrays.pop("losses"),
     "fewer losses": lambda _, arrays: arrays.update(losses=np.zeros(1)),
-    "no step in evaluations": lambda about, _: about.update(evaluations={"last": 0.5}),
+    "no step in the history": lambda about, _: about.update(history={"last": {"score": 0.5}}),
+    "no names in the history": lambda about, _: about.update(history={"2": 0.5}),
+    "nothing in the history": lambda about, _: about.update(history={"2": {}}),
     "a generator of words": lambda about, _: about["generators"]["4.rng"]["state"].update(state="x"),
     "a generator that is none": lambda about, _: about["generators"].update({"4.rng": 1}),
     "an optimiser of no parameter": lambda _, arrays: arrays.update({"optimizer.x.step": np.ones(1)}),
@@ -459,8 +463,81 @@ def test_gradient_that_is_no_number_ends_the_training_at_the_last_step():
         fit(network, drawn, optim.SGD(network.parameters()), steps=1, loss=loss, progress=False)
 
 
+def test_a_loss_that_stays_finite_ends_the_training_where_it_has_left_all_bounds():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10, rng=0))
+    with pytest.raises(
+        GradientError, match=r"diverged at step 1: the loss is \d.*e\+.* \(the first was \d\.\d+\); use a smaller learning rate than 1e\+06"
+    ):  # fmt: skip
+        train(network, optim.SGD(network.parameters(), lr=1e6), steps=50)
+    outcome = train(nn.Sequential(nn.Flatten(), nn.Linear(64, 10, rng=0)), steps=0)
+    assert outcome.steps == 0
+
+
+def test_a_loss_is_held_against_its_first_one_and_never_against_less_than_1():
+    def rising(factor, first):
+        network = nn.Linear(3, 1, rng=0).to(dtype="float64")
+        losses = iter([first, factor * first, first])
+        drawn = data.linear_regression(features=3)
+        fit(network, drawn, optim.SGD(network.parameters()), steps=3, progress=False,
+            loss=lambda out, y: 0.0 * tg.sum(out) + next(losses, 1.0))  # fmt: skip
+
+    rising(9_999, 50.0), rising(9_999, 1.0), rising(9_999e3, 1e-3)
+    for factor, first in ((10_001, 50.0), (10_001, -1.0), (10_001e3, 1e-3)):
+        with pytest.raises(GradientError, match="diverged at step 1"):
+            rising(factor, first)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda n: n.load_state_dict({"1.bias": np.full(16, np.nan)}, strict=False), r"where 1\.bias holds NaN or infinity, before any step"),
+        (lambda n: {"augment": lambda x, _: x * np.nan}, "the examples of its batch hold NaN or infinity: look at augment"),
+        (lambda n: {"loss": lambda out, y: tg.mean(out) * math.nan}, "where the batch and the network are finite, before any step"),
+    ],
+)  # fmt: skip
+def test_what_is_not_finite_is_told(change, message):
+    network = small()
+    options = change(network)
+    with pytest.raises(GradientError, match=f"diverged at step 0: the loss is nan.*{message}"):
+        train(network, steps=3, **(options if isinstance(options, dict) else {}))
+
+
+def test_a_loss_of_ones_own_may_pass_over_missing_targets():
+    drawn, network = data.linear_regression(features=3), nn.Linear(3, 1, rng=0).to(dtype="float64")
+    y = drawn.train_y.copy()
+    y[::7] = np.nan
+    missing = dataclasses.replace(drawn, train_y=y)
+
+    def loss(output, target):
+        known = np.isfinite(target)
+        return squared_error(output * known, np.where(known, target, 0.0))
+
+    options = {"steps": 200, "progress": False}
+    outcome = fit(network, missing, optim.SGD(network.parameters(), lr=0.5), loss=loss, **options)
+    assert outcome.score < 0.02
+    with pytest.raises(
+        GradientError, match=r"the targets of its batch hold NaN .*look at the loss"
+    ):
+        fit(network, missing, optim.SGD(network.parameters()), loss=lambda o, y: squared_error(o, y), **options)  # fmt: skip
+
+
+@pytest.mark.parametrize("part", ["train_x", "test_x", "train_y"])
+def test_a_nan_in_the_data_is_told_before_the_first_step(part):
+    drawn, network = data.linear_regression(features=3), nn.Linear(3, 1).to(dtype="float64")
+    values = getattr(drawn, part).copy()
+    values[70, -1] = np.inf
+    before = network.state_dict()
+    what = "the training part: " if "train" in part else "the test part: "
+    what += "example" if part.endswith("x") else "target"
+    with pytest.raises(DataError, match=rf"fit: {what} 70 holds NaN .* in {part}"):
+        fit(network, dataclasses.replace(drawn, **{part: values}), optim.SGD(network.parameters()), steps=1, progress=False)  # fmt: skip
+    assert all(np.array_equal(before[name], now) for name, now in network.state_dict().items())
+
+
 def test_loss_limit_ends_a_training():
-    with pytest.raises(GradientError, match="diverged at step 0: the loss is 2"):
+    with pytest.raises(
+        GradientError, match=r"diverged at step 0: the loss is 2.*, before any step"
+    ):
         train(small(), steps=3, loss_limit=1.0)
 
 
@@ -474,15 +551,22 @@ def test_loss_limit_ends_a_training():
         ({"steps": 1, "batch": 0}, "batch=0"),
         ({"steps": 1, "seed": -1}, "seed=-1"),
         ({"steps": 1, "evaluate_every": 0}, "evaluate_every=0"),
-        ({"steps": 1, "checkpoint_every": 0}, "checkpoint_every=0"),
+        ({"steps": 1, "checkpoint_every": 0, "checkpoint": "a.npz"}, "checkpoint_every=0"),
+        ({"steps": 1, "checkpoint_every": 5}, "checkpoint_every=5: say checkpoint=, the file"),
+        ({"steps": 1, "schedule": 0.5}, "schedule=0.5: pass a function from a step to a factor"),
+        ({"steps": 1, "augment": 3}, "augment=3: pass a function"),
+        ({"steps": 1, "evaluate": 0.5}, "evaluate=0.5: pass a function"),
+        ({"steps": 1, "evaluate": lambda n: {}}, "evaluate gave no number"),
+        ({"steps": 1, "optimizer": 0.1}, "optimizer is a float: pass one of tg.optim"),
         ({"steps": 1, "clip_norm": 0}, "clip_norm=0: must be a positive number"),
         ({"steps": 1, "clip_norm": "1"}, "clip_norm='1': must be"),
         ({"steps": 1, "loss_limit": math.nan}, "loss_limit=nan: must be"),
     ],
 )
 def test_arguments_out_of_their_bounds_are_refused(options, message):
+    network = small()
     with pytest.raises(UsageError, match=f"fit: {message}"):
-        train(small(), **options)
+        train(network, options.pop("optimizer", None), **options)
 
 
 @pytest.mark.parametrize(
@@ -529,6 +613,126 @@ def test_targets_that_could_not_be_evaluated_are_refused_before_the_first_step(
     assert all(np.array_equal(before[name], now) for name, now in network.state_dict().items())
 
 
+@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda y: np.where(np.arange(len(y)) == 300, 99, y), "label 99 at index 300, but the network has 10 outputs, for classes from 0 to 9"),
+        (lambda y: y + 1, "label 10 at index"),
+        (lambda y: y - 1, "label -1 at index .*, number classes from 0"),
+    ],
+)  # fmt: skip
+def test_labels_that_no_output_stands_for_are_told_before_the_first_step(part, change, message):
+    network = small(dropout=True)
+    before, drawing = network.state_dict(), network[4].rng.bit_generator.state
+    wrong = dataclasses.replace(DIGITS, **{f"{part}_y": change(getattr(DIGITS, f"{part}_y"))})
+    with pytest.raises(DataError, match=rf"fit: the {part}(ing)? part: targets: {message}"):
+        fit(network, wrong, momentum(network), steps=1, progress=False)
+    assert all(np.array_equal(before[name], now) for name, now in network.state_dict().items())
+    assert network[4].rng.bit_generator.state == drawing
+    with pytest.raises(DataError, match="accuracy: targets: label"):
+        accuracy(network.eval(), getattr(wrong, f"{part}_x"), getattr(wrong, f"{part}_y"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda y: y.astype(float), r"dtype float64, where the network gives \(1348, 10\): .* y\.astype\(int\)"),
+        (lambda y: np.eye(10, dtype=int)[y], r"shape \(1348, 10\): .* use y\.argmax\(axis=1\)"),
+        (lambda y: y[:, None], r"shape \(1348, 1\): .* use y\.ravel\(\)"),
+        (lambda y: y > 4, "dtype bool"),
+    ],
+)  # fmt: skip
+def test_targets_that_are_no_classes_are_told_before_the_first_step(change, message):
+    network = small()
+    wrong = dataclasses.replace(DIGITS, **{name: change(getattr(DIGITS, name)) for name in ("train_y", "test_y")})  # fmt: skip
+    before = network.state_dict()
+    with pytest.raises(DataError, match=rf"fit: the training part: targets of .*{message}"):
+        fit(network, wrong, momentum(network), steps=1, progress=False)
+    assert all(np.array_equal(before[name], now) for name, now in network.state_dict().items())
+
+
+def test_accuracy_refuses_what_has_no_largest_logit():
+    for labels, message in (([0.0, 1.0], "dtype float64: classes are integers"), ([0, 7], "label 7 at index 1")):  # fmt: skip
+        with pytest.raises(DataError, match=f"accuracy: targets.* {message}"):
+            accuracy(nn.Flatten(), np.eye(2), labels)
+    with pytest.raises(DataError, match=r"the network gives shape \(2, 1, 2\): expected \(N, cl"):
+        accuracy(nn.Identity(), np.eye(2)[:, None], [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((DIGITS.train_x, DIGITS.train_y), "data is a tuple, without train_x and train_y: pass .*tg.data.split"),
+        ("digits", r"data is a str, .* tg\.data\.load\('digits'\)"),
+        (tg.tensor(DIGITS.train_x), "data is a Tensor"),
+    ],
+)  # fmt: skip
+def test_what_is_no_data_is_refused(given, message):
+    network = small()
+    with pytest.raises(UsageError, match=f"fit: {message}"):
+        fit(network, given, momentum(network), steps=1, progress=False)
+
+
+def test_data_may_be_tensors_ours_or_pytorchs():
+    networks = small(), small()
+    arrays = {name: getattr(DIGITS, name) for name in ("train_x", "train_y", "test_x", "test_y")}
+    ours = types.SimpleNamespace(**{name: tg.tensor(part) for name, part in arrays.items()})
+    found = [
+        fit(network, source, momentum(network), steps=5, progress=False, augment=data.crop_and_flip)
+        for network, source in zip(networks, (DIGITS, ours), strict=True)
+    ]
+    assert found[0].losses == found[1].losses
+    torch = pytest.importorskip("torch", reason="data of PyTorch")
+    theirs = types.SimpleNamespace(**{k: torch.tensor(part) for k, part in arrays.items()})
+    again = small()
+    options = {"steps": 5, "progress": False, "augment": data.crop_and_flip}
+    assert fit(again, theirs, momentum(again), **options).history == found[0].history
+
+
+def test_history_tells_accuracy_and_loss_and_the_training_part_where_asked():
+    network = small()
+    outcome = train(network, steps=6, evaluate_every=4, evaluate=on_both_parts(DIGITS))
+    now = {
+        f"{name}{what}": measure(network.eval(), getattr(DIGITS, f"{part}_x"), getattr(DIGITS, f"{part}_y"))
+        for part, name in (("train", "train "), ("test", ""))
+        for what, measure in (("accuracy", accuracy), ("loss", lambda *a: mean_loss(*a, tg.cross_entropy)))
+    }  # fmt: skip
+    assert list(outcome.history) == [4, 6] and next(iter(outcome.history[4])) == "accuracy"
+    assert outcome.history[6] == now
+    assert outcome.score == outcome.evaluations[6] == now["accuracy"]
+    assert list(train(small(), steps=1).history[1]) == ["accuracy", "loss"]
+    own = train(small(), steps=1, loss=lambda out, y: tg.cross_entropy(out, y))
+    assert list(own.history[1]) == ["accuracy"]
+
+
+def test_a_checkpoint_serves_fine_tuning_with_a_learning_rate_of_its_own(tmp_path):
+    path = tmp_path / "a.npz"
+    network, tuned, by_hand = small(), small(seed=1), small(seed=2)
+    first = optim.Adam(network.parameters(), lr=1e-2)
+    train(network, first, steps=5, checkpoint=path)
+    optimizer = optim.Adam(tuned.parameters(), lr=1e-3)
+    assert checkpoints.load(path, tuned, optimizer, own_options=True).step == 5
+    assert optimizer.param_groups[0]["lr"] == 1e-3
+    by_hand.load_state_dict(network.state_dict())
+    other = optim.Adam(by_hand.parameters(), lr=1e-2)
+    other.load_state_dict(first.state_dict())
+    other.param_groups[0]["lr"] = 1e-3
+    assert train(tuned, optimizer, steps=5).losses == train(by_hand, other, steps=5).losses
+    fewer = optim.Adam(tuned.parameters()[1:])
+    with pytest.raises(UsageError, match="the number of parameters was 6 and is 5"):
+        checkpoints.load(path, tuned, fewer, own_options=True)
+
+
+def test_the_modules_show_their_own_names_alone():
+    assert {"Fit", "accuracy", "fit", "mean_loss", "on_both_parts", "squared_error"} <= set(dir(tg.training))  # fmt: skip
+    assert not {"Any", "os", "zlib", "itertools", "Data"} & {
+        *dir(tg.training),
+        *dir(tg.checkpoints),
+    }
+    assert dir(tg.checkpoints) == ["Progress", "load", "save"]
+
+
 def test_accuracy_refuses_targets_that_would_be_compared_with_every_other():
     with pytest.raises(DataError, match=r"accuracy: targets of shape \(3, 1\): expected .* \(3,\)"):
         accuracy(nn.Flatten(), np.eye(3), np.array([[0], [1], [2]]))
@@ -569,7 +773,11 @@ def test_training_on_a_device_ends_at_the_same_numbers(xp, tmp_path):
         networks.append(network)
     asked = {t.place.partition(",")[0] for t in standin.transfers if t.by_engine}
     standin.transfers.clear()
-    assert asked <= {"fit", "check_finite", "mean_loss"}  # the losses, and whether all is finite
+    assert asked <= {
+        "fit",
+        "first_not_finite",
+        "_weighed.<locals>.weighed",
+    }  # the losses, and whether all is finite
     assert networks[1].weight.device == "cuda"
     np.testing.assert_allclose(networks[1].weight.numpy(), networks[0].weight.data, rtol=1e-9)
 

@@ -23,13 +23,19 @@ from .errors import DataError, Error, GradientError, UsageError
 from .nn import Module, state
 from .optim import Optimizer
 
+__all__ = ["Progress", "load", "save"]
+
 FORMAT = "tinygrad_res checkpoint 1"
 
 ABOUT: dict[str, Any] = {
-    "step": int, "seconds": (int, float), "evaluations": dict, "optimizer": str, "groups": list,
+    "step": int, "seconds": (int, float), "history": dict, "optimizer": str, "groups": list,
     "counts": dict, "generators": dict, "settings": dict,
 }  # fmt: skip
 """What a checkpoint says beside its arrays, and as what."""
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 @dataclass
@@ -39,13 +45,13 @@ class Progress:
     Attributes:
         step: the steps that are done.
         losses: the loss of each, before its change of the parameters.
-        evaluations: the outcome of evaluating after some of the steps, by their number.
+        history: what evaluating said after some of the steps, by their number and by name.
         seconds: how long it took, over all of its runs.
     """
 
     step: int = 0
     losses: list[float] = field(default_factory=list)
-    evaluations: dict[int, float] = field(default_factory=dict)
+    history: dict[int, dict[str, float]] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -88,7 +94,7 @@ def save(
         "format": FORMAT,
         "step": progress.step,
         "seconds": progress.seconds,
-        "evaluations": progress.evaluations,
+        "history": progress.history,
         "optimizer": type(optimizer).__name__,
         "groups": remembered["param_groups"],
         "counts": counts,
@@ -105,13 +111,16 @@ def save(
 
 def load(
     path: str | os.PathLike[str], network: Module, optimizer: Optimizer | None = None,
-    settings: dict[str, Any] | None = None, steps: int | None = None,
+    settings: dict[str, Any] | None = None, steps: int | None = None, own_options: bool = False,
 ) -> Progress:  # fmt: skip
     """Take over a checkpoint: the network, its generators, and the optimiser if there is one.
 
     Args:
         path, network, optimizer, settings: as they were saved.
         steps: how many the training is to have; a checkpoint of more is refused.
+        own_options: whether the optimiser keeps its options, such as a new learning rate, and
+            takes over only what it remembers.  Fine-tuning is that, and a new ``fit`` whose
+            checkpoint is another file.
 
     Returns:
         How far the training had come.
@@ -119,23 +128,26 @@ def load(
     Raises:
         DataError: there is no such file, it is damaged or no checkpoint, or of another network,
             whose names and shapes the message lists.
-        UsageError: the optimiser, its options or the settings differ; the message says how.
+        UsageError: the optimiser, its options or the settings differ; the message says which.
             Whatever is raised, nothing was changed.
+
+    >>> import tempfile
+    >>> import tinygrad_res as tg
+    >>> network, other = tg.nn.Linear(2, 1), tg.nn.Linear(2, 1)
+    >>> slow, fast = (tg.optim.Adam(n.parameters(), lr) for n, lr in ((other, 1e-4), (network, 0.1)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = save(f"{folder}/a.npz", network, fast, Progress())
+    ...     load(path, other, slow, own_options=True).step
+    0
+    >>> slow.param_groups[0]["lr"]
+    0.0001
     """
     where = f"checkpoint {str(path)!r}"
     arrays = state.read(path)
     about = _about(where, arrays)
-    evaluations = {int(step): value for step, value in about["evaluations"].items()}
+    history = {int(step): said for step, said in about["history"].items()}
     if settings is not None:
         _check_same(where, about["settings"], settings)
-    kinds = [
-        {name: rng["bit_generator"] for name, rng in states.items()}
-        for states in (about["generators"], _states(network))
-    ]
-    if kinds[0] != kinds[1]:
-        raise DataError(
-            f"{where}: is of a network with the generators {kinds[0]}, and this one has {kinds[1]}"
-        )
     if steps is not None and about["step"] > steps:
         raise UsageError(
             f"{where}: has {about['step']} steps, and {steps} are asked for: ask for more, or for "
@@ -154,9 +166,10 @@ def load(
     except DataError as error:
         raise DataError(f"{where}: is of another network: {error}") from error
     try:
+        _check_generators(where, about["generators"], drawing)
         _set_states(network, about["generators"])
         if optimizer is not None:
-            optimizer.load_state_dict(_remembered(where, about, arrays, optimizer))
+            optimizer.load_state_dict(_remembered(where, about, arrays, optimizer, own_options))
     except BaseException as error:
         network.load_state_dict(before)
         _set_states(network, drawing)
@@ -165,7 +178,7 @@ def load(
         ):
             raise DataError(f"{where}: holds what no training left there ({error})") from error
         raise
-    return Progress(about["step"], arrays["losses"].tolist(), evaluations, about["seconds"])
+    return Progress(about["step"], arrays["losses"].tolist(), history, about["seconds"])
 
 
 def check_finite(arrays: dict[str, Any], progress: Progress) -> None:
@@ -174,13 +187,21 @@ def check_finite(arrays: dict[str, Any], progress: Progress) -> None:
     Raises:
         GradientError: naming the array, the step and the last loss.
     """
+    name = first_not_finite(arrays)
+    if name is not None:
+        last = f" (the loss before it was {progress.losses[-1]:g})" if progress.losses else ""
+        raise GradientError(
+            f"training diverged: after step {progress.step}{last}, {name} holds NaN or infinity; "
+            "use a smaller learning rate, or clip_norm"
+        )
+
+
+def first_not_finite(arrays: dict[str, Any]) -> str | None:
+    """Return the name of the first array that holds NaN or infinity; ``None`` where none does."""
     for name, array in arrays.items():
         if array.dtype.kind == "f" and not bool(backend.namespace(array).isfinite(array).all()):
-            last = f" (the loss before it was {progress.losses[-1]:g})" if progress.losses else ""
-            raise GradientError(
-                f"training diverged: after step {progress.step}{last}, {name} holds NaN or infinity; "
-                "use a smaller learning rate, or clip_norm"
-            )
+            return name
+    return None
 
 
 def _about(where: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -190,7 +211,7 @@ def _about(where: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
         fitting = (
             about["format"] == FORMAT and len(arrays["losses"]) == about["step"]
             and all(isinstance(about[name], kind) for name, kind in ABOUT.items())
-            and all(step.isdecimal() for step in about["evaluations"])
+            and all(step.isdecimal() and isinstance(said, dict) and said for step, said in about["history"].items())
             and all(isinstance(rng, dict) for rng in about["generators"].values())
         )  # fmt: skip
     except (KeyError, ValueError, TypeError):
@@ -204,15 +225,15 @@ def _about(where: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def _remembered(
-    where: str, about: dict[str, Any], arrays: dict[str, np.ndarray], optimizer: Optimizer
-) -> dict[str, Any]:
+    where: str, about: dict[str, Any], arrays: dict[str, np.ndarray], optimizer: Optimizer,
+    own_options: bool,
+) -> dict[str, Any]:  # fmt: skip
     """Return the optimiser's state, after comparing its kind and options with the optimiser."""
+    kind = type(optimizer).__name__
+    _check_same(where, {"the optimiser": about["optimizer"]}, {"the optimiser": kind})
     ours = json.loads(json.dumps(optimizer.state_dict()["param_groups"]))
-    _check_same(
-        where,
-        {"the optimiser": about["optimizer"], "its groups": about["groups"]},
-        {"the optimiser": type(optimizer).__name__, "its groups": ours},
-    )
+    options = [_options(groups, own_options) for groups in (about["groups"], ours)]
+    _check_same(where, *options)
     state: dict[int, dict[str, Any]] = {int(i): dict(v) for i, v in about["counts"].items()}
     for key, array in arrays.items():
         kind, _, rest = key.partition(".")
@@ -232,7 +253,36 @@ def _check_same(where: str, there: dict[str, Any], here: dict[str, Any]) -> None
     if differing:
         raise UsageError(
             f"{where}: is of another training: {'; '.join(differing)}. Go on as it began, begin anew "
-            "with resume=False, or take its network alone with checkpoints.load(path, network)"
+            "with resume=False, or begin another from here, with a checkpoint of its own: take the "
+            "network with tg.checkpoints.load(path, network), and what the optimiser remembers with "
+            "load(path, network, optimizer, own_options=True)"
+        )
+
+
+def _options(groups: list[dict[str, Any]], sizes_only: bool) -> dict[str, Any]:
+    """Return how many parameters each group has, and its options, by words for messages."""
+    found = {}
+    for number, group in enumerate(groups):
+        of = f" of group {number}" if len(groups) > 1 else ""
+        found[f"the number of parameters{of}"] = len(group["params"])
+        if not sizes_only:
+            found |= {f"{name}{of}": v for name, v in group.items() if name != "params"}
+    return found
+
+
+def _check_generators(where: str, there: dict[str, Any], here: dict[str, Any]) -> None:
+    """Refuse generators in other places, or of other kinds."""
+    differing = [
+        f"{name} was {kinds[0]} and is {kinds[1]}"
+        for name in {**there, **here}
+        if (
+            kinds := [states.get(name, {}).get("bit_generator", "none") for states in (there, here)]
+        )
+        and kinds[0] != kinds[1]
+    ]
+    if differing:
+        raise DataError(
+            f"{where}: is of a network with other generators of random numbers: {'; '.join(differing)}"
         )
 
 

@@ -2,8 +2,9 @@
 
 ``fit`` is the loop that everybody writes: a batch forward, its loss backward, a step.  What it
 adds is that the outcome follows from the seed alone, that a training which stops, for whatever
-reason, goes on from its checkpoint to the very same numbers, and that a loss which has left all
-bounds ends it with a message rather than with a network of NaN.
+reason, goes on from its checkpoint to the very same numbers, that data which do not fit the network
+are told before the first step, and that a loss which has left all bounds ends it with a message
+rather than with a network of NaN.
 """
 
 from __future__ import annotations
@@ -16,39 +17,55 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from . import backend, checkpoints, primitives
+from . import backend, checkpoints
 from .checkpoints import Progress
 from .data import batches, steps_per_pass
-from .data.batches import examples
 from .errors import DataError, GradientError, UsageError
+from .evaluation import (
+    EVALUATION_BATCH,
+    Evaluation,
+    Loss,
+    accuracy,
+    default_loss,
+    home_of,
+    is_classes,
+    mean_loss,
+    on_both_parts,
+    on_test_part,
+    squared_error,
+)
 from .nn import Module
 from .optim import Optimizer, Schedule, clip_grad_norm
-from .record import no_grad
-from .tensor import Tensor, shape_of, tensor
+from .optim.schedules import check_schedule
+from .targets import (
+    check_classes,
+    check_classes_of,
+    check_numbers,
+    evaluating,
+    not_finite,
+    output_shape,
+    read_part,
+)
+from .tensor import Tensor, tensor
 from .whole_numbers import at_least
 
-Loss = Callable[[Tensor, Any], Tensor]
+__all__ = [
+    "EVALUATION_BATCH", "Fit", "accuracy", "fit", "mean_loss", "on_both_parts", "squared_error",
+]  # fmt: skip
+
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
-EVALUATION_BATCH = 256
+DIVERGED = 1e4
+"""How many times its first value, or 1 where that is less, a loss is at least when it diverged."""
 
 
-class Data(Protocol):
-    """What ``fit`` asks of data: examples and targets along the first axis."""
-
-    @property
-    def train_x(self) -> Any: ...
-    @property
-    def train_y(self) -> Any: ...
-    @property
-    def test_x(self) -> Any: ...
-    @property
-    def test_y(self) -> Any: ...
+def __dir__() -> list[str]:
+    return __all__
 
 
 @dataclass(frozen=True)
@@ -57,13 +74,19 @@ class Fit:
 
     Attributes:
         losses: the loss of each step on its batch, before the step.
-        evaluations: by the number of steps that were done, what ``evaluate`` said.
+        history: by the number of steps that were done, what ``evaluate`` said, by name: where it
+            was left out, ``"accuracy"`` and ``"loss"`` on the test part.
         seconds: the time it took, over all runs that it was made in.
     """
 
     losses: tuple[float, ...]
-    evaluations: dict[int, float]
+    history: dict[int, dict[str, float]]
     seconds: float
+
+    @property
+    def evaluations(self) -> dict[int, float]:
+        """The first number of each entry of the history, by the number of steps."""
+        return {step: next(iter(said.values())) for step, said in self.history.items()}
 
     @property
     def steps(self) -> int:
@@ -77,13 +100,13 @@ class Fit:
 
 
 def fit(
-    network: Module, data: Data, optimizer: Optimizer, *, steps: int | None = None,
+    network: Module, data: Any, optimizer: Optimizer, *, steps: int | None = None,
     epochs: int | None = None, batch: int = 64, loss: Loss | None = None,
     schedule: Schedule | None = None, clip_norm: float | None = None,
-    augment: Augment | None = None, evaluate: Callable[[Module], float] | None = None,
+    augment: Augment | None = None, evaluate: Evaluation | None = None,
     evaluate_every: int | None = None, seed: int = 0,
     checkpoint: str | os.PathLike[str] | None = None, checkpoint_every: int | None = None,
-    resume: bool = True, loss_limit: float = math.inf, progress: bool = True,
+    resume: bool = True, loss_limit: float | None = None, progress: bool = True,
     callback: Callable[[int, float], None] | None = None,
 ) -> Fit:  # fmt: skip
     """Train a network, and return how it went.  The network is left in training mode.
@@ -99,11 +122,14 @@ def fit(
         batch: examples in a batch; ``data.batches`` says what becomes of the last ones.
         loss: of the network's output and the targets; where left out, ``cross_entropy`` for
             targets that are integers, and ``squared_error`` for others.
-        schedule: from the number of a step, from 0, to a factor on the learning rate.
+        schedule: from the number of a step, from 0, to a factor on the learning rate;
+            ``optim.by_epoch`` makes one that counts passes.
         clip_norm: the largest joint norm of the gradients.
         augment: changes a batch of examples, with a generator of its own for every step.
-        evaluate: of the network in evaluation mode; where left out, ``accuracy`` or mean loss
-            on the test part.
+        evaluate: of the network in evaluation mode, a number, or a dict of numbers by name with
+            the score first; where left out, accuracy and mean loss on the test part, or the
+            mean loss alone where targets are no integers.  ``on_both_parts(data)`` measures the
+            training part too.
         evaluate_every: steps between evaluations; there is one in the end in any case.
         seed: decides the order of the data and the augmentation.
         checkpoint: the file to keep the training in, ``.npz`` or ``.safetensors``.
@@ -112,17 +138,20 @@ def fit(
         resume: whether to go on from the checkpoint, if there is one; else it is replaced.  The
             numbers become those of a training that was never stopped, bit for bit, where ``loss``,
             ``schedule`` and ``augment`` are as before: functions cannot be compared.
-        loss_limit: a loss from here on counts as diverged; NaN and infinity do anyway.
+        loss_limit: a loss from here on counts as diverged; NaN and infinity do anyway.  Where
+            left out, it is 10,000 times the first loss, or 10,000 where that is less than 1: no
+            loss of a training that learns is there, and one that has diverged may stay finite.
         progress: whether to show a progress bar.
         callback: called after each step with the number of steps done and the loss.
 
     Raises:
-        GradientError: the training diverged; the message says at which step, and with which
-            loss.  The last checkpoint is left as it was.
+        GradientError: the training diverged; the message says at which step, with which
+            loss, and what is not finite.  The last checkpoint is left as it was.
         UsageError: an argument is out of its bounds, the optimiser is of other parameters, or
             the checkpoint of another training.  Nothing was changed.
-        DataError: a part of the data is empty or lacks targets, or targets to test are of another
-            kind, or the checkpoint is damaged, or of another network.  Nothing was changed.
+        DataError: a part of the data is empty, lacks targets or holds NaN, a label is none of the
+            network's classes, targets are of another shape than its output, or the checkpoint is
+            damaged, or of another network.  Nothing was changed.
 
     >>> import tinygrad_res as tg
     >>> rng = np.random.default_rng(0)
@@ -133,19 +162,24 @@ def fit(
     >>> outcome.steps, outcome.score > 0.95
     (105, True)
     """
-    train_x, train_y = examples("fit: the training part", data.train_x, data.train_y)
-    if evaluate is None:
-        _check_test_part(train_y, examples("fit: the test part", data.test_x, data.test_y)[1])
+    _check_kinds(network, optimizer, loss, augment, evaluate, callback)
+    if schedule is not None:
+        check_schedule("fit", schedule)
+    train = train_x, train_y = read_part("train", data, loss is None)
+    test = None if evaluate else read_part("test", data, loss is None)
     length = _length(steps, epochs, len(train_x), batch)
     if evaluate_every is not None:
         at_least(1, "fit", "evaluate_every", evaluate_every)
+    if checkpoint is None and checkpoint_every is not None:
+        raise UsageError(f"fit: checkpoint_every={checkpoint_every!r}: say checkpoint=, the file")
     every = steps_per_pass(len(train_x), batch) if checkpoint_every is None else checkpoint_every
     at_least(1, "fit", "checkpoint_every", every)
     _check_bound("clip_norm", clip_norm)
     _check_bound("loss_limit", loss_limit)
     device = _device(network, optimizer)
-    loss = loss or _loss(train_y)
-    score = evaluate or _score(data, train_y, loss)
+    _check_targets(network, device, train, test, loss, augment)
+    score = evaluate or on_test_part(data, loss)
+    loss = loss or default_loss(train_y)
     name = getattr(network, "name", None) or type(network).__name__
     at_least(0, "fit", "seed", seed)
     settings: dict[str, Any] = {}
@@ -178,8 +212,9 @@ def fit(
             x, y = (backend.to_device(part, device) for part in (x, y))
             value = _one_number(loss(network(tensor(x)), y))
             done.losses.append(value.item())
-            if not abs(done.losses[-1]) < loss_limit:
-                raise GradientError(_diverged(name, done, optimizer))
+            limit = DIVERGED * max(1.0, abs(done.losses[0])) if loss_limit is None else loss_limit
+            if not abs(done.losses[-1]) < limit:
+                raise GradientError(_diverged(name, done, optimizer, network, x, y))
             optimizer.zero_grad()
             value.backward()
             if clip_norm is not None:
@@ -187,7 +222,7 @@ def fit(
             optimizer.step(1.0 if schedule is None else schedule(done.step))
             done.step += 1
             if evaluate_every and done.step % evaluate_every == 0:
-                done.evaluations[done.step] = _evaluated(network, score)
+                done.history[done.step] = _evaluated(network, score)
             if checkpoint is not None and (done.step % every == 0 or done.step == length):
                 done.seconds = time.perf_counter() - started
                 checkpoints.save(checkpoint, network, optimizer, done, settings)
@@ -195,66 +230,12 @@ def fit(
                 callback(done.step, done.losses[-1])
             bar.set_postfix(loss=f"{done.losses[-1]:.3f}", refresh=False)
         checkpoints.check_finite(network.state_dict(), done)
-        if done.step not in done.evaluations:
-            done.evaluations[done.step] = _evaluated(network, score)
+        if done.step not in done.history:
+            done.history[done.step] = _evaluated(network, score)
     done.seconds = time.perf_counter() - started
     if checkpoint is not None:
         checkpoints.save(checkpoint, network, optimizer, done, settings)
-    return Fit(tuple(done.losses), done.evaluations, done.seconds)
-
-
-def accuracy(network: Module, x: Any, y: Any) -> float:
-    """Return the share of examples whose largest logit is that of their class.
-
-    The network is used as it is: switch it to ``eval()`` before.
-
-    Raises:
-        DataError: there is no example, or not a class for each.
-    """
-    (x, y), right = examples("accuracy", x, y), 0
-    if y.ndim != 1:
-        raise DataError(
-            f"accuracy: targets of shape {y.shape}: expected a class for each example, ({len(x)},)"
-        )
-    with no_grad():
-        for i in range(0, len(x), EVALUATION_BATCH):
-            part, labels = (a[i : i + EVALUATION_BATCH] for a in (x, y))
-            found = network(tensor(backend.to_device(part, _home(network)))).numpy().argmax(axis=1)
-            right += int((found == backend.to_host(labels)).sum())
-    return right / len(x)
-
-
-def mean_loss(network: Module, x: Any, y: Any, loss: Loss) -> float:
-    """Return the mean over the examples of a loss that is a mean over its batch.
-
-    Raises:
-        DataError: there is no example, or not a target for each.
-    """
-    (x, y), total = examples("mean_loss", x, y), 0.0
-    with no_grad():
-        for i in range(0, len(x), EVALUATION_BATCH):
-            part, targets = (
-                backend.to_device(a[i : i + EVALUATION_BATCH], _home(network)) for a in (x, y)
-            )
-            total += loss(network(tensor(part)), targets).item() * len(part)
-    return total / len(x)
-
-
-def squared_error(output: Tensor, target: Any) -> Tensor:
-    """Return the mean square of the difference, PyTorch's ``mse_loss``.
-
-    Raises:
-        UsageError: the shapes differ, which broadcasting would hide.
-
-    >>> squared_error(tensor([1.0, 2.0]), [1.0, 4.0])
-    tensor(2.)
-    """
-    if shape_of(target) != output.shape:
-        raise UsageError(
-            f"squared_error: the output has shape {output.shape} and the target "
-            f"{shape_of(target)}: they must be the same; classes, for cross_entropy, are integers"
-        )
-    return primitives.mean(primitives.square(output - target))
+    return Fit(tuple(done.losses), done.history, done.seconds)
 
 
 def _length(steps: int | None, epochs: int | None, count: int, batch: int) -> int:
@@ -267,10 +248,6 @@ def _length(steps: int | None, epochs: int | None, count: int, batch: int) -> in
     return at_least(0, "fit", "epochs", epochs) * steps_per_pass(count, batch)
 
 
-def _home(network: Module) -> str:
-    return next((p.device for p in network.parameters()), "cpu")
-
-
 def _device(network: Module, optimizer: Optimizer) -> str:
     """Return where the network is, after a look at whether the optimiser trains it."""
     own = {id(p) for p in network.parameters()}
@@ -279,11 +256,7 @@ def _device(network: Module, optimizer: Optimizer) -> str:
             "fit: the optimiser is of parameters that the network does not have: make it after "
             "network.to(...), which replaces them"
         )
-    return _home(network)
-
-
-def _loss(targets: Any) -> Loss:
-    return primitives.cross_entropy if targets.dtype.kind in "iu" else squared_error
+    return home_of(network)
 
 
 def _one_number(value: Any) -> Tensor:
@@ -300,29 +273,56 @@ def _check_bound(name: str, bound: Any) -> None:
         raise UsageError(f"fit: {name}={bound!r}: must be a positive number")
 
 
-def _check_test_part(train_y: Any, test_y: Any) -> None:
-    """Refuse now what could not be evaluated in the end."""
-    classes = [y.dtype.kind in "iu" for y in (train_y, test_y)]
-    if train_y.shape[1:] != test_y.shape[1:] or classes[0] != classes[1]:
-        raise DataError(
-            f"fit: targets of shape {train_y.shape} and dtype {train_y.dtype} to train on, of shape "
-            f"{test_y.shape} and dtype {test_y.dtype} to test: make both in one way"
+def _check_kinds(network: Any, optimizer: Any, *functions: Any) -> None:
+    """Refuse arguments that are something else than what they stand for."""
+    for what, value, kind, pass_ in (
+        ("network", network, Module, "a tg.nn.Module"),
+        ("optimizer", optimizer, Optimizer, "one of tg.optim"),
+    ):
+        if not isinstance(value, kind):
+            raise UsageError(f"fit: {what} is a {type(value).__name__}: pass {pass_}")
+    names = ("loss", "augment", "evaluate", "callback")
+    for what, value in zip(names, functions, strict=True):
+        if value is not None and not callable(value):
+            raise UsageError(f"fit: {what}={value!r}: pass a function, or leave it out")
+
+
+def _check_targets(
+    network: Module, device: str, train: tuple[Any, Any], test: tuple[Any, Any] | None,
+    loss: Loss | None, augment: Augment | None,
+) -> None:  # fmt: skip
+    """Refuse targets that the default loss or the default evaluation could not take."""
+    train_x, train_y = train
+    parts = [("training", train_y)] if loss is None else []
+    if test is not None:
+        test_y = test[1]
+        if train_y.shape[1:] != test_y.shape[1:] or is_classes(train_y) != is_classes(test_y):
+            raise DataError(
+                f"fit: targets of shape {train_y.shape} and dtype {train_y.dtype} to train on, of "
+                f"shape {test_y.shape} and dtype {test_y.dtype} to test: make both in one way"
+            )
+        if loss is None or is_classes(test_y):
+            parts.append(("test", test_y))
+    for part, y in parts:
+        if is_classes(y):
+            check_classes(f"fit: the {part} part: targets", y)
+    if not parts or (test is None and augment is not None):  # which may change their form
+        return
+    shape = output_shape(network, train_x if test is None else test[0], device)
+    for part, y in parts:
+        (check_classes_of if is_classes(y) else check_numbers)(
+            f"fit: the {part} part: targets", y, shape
         )
 
 
-def _score(data: Data, train_y: Any, loss: Loss) -> Callable[[Module], float]:
-    """Return the evaluation on the test part."""
-    if train_y.dtype.kind in "iu":
-        return lambda network: accuracy(network, data.test_x, data.test_y)
-    return lambda network: mean_loss(network, data.test_x, data.test_y, loss)
-
-
-def _evaluated(network: Module, score: Callable[[Module], float]) -> float:
-    network.eval()
-    try:
-        return float(score(network))
-    finally:
-        network.train()
+def _evaluated(network: Module, evaluate: Evaluation) -> dict[str, float]:
+    with evaluating(network):
+        said = evaluate(network)
+    if not isinstance(said, dict):
+        said = {"score": said}
+    if not said:
+        raise UsageError("fit: evaluate gave no number: return one, or a dict with the score first")
+    return {str(name): float(value) for name, value in said.items()}
 
 
 def _fingerprint(*parts: Any) -> str:
@@ -333,9 +333,24 @@ def _fingerprint(*parts: Any) -> str:
     )
 
 
-def _diverged(name: str, done: Progress, optimizer: Optimizer) -> str:
+def _diverged(
+    name: str, done: Progress, optimizer: Optimizer, network: Module, x: Any, y: Any
+) -> str:
+    """Say how a training diverged, and where the numbers went that are not finite."""
+    what = f"training {name} diverged at step {done.step}: the loss is {done.losses[-1]:g}"
+    if done.step:
+        what += f" (the first was {done.losses[0]:g})"
+    if not math.isfinite(done.losses[-1]):
+        for part, values, mend in (("examples", x, "augment"), ("targets", y, "the loss")):
+            if not_finite(values) is not None:
+                return f"{what}, and the {part} of its batch hold NaN or infinity: look at {mend}"
+        lost = checkpoints.first_not_finite(network.state_dict())
+        what += ", where " + (
+            f"{lost} holds NaN or infinity" if lost else "the batch and the network are finite"
+        )
+    if not done.step:
+        return (
+            f"{what}, before any step: look at the loss, and at how large examples and weights are"
+        )
     rates = ", ".join(f"{group['lr']:g}" for group in optimizer.param_groups)
-    return (
-        f"training {name} diverged at step {done.step}: the loss is {done.losses[-1]:g}; use a "
-        f"smaller learning rate than {rates}, or clip_norm"
-    )
+    return f"{what}; use a smaller learning rate than {rates}, or clip_norm"
