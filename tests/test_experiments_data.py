@@ -111,14 +111,21 @@ def test_a_hundred_classes_are_all_told_apart(cifar100):
 
 def test_pictures_say_which_images():
     cells = [
-        {"family": family, "shortcut": shortcut, "depth": 8, "at": [1, 2], "train": [90.0, 80.0]}
+        {
+            "family": family,
+            "shortcut": shortcut,
+            "depth": 8,
+            "at": [1, 2],
+            "train": [90.0, 80.0],
+            "test": [95.0, 85.0],
+        }
         for family in recipe.FAMILIES
         for shortcut in depth.KINDS
     ]
     part = Source("/c", 100, title="CIFAR-10", train=100, whole=50_000)
     for source, words in ((part, "CIFAR-10 (100 training images)"), (DIGITS, "digits")):
         found = depth.Degradation((8,), 2, 8, (0,), False, cells, source)
-        assert found.plot().title == f"Training error on {words}, by depth"
+        assert found.plot().title == f"Training and test error on {words}, by depth"
 
 
 def test_a_training_is_the_one_written_out_on_the_loaded_images(cifar10):

@@ -1,5 +1,6 @@
 """Experiments on depth: degradation, responses, vanishing gradients, added layers, variants."""
 
+import dataclasses
 import json
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -150,7 +151,9 @@ def test_a_training_that_diverges_is_missing_and_named(monkeypatch):
     monkeypatch.setattr(
         recipe, "optimizer_of", lambda _, network: tg.optim.SGD(network.parameters(), lr=1e30)
     )
-    with pytest.raises(SweepError, match=r"shortcut='none', depth=8.*diverged"):
+    with pytest.raises(
+        SweepError, match=r"shortcut='none': GradientError: training plain8 diverged"
+    ):
         degradation(depths=(8,), steps=4, batch=16, runs=1)
 
 
@@ -159,7 +162,7 @@ def by_depth(kind, errors):
     cells = [
         {
             "family": family, "shortcut": shortcut, "depth": layers, "seed": seed, "at": [5, 10],
-            "train": [50 + errors[shortcut, layers] + seed, errors[shortcut, layers] + seed], "test": [9.0], "loss": [0.1],
+            "train": [50 + errors[shortcut, layers] + seed, errors[shortcut, layers] + seed], "test": [60.0, 9.0], "loss": [0.1],
             "responses": [layers / 10, seed + 2.0] * (layers // 2 - 1),
         }
         for family in recipe.FAMILIES for shortcut in KINDS for layers in (20, 56) for seed in (0, 1)
@@ -190,29 +193,52 @@ def test_table_of_degradation_sets_errors_beside_the_source_and_says_what_rises(
 
 def test_plot_of_degradation_has_a_band_of_runs_for_each_depth():
     panels = by_depth(Degradation, ERRORS).plot().panels
-    assert [panel.title for panel in panels] == list(recipe.FAMILIES)
+    assert [(panel.title, panel.y) for panel in panels] == [
+        (f"{family}, {part}", f"{part} error in %")
+        for family in recipe.FAMILIES for part in ("training", "test")
+    ]  # fmt: skip
     names = [series.name for series in panels[0].series]
     assert names == [f"{kind}, {n} layers" for kind in ("plain", "residual") for n in (20, 56)]
     deep = panels[0].series[1]
     assert (deep.x, deep.y, deep.low, deep.high) == ((5, 10), (58, 8), (57.5, 7.5), (58.5, 8.5))
+    assert panels[1].series[1].y == (60, 9)
 
 
-def test_responses_by_block_are_those_of_its_last_layer():
+@pytest.mark.parametrize("kind", [Degradation, Responses])
+def test_a_quick_table_says_so_and_one_run_has_no_range(kind):
+    found = by_depth(kind, ERRORS)
+    words = "quick setting: 10 steps at 20 and 56 layers, 2 runs; "
+    assert "2 runs, median (range)" in found.table() and words not in found.table()
+    assert words in dataclasses.replace(found, quick=True).table()
+    first = [cell for cell in found.cells if cell["seed"] == 0]
+    one = dataclasses.replace(found, cells=first, seeds=(0,)).table()
+    assert "64 images; 1 run\n" in one and "(range)" not in one
+
+
+def test_responses_are_told_of_all_layers_and_of_the_two_in_each_block():
     found = by_depth(Responses, ERRORS)
     row = next(x for x in found.table().splitlines() if x.startswith("convolutional    plain"))
-    assert [cell.strip() for cell in cells_of(row)[3:]] == ["2.25 (2 to 2.5)", "2.5 (2 to 3)"]
+    assert [cell.strip() for cell in cells_of(row)[3:]] == [
+        "2.25 (2 to 2.5)", "2", "2.5 (2 to 3)",
+    ]  # fmt: skip
     sizes = {(20, 0): 0.5, (20, 1): 0.5, (56, 0): 0.2, (56, 1): 1.5}  # of plain networks 2 and 3
     for cell in found.cells:
         if cell["shortcut"] == "identity":
             last = cell["responses"][1::2]
             cell["responses"][1::2] = [sizes[cell["depth"], cell["seed"]]] * len(last)
     lines = found.table().splitlines()
-    said = "last of each block smaller in the residual network in"
-    assert f"convolutional, 56 layers: {said} 2 of 2" in lines
-    assert "convolutional, residual: smaller with 56 layers than with 20 in 1 of 2" in lines
+    said = (
+        "smaller in the residual network: all layers in 2 of 2, first of each block in 0 of 2, last"
+    )
+    assert f"convolutional, 56 layers: {said} of each block in 2 of 2" in lines
+    deeper = "last of each block smaller with 56 layers than with 20 in 1 of 2"
+    assert f"convolutional, residual: {deeper}" in lines
     panel = found.plot().panels[1]
-    assert (panel.title, panel.series[0].y) == ("convolutional, 56 layers", (2.5,) * 27)
-    assert (panel.series[0].low, panel.series[0].high) == ((2.0,) * 27, (3.0,) * 27)
+    assert (panel.title, panel.log) == ("convolutional, 56 layers", True)
+    first, last = panel.series[:2]
+    assert (first.name, first.y) == ("plain, first", (5.6,) * 27)
+    assert (last.name, last.y) == ("plain, last", (2.5,) * 27)
+    assert (last.low, last.high) == ((2.0,) * 27, (3.0,) * 27)
 
 
 @pytest.mark.parametrize(("family", "kind"), [("convolutional", BatchNorm2d), ("fully connected", Linear)])  # fmt: skip

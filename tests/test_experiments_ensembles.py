@@ -222,9 +222,23 @@ def test_table_gives_errors_in_per_cent_and_the_paths_that_are_left():
         "a quarter deleted smooth increase 2^3 15 15",
         "half deleted severe drop 2^2 40 40",
         "4 pairs swapped smooth increase 6 6",
-        "Kendall's tau, 4 swapped 0.91 0.91",
+        "order left by 1, 4 and 32 swaps, Kendall's tau, mean over draws: residual 0.98, 0.91, 0.25",
     ):
         assert row in rows
+
+
+def test_table_says_which_single_units_a_residual_network_cannot_lose():
+    table = made().table()
+    assert "the worst single unit is number 2, from the input; 1 of 4 cost more" in table
+    (first,) = made().residual
+    other = Lesioned(**{**vars(first), "single": (0.2, 0.3, 0.4, 0.05)})
+    both = made(residual=(first, other), plain=made().plain * 2, seeds=(0, 1)).table()
+    assert "is number 2 or 3, from the input; 2 (1 to 3) of 4" in both
+
+
+def test_a_quick_table_of_lesions_says_so():
+    assert "quick setting: 3 steps of MLPs, 2 draws" in made(quick=True).table()
+    assert "quick setting" not in made().table()
 
 
 def test_half_of_an_odd_number_is_the_smaller_half():
@@ -249,9 +263,9 @@ def test_plot_shows_each_network_at_its_own_places(tmp_path):
     assert one.series[0].x == (1, 2, 3, 4)
     assert one.series[0].y == pytest.approx((6, 30, 8, 7))
     assert one.series[1].x == (1, 2, 3, 4, 5, 6, 7, 8)
-    assert many.series[0].x == (0, 25, 50)
+    assert many.series[0].x == (0, 0.25, 0.5)
     assert many.series[0].y == pytest.approx((5, 15, 40))
-    assert many.series[1].x == (0, 12.5, 25, 37.5, 50, 62.5)
+    assert many.series[1].x == (0, 0.125, 0.25, 0.375, 0.5, 0.625)
     assert order.series[0].x == pytest.approx([k * 3 / 128 for k in surgery.SWAPS])
     assert order.series[0].y == pytest.approx([1.5 * k for k in surgery.SWAPS])
     assert made().save(tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")

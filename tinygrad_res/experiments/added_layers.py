@@ -31,7 +31,7 @@ from ..record import no_grad
 from ..tensor import tensor
 from ..training import accuracy, fit, mean_loss
 from .outcome import Outcome, aligned
-from .settings import counted, seeds, settled, spread
+from .settings import counted, quickly, ranged, seeds, settled, spread
 from .sources import DIGITS, Source, given, images
 from .sweep import grid, sweep
 
@@ -113,8 +113,8 @@ class IdentityMapping(Outcome):
                 ])  # fmt: skip
         what = (
             f"{self.data.said}; {2 * self.copied} trained layers copied and held fixed, more added behind them "
-            f"and trained\nfor {self.steps} steps of {self.batch} images; {counted(self.seeds)}, "
-            "median (range); losses are of the training part"
+            f"and trained\nfor {self.steps} steps of {self.batch} images; {counted(self.seeds)}"
+            f"{ranged(self.seeds)}; losses are of the training part"
         )
         return "\n".join([
             what,
@@ -124,6 +124,8 @@ class IdentityMapping(Outcome):
             "He et al. 2015, section 1: identities on top of a trained network are a solution by",
             "construction, yet solvers fail to find one as good; with F the difference from the",
             "identity, zero is the solution (section 3.1).  They give no number for this.",
+            *quickly(self.quick, f"{self.steps} steps; that random plain layers stay above is a claim of deeper "
+                     "networks in the full setting"),
         ])  # fmt: skip
 
     def plot(self) -> Plot:
@@ -163,7 +165,8 @@ def identity_mapping(
         data, limit: what to train on, and the most images to take, as for ``sources.given``.
         quick: two runs of 60 steps, 2 blocks, and 2 and 8 more, where left out.
         seed: of the first run.
-        executor: where to run, a task for each network; the numbers do not depend on it.
+        executor: a pool or Dask client, as for ``sweep.sweep``: a task for each network; no number
+            depends on it.
         folder: where to keep finished networks, and to take those from that are kept.
 
     Raises:

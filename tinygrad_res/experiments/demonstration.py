@@ -19,7 +19,7 @@ import numpy as np
 from .. import Formula, Tensor
 from ..whole_numbers import at_least
 from .outcome import Outcome, aligned, number
-from .settings import numbered, spread
+from .settings import counted, numbered, quickly, ranged, spread
 from .sweep import sweep
 
 ROUNDING = 1e-11
@@ -92,6 +92,7 @@ class Demonstration(Outcome):
         seeds: of the networks.
         claims: with what was found for each seed.
         sums: those of the first seed.
+        quick: whether this was the quick setting.
     """
 
     called: ClassVar[str]
@@ -101,6 +102,7 @@ class Demonstration(Outcome):
     seeds: tuple[int, ...]
     claims: tuple[Claim, ...]
     sums: tuple[Sum, ...]
+    quick: bool = False
 
     @property
     def holds(self) -> bool:
@@ -121,8 +123,9 @@ class Demonstration(Outcome):
         return "\n".join(
             [
                 self.title, f"source: {self.source}",
-                f"drawn at random, {numbered(self.seeds)}: median (range)", "",
-                aligned(("", "expected", "found", ""), rows), *phrases, "", *FOOTING, *sums,
+                f"drawn at random, {numbered(self.seeds)}{ranged(self.seeds)}", "",
+                aligned(("", "expected", "found", ""), rows), *phrases, "", *FOOTING,
+                *quickly(self.quick, f"{counted(self.seeds)}; what is counted is the same for every seed"), *sums,
             ]
         )  # fmt: skip
 
@@ -152,7 +155,8 @@ def demonstrate(
         runs: how many networks are drawn; 20 where left out.
         quick: 3 where left out.
         seed: of the first; each further one has the next.
-        executor, folder: as for ``sweep``.
+        executor, folder: a pool or Dask client, and where to keep what is finished, as for
+            ``sweep.sweep``.
         plain: further arguments of ``cell``, as they are.
 
     Raises:
@@ -170,7 +174,7 @@ def demonstrate(
     claims = tuple(
         Claim(rows[0][0], tuple(r[1] for r in rows), tuple(r[2] for r in rows)) for rows in columns
     )
-    return kind(setting, seeds, claims, tuple(Sum(**one) for one in done[0]["sums"]))
+    return kind(setting, seeds, claims, tuple(Sum(**one) for one in done[0]["sums"]), bool(quick))
 
 
 def in_steps(formula: Formula) -> list[dict[str, Any]]:

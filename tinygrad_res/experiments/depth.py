@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UsageError
 from .outcome import Outcome, aligned
 from .recipe import FAMILIES, check_depths, trained
-from .settings import counted, seeds, settled, spread
+from .settings import counted, quickly, ranged, seeds, settled, spread
 from .sources import DIGITS, Source, given
 from .sweep import grid, sweep
 
@@ -38,8 +38,12 @@ SETTINGS = {
 }  # fmt: skip
 """What is meant where left out."""
 
-POINTS = {False: 6, True: 2}
+POINTS = {False: 6, True: 4}
 MOST_DEPTHS = 4
+FIRST, LAST = "first of each block", "last of each block"
+PLACES = {"all layers": slice(None), FIRST: slice(0, None, 2), LAST: slice(1, None, 2)}
+"""Which layers a mean response is taken of."""
+
 """Of plain and residual networks in one panel."""
 
 CIFAR = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43}
@@ -83,11 +87,19 @@ class ByDepth(Outcome):
         wanted = {"family": family, "shortcut": shortcut, "depth": depth}
         return [cell for cell in self.cells if wanted.items() <= cell.items()]
 
+    def quickly(self, claim: str) -> list[str]:
+        """Return what to say of a quick run, in which a claim may not show."""
+        depths = " and ".join(map(str, sorted(self.depths)))
+        return quickly(
+            self.quick, f"{self.steps} steps at {depths} layers, {counted(self.seeds)}; {claim} needs the "
+            "full setting",
+        )  # fmt: skip
+
     def heading(self) -> str:
         """Return a line that says what was trained."""
         return (
-            f"{self.data.said}, {self.steps} steps of {self.batch} images; {counted(self.seeds)}, "
-            "median (range)"
+            f"{self.data.said}, {self.steps} steps of {self.batch} images; "
+            f"{counted(self.seeds)}{ranged(self.seeds)}"
         )
 
 
@@ -116,9 +128,7 @@ class Degradation(ByDepth):
             f"one image of {self.data.train:,} is {100 / self.data.train:.3f} %", "",
             *self._verdicts(), "", SOURCE.format(here=self.data.beside),
         ]  # fmt: skip
-        if self.quick:
-            lines.append("quick setting: one short run, so the order may come out otherwise")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.quickly("the order of errors in depth")])
 
     def rises(self, family: str, shortcut: str, what: str = "train") -> list[float]:
         """Return by how much each run's error rises from the shallowest to the deepest network.
@@ -131,22 +141,22 @@ class Degradation(ByDepth):
         return [b[what][-1] - a[what][-1] for a, b in zip(shallow, deep, strict=True)]
 
     def plot(self) -> Plot:
-        """Return the training error over the steps: a panel for each family."""
+        """Return the errors over the steps: two panels for each family, training and test."""
         import viz
 
         panels = {
-            family: {
-                f"{kind}, {depth} layers": [
-                    run["train"] for run in self.of(family, shortcut, depth)
-                ]
+            f"{family}, {words}": {
+                f"{kind}, {depth} layers": [run[what] for run in self.of(family, shortcut, depth)]
                 for shortcut, kind in KINDS.items()
                 for depth in self.depths
             }
             for family in FAMILIES
+            for what, words in (("train", "training"), ("test", "test"))
         }
         return viz.plot_series(
-            panels, x="step", y="training error in %", at=self.cells[0]["at"],
-            title=f"Training error on {self.data.said}, by depth",
+            panels, x="step", at=self.cells[0]["at"],
+            y={title: f"{title.rpartition(', ')[2]} error in %" for title in panels},
+            title=f"Training and test error on {self.data.said}, by depth",
         )  # fmt: skip
 
     def _verdicts(self) -> list[str]:
@@ -192,7 +202,8 @@ def degradation(
         data, limit: what to train on, and the most images to take, as for ``sources.given``.
         quick: one run of 40 steps at depths 8 and 20 where left out.
         seed: of the first run.
-        executor: where to run, a task for each network; the numbers do not depend on it.
+        executor: a pool or Dask client, as for ``sweep.sweep``: a task for each network; no number
+            depends on it.
         folder: where to keep trained networks' numbers; ``responses`` takes the same ones.
 
     Raises:
@@ -244,8 +255,8 @@ class Responses(ByDepth):
     """How large the layers' responses are in trained networks."""
 
     def table(self) -> str:
-        """Return the mean over layers, of all and of the last in each block."""
-        heads = ["family", "net", "layers", "all layers", "last of each block"]
+        """Return the mean over layers, of all, of the first and of the last in each block."""
+        heads = ["family", "net", "layers", *PLACES]
         rows = []
         for family in FAMILIES:
             for shortcut, kind in KINDS.items():
@@ -253,8 +264,7 @@ class Responses(ByDepth):
                     runs = [run["responses"] for run in self.of(family, shortcut, depth)]
                     rows.append([
                         family, kind, str(depth),
-                        *(spread([_mean(run[first::step]) for run in runs])
-                          for first, step in ((0, 1), (1, 2))),
+                        *(spread([_mean(run[where]) for run in runs]) for where in PLACES.values()),
                     ])  # fmt: skip
         return "\n".join([
             self.heading(), "standard deviation of a layer's responses, mean over layers", "",
@@ -263,43 +273,51 @@ class Responses(ByDepth):
             "ones, and deeper residual networks less than shallower ones.  Behind a batch",
             "normalisation a response starts at 1 and moves with gamma: little in a training this",
             "short, but far in the first layers of a plain network that is deep and hardly learns.",
-            "Without normalisation, in the fully connected networks, sizes are free, and residual",
-            "branches start smaller by the square root of their number.",
+            "Without normalisation, in the fully connected networks, sizes are free.  There the first",
+            "layer of a residual block reads the whole sum that the blocks before it have built, which",
+            "grows; so it, and with it the mean of all layers, may respond more than a plain one.  What",
+            "the block adds, its last layer, starts smaller by the square root of the number of blocks:",
+            "this is what the claim is about.",
+            *self.quickly("how responses part"),
         ])  # fmt: skip
 
     def _verdicts(self) -> list[str]:
         lines = []
         for family in FAMILIES:
-            residual, plain = (
-                {
-                    depth: [
-                        _mean(run["responses"][1::2]) for run in self.of(family, shortcut, depth)
-                    ]
-                    for depth in self.depths
-                }
-                for shortcut in ("identity", "none")
-            )
-            lines += [
-                f"{family}, {depth} layers: last of each block smaller in the residual network in "
-                f"{below(residual[depth], plain[depth])}"
-                for depth in self.depths
-            ]
+            for depth in self.depths:
+                told = [
+                    f"{where} in {below(*(self._means(family, kind, depth, where) for kind in ('identity', 'none')))}"
+                    for where in PLACES
+                ]
+                lines.append(
+                    f"{family}, {depth} layers: smaller in the residual network: {', '.join(told)}"
+                )
             low, high = min(self.depths), max(self.depths)
             if low < high:
+                deep, shallow = (
+                    self._means(family, "identity", depth, LAST) for depth in (high, low)
+                )
                 lines.append(
-                    f"{family}, residual: smaller with {high} layers than with {low} in "
-                    f"{below(residual[high], residual[low])}"
+                    f"{family}, residual: {LAST} smaller with {high} layers than with {low} in "
+                    f"{below(deep, shallow)}"
                 )
         return lines
 
+    def _means(self, family: str, shortcut: str, depth: int, where: str) -> list[float]:
+        """Return each run's mean over the layers of a place."""
+        return [_mean(run["responses"][PLACES[where]]) for run in self.of(family, shortcut, depth)]
+
     def plot(self) -> Plot:
-        """Return the response of each block's last layer, for the least and the greatest depth."""
+        """Return the responses of each block's two layers, for the least and the greatest depth."""
         import viz
 
         panels = {
             f"{family}, {depth} layers": {
-                kind: [run["responses"][1::2] for run in self.of(family, shortcut, depth)]
+                f"{kind}, {place}": [
+                    run["responses"][PLACES[where]] for run in self.of(family, shortcut, depth)
+                ]
                 for shortcut, kind in KINDS.items()
+                for place, where in (("first", FIRST), ("last", LAST))
             }
             for family in FAMILIES
             for depth in sorted({min(self.depths), max(self.depths)})
@@ -307,7 +325,7 @@ class Responses(ByDepth):
         return viz.plot_series(
             panels, x="blocks before it, from the input",
             title=f"Responses of networks trained on {self.data.said}",
-            y="standard deviation of a block's last layer",
+            y="standard deviation of a block's first and last layer", log=True,
         )  # fmt: skip
 
 

@@ -64,7 +64,8 @@ def effective_path_length(
         data, limit: what to train on, and the most images to take, as for ``sources.given``.
         quick: make ``steps``, ``samples`` and ``runs`` small where left out.
         seed: of the first run.
-        executor: where to run, a task for each seed; the numbers do not depend on it.
+        executor: a pool or Dask client, as for ``sweep.sweep``: a task for each seed; no number
+            depends on it.
         folder: where to keep finished runs, and to take those from that are kept.
 
     Raises:

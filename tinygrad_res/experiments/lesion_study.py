@@ -76,7 +76,8 @@ def lesions(
         data, limit: what to train on, and the most images to take, as for ``sources.given``.
         quick: MLPs, and less of all, where left out.
         seed: of the first run.
-        executor: where to run, a task for each network and seed; no number depends on it.
+        executor: a pool or Dask client, as for ``sweep.sweep``: a task for each network and seed; no number
+            depends on it.
         folder: where to keep finished networks' numbers, and to take those from that are kept.
 
     Raises:

@@ -61,7 +61,8 @@ def resnet_path_lengths(
         data, limit: what to train on, and the most images to take, as for ``sources.given``.
         quick: a small network, and less of all, where left out.
         seed: of the first run.
-        executor: where to run, a task for each seed; no number depends on it.
+        executor: a pool or Dask client, as for ``sweep.sweep``: a task for each seed; no number
+            depends on it.
         folder: where to keep finished runs, and to take those from that are kept.
 
     Raises:

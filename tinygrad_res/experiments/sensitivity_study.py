@@ -25,8 +25,8 @@ from ..nets import Network, residual_mlp
 from ..record import no_grad
 from ..report import train
 from ..tensor import Tensor, tensor
-from .outcome import Outcome, aligned
-from .settings import counted, seeds, settled, spread
+from .outcome import Outcome, aligned, number
+from .settings import counted, quickly, ranged, seeds, settled, spread
 from .sources import DIGITS, Source, given, images
 from .sweep import grid, sweep
 
@@ -96,7 +96,7 @@ class Sensitivity(Outcome):
         over = [median(run["after"]) for run in self.cells]
         what = (
             f"the same in a residual MLP of {self.blocks} blocks, {self.steps} steps on {self.data.said}; "
-            f"{counted(self.seeds)}, median (range):"
+            f"{counted(self.seeds)}{ranged(self.seeds)}:"
         )
         return "\n".join([
             "Near the identity a small relative change of H(x) = F(x) + x is a large one of F(x)",
@@ -108,8 +108,22 @@ class Sensitivity(Outcome):
             what, "by how many % the norm of each block's F changes for 1 % of ||H||", "",
             aligned(["block", "before training", "after training"], rows), "",
             f"closed form before training, wide layers without biases: {self.expected:.3g}",
-            f"median block after training: {spread(over)}",
+            f"median block after training: {spread(over)}", "",
+            *self._bridge(),
+            *quickly(self.quick, f"{self.steps} steps of {self.blocks} blocks"),
         ])  # fmt: skip
+
+    def _bridge(self) -> list[str]:
+        """Return what the trained blocks say of the example's claim, and what they do not."""
+        after = [value for run in self.cells for value in run["after"]]
+        above = sum(value > 1 for value in after)
+        return [
+            f"what supports the claim: the layers of {above} of {len(after)} trained blocks feel more than 1 %",
+            f"what does not: they feel {number(median(after))} %, where the example has 51 %.  The example puts the",
+            f"  block near the identity, F being 2 % of H; in trained blocks F is {number(100 / median(after))} % of H",
+            "  in norm, so these are not near it.  Before training the number grows as the root of half",
+            "  the blocks, so 51 would take 5,200 of them",
+        ]
 
     def plot(self) -> Plot:
         """Return the sensitivity of each block, before and after training."""
@@ -119,6 +133,7 @@ class Sensitivity(Outcome):
             {f"{stage} training": [run[stage] for run in self.cells]
              for stage in ("before", "after")},
             x="block, from the input", y="change of ||F|| in %, for 1 % of ||H||", at=range(1, 1 + self.blocks),
+            log=True,
             title=f"How much larger a relative change of H = F + x is to F: {self.data.said}",
         )  # fmt: skip
 
@@ -138,7 +153,8 @@ def sensitivity(
         data, limit: what to train on, and the most images to take, as for ``sources.given``.
         quick: two runs of 6 blocks and 60 steps where left out.
         seed: of the first run.
-        executor: where to run, a task for each network; the numbers do not depend on it.
+        executor: a pool or Dask client, as for ``sweep.sweep``: a task for each network; no number
+            depends on it.
         folder: where to keep finished networks, and to take those from that are kept.
 
     Raises:

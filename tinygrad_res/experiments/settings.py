@@ -48,7 +48,7 @@ def several(name: str, key: str, values: Any) -> tuple[int, ...]:
     """
     if not isinstance(values, Sequence) or isinstance(values, str) or not values:
         raise UsageError(f"{name}: {key}={values!r}: pass several ints, such as (8, 20)")
-    found = tuple(at_least(1, name, key, value) for value in values)
+    found = tuple(at_least(1, name, f"{key}[{i}]", value) for i, value in enumerate(values))
     if len(set(found)) < len(found):
         raise UsageError(f"{name}: {key}={values!r}: each number once")
     return found
@@ -80,6 +80,24 @@ def numbered(runs: Sequence[int]) -> str:
     ('seed 3', 'seeds 0 to 2')
     """
     return f"seed {runs[0]}" if len(runs) == 1 else f"seeds {runs[0]} to {runs[-1]}"
+
+
+def ranged(runs: Sequence[int]) -> str:
+    """Say what ``spread`` writes, where there are several runs to spread.
+
+    >>> counted((0, 1)) + ranged((0, 1)), counted((3,)) + ranged((3,))
+    ('2 runs, median (range)', '1 run')
+    """
+    return ", median (range)" * (len(runs) > 1)
+
+
+def quickly(quick: bool, words: str) -> list[str]:
+    """Return the line that a quick run's table ends with, and none for a full one.
+
+    >>> quickly(True, "10 steps"), quickly(False, "10 steps")
+    (['quick setting: 10 steps'], [])
+    """
+    return [f"quick setting: {words}"] * bool(quick)
 
 
 def spread(values: Sequence[float]) -> str:

@@ -36,7 +36,7 @@ from .gradient_noise import (
     wide_correlation,
 )
 from .outcome import Outcome, aligned
-from .settings import seeds, settled, spread
+from .settings import quickly, ranged, seeds, settled, spread
 from .sweep import grid, sweep
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class ShatteredGradients(Outcome):
             f"the derivative at {self.points} points from {-ENDS:g} to {ENDS:g}, autocorrelation:",
             aligned(["net, layers; lag in points:", *map(str, SHOWN)], noise),
             "",
-            f"gradients at {self.inputs} inputs at right angles: correlation, median (range)",
+            f"gradients at {self.inputs} inputs at right angles: correlation{ranged(self.seeds)}",
             aligned(["net", "blocks", "ours", "wide limit", "Balduzzi et al."], decay),
             "BN: batch normalisation before each activation; 0.1: beta, the factor on each branch",
             "wide limit: exact for random networks as width over depth grows",
@@ -175,8 +175,7 @@ class ShatteredGradients(Outcome):
             "more, L^-3 in place of 2^-L. With one, it leaves out that the normalisation takes off",
             "what branches add to all inputs alike",
         ]
-        if self.quick:
-            lines.append("quick setting: narrow networks and few of them")
+        lines += quickly(self.quick, "narrow networks and few of them")
         return "\n".join(lines)
 
     def plot(self) -> Plot:
@@ -214,7 +213,8 @@ def shattered_gradients(
         runs: networks of each kind, with seeds from ``seed`` on; 20 where left out.
         quick: make all of these small where left out.
         seed: of the first network.
-        executor: where to run, a task for each network; the numbers do not depend on it.
+        executor: a pool or Dask client, as for ``sweep.sweep``: a task for each network; no number
+            depends on it.
         folder: where to keep finished networks, and to take those from that are kept.
 
     Raises:

@@ -185,7 +185,15 @@ class AdditionsAndConcatenations(Demonstration):
         both = _both(**self.setting, seed=self.seeds[0])
         L = both.added.sum() + both.joined.sum()
         L.name = "L"
-        return viz.draw(paths(L, both.x))
+        free, every = (
+            [found.count() for found in pair] for pair in zip(*(
+                (one.weight_free(), one) for one in (paths(out, both.x) for out in both[1:])
+            ), strict=True)
+        )  # fmt: skip
+        return viz.draw(
+            paths(L, both.x),
+            headline=f"Addition: {free[0]} weight-free path of {every[0]}; concatenation: {free[1]} of {every[1]}",
+        )  # fmt: skip
 
 
 def additions_and_concatenations(

@@ -30,7 +30,7 @@ from ..training import fit
 from .curvature import hessian
 from .degeneracy import POINTS, degenerate, null_directions
 from .outcome import Outcome, aligned
-from .settings import counted, seeds, settled, spread
+from .settings import counted, quickly, ranged, seeds, settled, spread
 from .sweep import grid, sweep
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ class Singularities(Outcome):
         ]  # fmt: skip
         size = len(next(iter(self.hessians.values()))[0]["before"])
         lines = [
-            f"plain networks beside residual ones; {counted(self.seeds)}, median (range)",
+            f"plain networks beside residual ones; {counted(self.seeds)}{ranged(self.seeds)}",
             "",
             f"1. singular values of the Jacobian of random layers of width {self.width}",
             aligned(["net", "layers", "effective rank", "closed form", "numerical rank",
@@ -241,8 +241,9 @@ class Singularities(Outcome):
             "  shortcuts in networks on CIFAR; they give curves, no numbers.  Ours are small, on digits, and",
             "  have dead units besides: compare which is larger, not by how much",
         ]  # fmt: skip
-        if self.quick:
-            lines.append("quick setting: shallow networks, trained for a moment")
+        lines += quickly(
+            self.quick, "small networks, trained for a moment; part 3 is exact in any setting"
+        )
         return "\n".join(lines)
 
     def plot(self) -> Plot:
@@ -302,7 +303,8 @@ def singularities(
         runs: repetitions, with seeds from ``seed`` on; 5 where left out.
         quick: make all of these small where left out.
         seed: of the first run.
-        executor: where to run, a task for each network; the numbers do not depend on it.
+        executor: a pool or Dask client, as for ``sweep.sweep``: a task for each network; no number
+            depends on it.
         folder: where to keep finished networks, and to take those from that are kept.
 
     Raises:

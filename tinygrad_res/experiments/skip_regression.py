@@ -25,7 +25,7 @@ from ..optim import SGD
 from ..training import fit
 from ..whole_numbers import at_least
 from .outcome import Outcome, aligned
-from .settings import numbered, spread
+from .settings import counted, numbered, quickly, ranged, spread
 from .sweep import grid, sweep
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ class SkipRegression(Outcome):
         seeds: of the runs.
         alone: fits without hidden units.
         pruned: fits with hidden units, by kind of data, penalty and seed.
+        quick: whether this was the quick setting.
     """
 
     features: int
@@ -108,6 +109,7 @@ class SkipRegression(Outcome):
     seeds: tuple[int, ...]
     alone: tuple[Fitted, ...]
     pruned: tuple[Fitted, ...]
+    quick: bool = False
 
     @property
     def exact(self) -> bool:
@@ -135,7 +137,7 @@ class SkipRegression(Outcome):
         ]  # fmt: skip
         size = (
             f"{self.features} features, {self.hidden} hidden units, {self.examples} examples; "
-            f"{numbered(self.seeds)}, median (range)"
+            f"{numbered(self.seeds)}{ranged(self.seeds)}"
         )
         return "\n".join([
             "Regression with a skip layer beside hidden units: x A + b + W'' tanh(W' x + b')",
@@ -143,17 +145,17 @@ class SkipRegression(Outcome):
             aligned(heads, lines, words=2), "", *self._verdicts(), "",
             *self._coefficients(), "", *FOOTING,
             f"{self.steps} proximal steps on all training examples at once",
+            *quickly(self.quick, f"{self.steps} steps, few penalties, {counted(self.seeds)}"),
         ])  # fmt: skip
 
     def plot(self) -> Plot:
-        """Return how many hidden units are left, and the error, against the penalty."""
+        """Return how many hidden units are left, and the error, against the penalties in a row."""
         import viz
 
         rows = self.rows()
         penalties = sorted({penalty for _, penalty in rows})
-        least = min((p for p in penalties if p), default=1.0)
-        places = {penalty: math.log10(penalty or least / 10) for penalty in penalties}
-        panels: dict[str, dict[str, dict[float, list[float]]]] = {}
+        places = {penalty: number for number, penalty in enumerate(penalties, 1)}
+        panels: dict[str, dict[str, dict[int, list[float]]]] = {}
         for title, value in (
             ("What the penalty leaves", lambda one: float(one.left)),
             ("What it costs", lambda one: one.error / one.linear),
@@ -164,8 +166,8 @@ class SkipRegression(Outcome):
             }
         words = (f"hidden units left, of {self.hidden}", "test error over that of the linear model")
         return viz.plot_series(
-            panels, x="penalty on the hidden weights, as a power of ten",
-            y=dict(zip(panels, words, strict=True)), note="leftmost: no penalty" * (0 in penalties),
+            panels, y=dict(zip(panels, words, strict=True)),
+            x="number of the penalty: " + ", ".join(f"{place}: {p:g}" for p, place in places.items()),
             title="A penalty returns the linear model where data are linear, and keeps units where they bend",
         )  # fmt: skip
 
@@ -220,7 +222,8 @@ def pruned_regression(
         runs: data sets and networks, with seeds from ``seed`` on; 5 where left out.
         quick: make ``penalties``, ``steps`` and ``runs`` few where left out.
         seed: of the first.
-        executor, folder: as for ``sweep``.
+        executor, folder: a pool or Dask client, and where to keep what is finished, as for
+            ``sweep.sweep``.
 
     Raises:
         UsageError: a number is out of its bounds.
@@ -260,8 +263,8 @@ def pruned_regression(
     rows = ("coefficients", "least_squares")  # lists, where they were kept in a file
     found = tuple(Fitted(**one | {row: tuple(one[row]) for row in rows}) for one in done)
     return SkipRegression(
-        features, hidden, examples, steps, tuple(seeds), found[: len(alone)], found[len(alone) :]
-    )
+        features, hidden, examples, steps, tuple(seeds), found[: len(alone)], found[len(alone) :], bool(quick),
+    )  # fmt: skip
 
 
 def _fitted(

@@ -82,7 +82,7 @@ def activations(
     Args:
         names: of the engine's functions of one tensor, such as ``"sigmoid"`` or ``"gelu"``.
         quick, seed: change nothing here: all numbers are exact to rounding.
-        executor: where to run, a task for each function.
+        executor: a pool or Dask client, as for ``sweep.sweep``: a task for each function.
         folder: where to keep finished functions.
 
     Raises:

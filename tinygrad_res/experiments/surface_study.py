@@ -30,7 +30,7 @@ from .depth import KINDS, MOST_DEPTHS
 from .loss_planes import filter_direction, loss_surface, non_convexity, roughness
 from .outcome import Outcome, aligned, number
 from .recipe import check_depths, make, optimizer_of
-from .settings import counted, seeds, settled, spread
+from .settings import counted, quickly, ranged, seeds, settled, spread
 from .sources import DIGITS, Source, given
 from .sources import images as images_of
 from .sweep import grid, sweep
@@ -157,28 +157,30 @@ class LossSurfaces(Outcome):
                 ])  # fmt: skip
         lines = [
             f"{self.data.said}, {self.steps} steps of {BATCH} images",
-            f"{counted(self.seeds)}, median (range)",
+            f"{counted(self.seeds)}{ranged(self.seeds)}",
             "",
             aligned(["net", "layers", "training error %", "test error %", "loss",
                      "Li et al., test %"], ends),
             "",
             f"loss of {self.images} training images at {self.points} x {self.points} points",
             f"where each filter has moved by up to {REACH:g} of its norm either way",
-            aligned(["net", "layers", "not convex, %", "by", "roughness", "largest loss",
-                     "at the centre"], planes),
+            aligned(["net", "layers", "not convex, % of points", "concave / convex bend",
+                     "roughness", "largest loss", "Hessian, -least / largest"], planes),
             "",
             *self._verdicts(),
-            "not convex: points where a direction of the plane curves down; by: the mean of how",
-            "much, over the larger curvature; roughness: 0 where the loss's logarithm is a quadratic,",
-            "1 where no quadratic explains it; at the centre: minus the smallest over the largest",
-            "eigenvalue of the whole Hessian",
+            "not convex: points where a direction of the plane curves down; concave / convex bend: how",
+            "strongly, over the plane's larger curvature there, mean over all points; roughness: 0 where",
+            "the loss's logarithm is a quadratic, 1 where no quadratic explains it; Hessian: minus its",
+            "smallest over its largest eigenvalue where the training ended, of all weights",
             "Li et al. 2018: test errors on CIFAR-10 of the networks in their figure 5, which has surfaces",
             "and no number for them. There the plain network's is benign with 20 layers and chaotic",
             "with 56, and with shortcuts both are benign. Theirs train for 300 passes; in so short a",
             f"training as ours plain networks arrive up to 32 layers; here {self.data.beside}",
         ]  # fmt: skip
-        if self.quick:
-            lines.append("quick setting: shallow networks, for which no difference is expected")
+        lines += quickly(
+            self.quick, f"{self.steps} steps of shallow networks, for which no difference is expected; "
+            "the claim needs the full setting",
+        )  # fmt: skip
         return "\n".join(lines)
 
     def uneven(self, depth: int, shortcut: str) -> float:
@@ -229,7 +231,8 @@ def loss_surfaces(
         data, limit: what to train on, and the most images to take, as for ``sources.given``.
         quick: make all of these small where left out.
         seed: of the first run.
-        executor: where to run, a task for each network; the numbers do not depend on it.
+        executor: a pool or Dask client, as for ``sweep.sweep``: a task for each network; no number
+            depends on it.
         folder: where to keep finished networks, and to take those from that are kept.
 
     Raises:

@@ -34,7 +34,7 @@ from ..nn import Sigmoid, Tanh, he_normal, xavier_normal
 from ..nn.initialisations import default
 from .outcome import Outcome, aligned
 from .recipe import check_depths
-from .settings import counted, seeds, settled, spread
+from .settings import counted, quickly, ranged, seeds, settled, spread
 from .sweep import grid, sweep
 
 if TYPE_CHECKING:
@@ -102,11 +102,12 @@ class VanishingGradients(Outcome):
                 ])  # fmt: skip
         return "\n".join([
             f"Gradient norms by the weights of a layer, in untrained networks of width {self.width} on",
-            f"{BATCH} images of digits; {counted(self.seeds)}, median (range)", "",
+            f"{BATCH} images of digits; {counted(self.seeds)}{ranged(self.seeds)}", "",
             aligned(heads, rows), "", *self._deeper(), *self._parts(), "",
             "weights: sigmoid and tanh as Glorot & Bengio 2010; relu as PyTorch's default, of variance",
             "1 / (3 fan-in); relu, He as He et al. 2015 (Rectifiers), of variance 2 / fan-in; residual:",
             "relu's weights, and shortcuts round every two layers; all biases 0",
+            *quickly(self.quick, f"up to {max(self.depths)} layers of width {self.width}, {counted(self.seeds)}"),
         ])  # fmt: skip
 
     def plot(self) -> Plot:
@@ -211,7 +212,8 @@ def vanishing_gradients(
         runs: repetitions, with seeds from ``seed`` on; 5 where left out.
         quick: two runs of width 32 at depths 8 and 20 where left out.
         seed: of the first run.
-        executor: where to run, a task for each network; the numbers do not depend on it.
+        executor: a pool or Dask client, as for ``sweep.sweep``: a task for each network; no number
+            depends on it.
         folder: where to keep finished networks, and to take those from that are kept.
 
     Raises:

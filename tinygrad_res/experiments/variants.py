@@ -27,7 +27,7 @@ from ..nets import ARRANGEMENTS
 from ..record import no_grad
 from .outcome import Outcome, aligned
 from .recipe import check_depths, make, trained
-from .settings import counted, seeds, settled, spread
+from .settings import counted, quickly, ranged, seeds, settled, spread
 from .sources import DIGITS, Source, given, images
 from .sweep import sweep
 
@@ -53,6 +53,8 @@ Gates are those whose biases start at -6; "fail" is an error above 20.
 """
 
 CLOSED = {
+    ("identity", "original"):                 "none: ReLUs",
+    ("identity", "bn-after-addition"):        "none: BN, ReLUs",
     ("scaled", "original"):                   "0.5^n",
     ("gated", "original"):                    "(1 - g)^n",
     ("gated-shortcut", "original"):           "(1 - g)^n",
@@ -62,14 +64,14 @@ CLOSED = {
     ("identity", "relu-only-preactivation"):  "1",
     ("identity", "full-preactivation"):       "1",
 }
-"""What the weight-free path carries over n units, where it has a closed form; g is a gate."""
+"""What the weight-free path carries over n units, or what on it has no closed form; g is a gate."""
 # fmt: on
 
 SETTINGS = {
     False: {"depth": 32, "steps": 300, "batch": 64, "runs": 3},
-    True: {"depth": 8, "steps": 16, "batch": 32, "runs": 1},
+    True: {"depth": 8, "steps": 18, "batch": 32, "runs": 1},
 }
-POINTS = {False: 6, True: 2}
+POINTS = {False: 6, True: 3}
 IMAGES = 32
 """Images that the path's product is measured on, before training."""
 
@@ -107,7 +109,7 @@ class ShortcutVariants(Outcome):
     def table(self) -> str:
         """Return the errors beside the source's, and what the weight-free path carries."""
         heads = ["shortcut", "arrangement", "training loss", "training error %", "test error %",
-                 "He et al., test %", "path carries", "closed form", "reaches"]  # fmt: skip
+                 "He et al., test %", "path carries", "closed form", "reaches of positions"]  # fmt: skip
         rows = []
         for (shortcut, arrangement), known in HE_2016.items():
             runs = self.of(shortcut, arrangement)
@@ -120,22 +122,27 @@ class ShortcutVariants(Outcome):
             ])  # fmt: skip
         what = (
             f"{self.data.said}, {self.depth} layers, n = {self.units} units; {self.steps} steps of "
-            f"{self.batch} images; {counted(self.seeds)}, median (range)"
+            f"{self.batch} images; {counted(self.seeds)}{ranged(self.seeds)}"
         )
         products = (
-            f"  of arrangements in their own; 0.5^n = {0.5**self.units:.6g}, (1 - sigmoid(-6))^n = "
+            f"  0.5^n = {0.5**self.units:.6g}, (1 - sigmoid(-6))^n = "
             f"{(1 / (1 + np.exp(-6.0))) ** self.units:.6g}"
         )
         return "\n".join([
             what, "", aligned(heads, rows, words=2), "",
-            "path carries: the weight-free path's product before training, over the identity's, and",
-            "  the share of positions that it reaches; of shortcuts in units of full pre-activation,",
+            "path carries: by what the path that avoids all branches multiplies a gradient, before",
+            "  training: 1 where it arrives unchanged; reaches: the share of the positions in x that get",
+            "  any of it.  Shortcuts are measured in units of full pre-activation, where nothing else is",
+            "  on the path, arrangements in their own: behind an addition a ReLU is on it, and stops",
+            "  what its inputs decide, so there is no closed form for original and bn-after-addition;",
             products,
             "He et al. 2016, tables 1 and 2: test error of ResNet-110 on CIFAR-10; fail: above 20.",
             "  Their dropout does as their scaling in expectation; ours divides by what it keeps, so",
             "  that the mean stays 1 and the path reaches 0.5^n of the positions.  Here few steps and",
             f"  {self.depth} layers on {self.data.beside}: the order may differ,",
             "  and no error can be compared by size.",
+            *quickly(self.quick, f"{self.steps} steps of {self.depth} layers; the order of errors needs the "
+                     "full setting"),
         ])  # fmt: skip
 
     def plot(self) -> Plot:
@@ -178,9 +185,10 @@ def shortcut_variants(
         steps, batch: of the training; 300 steps of 64 images where left out.
         runs: repetitions, with seeds from ``seed`` on; 3 where left out.
         data, limit: what to train on, and the most images to take, as for ``sources.given``.
-        quick: one run of 16 steps at depth 8 where left out.
+        quick: one run of 18 steps at depth 8 where left out.
         seed: of the first run.
-        executor: where to run, a task for each network; the numbers do not depend on it.
+        executor: a pool or Dask client, as for ``sweep.sweep``: a task for each network; no number
+            depends on it.
         folder: where to keep finished networks, and to take those from that are kept.
 
     Raises:

@@ -28,6 +28,7 @@ from ..nets import DENSENETS, IMAGENET_RESNETS, MODELS, build
 from ..whole_numbers import at_least
 from .demonstration import polynomial
 from .outcome import Outcome, aligned
+from .settings import quickly
 from .sweep import sweep
 
 if TYPE_CHECKING:
@@ -126,18 +127,20 @@ class Zoo(Outcome):
         networks: in the order of ``tg.nets.MODELS``.
         batch, side: images in the pass forward and back, and their height for ImageNet networks.
         seed: of weights and images.
+        quick: whether this was the quick setting.
     """
 
     networks: tuple[Measured, ...]
     batch: int
     side: int
     seed: int
+    quick: bool = False
 
     def table(self) -> str:
         """Return a line for each network."""
         heads = (
             "network", "paths by weight layers crossed", "parameters", "published", "layers crossed",
-            "mean", "paths", "weight-free", "share", "gradient norm", "peak MB", "",
+            "mean", "paths", "weight-free", "of these paths", "gradient norm", "peak MB", "",
         )  # fmt: skip
         rows = [
             (
@@ -154,10 +157,12 @@ class Zoo(Outcome):
             "layers 1 + z^2, round a bottleneck of 1x1, 3x3 and 1x1 convolutions 1 + z^3; a projection",
             "on the shortcut makes that z + z^3, and no path of such a network is weight-free.",
             "published: He et al. 2015, table 6, of the CIFAR networks, rounded there; torchvision's",
-            "of the others; weight-free: of the paths between stem and head; gradient norm: of the loss",
-            f"by the images; peak: memory in float32 meanwhile, ImageNet networks on {self.side} x {self.side},",
+            "of the others; weight-free: of the paths between stem and head, and their share in these;",
+            "gradient norm: of the loss by the images, at random weights; peak MB: the most memory that",
+            f"arrays held meanwhile, in float32; ImageNet networks on {self.side} x {self.side},",
             "CIFAR's on 32 x 32.  holds: the recorded network has the paths of the polynomial, which is",
             "by hand from the papers' tables, the published parameters, and a finite gradient",
+            *quickly(self.quick, f"{len(self.networks)} of {len(MODELS)} networks"),
         ])  # fmt: skip
 
     def plot(self) -> Plot:
@@ -182,7 +187,8 @@ class Zoo(Outcome):
                 values[name] = {str(k): str(n) for k, n in values[name].items()}
             values |= {"weight_free": str(one.weight_free), "between": str(one.between)}
             listed.append({**values, "holds": one.holds})
-        return {"networks": listed, "batch": self.batch, "side": self.side, "seed": self.seed}
+        return {"networks": listed, "batch": self.batch, "side": self.side, "seed": self.seed,
+                "quick": self.quick}  # fmt: skip
 
     def _lengths(self, pattern: str) -> dict[str, dict[int, float]]:
         """Return the shares of the paths by length, of networks whose name has the pattern."""
@@ -210,7 +216,8 @@ def zoo(
             on 224, which takes twelve times as long and changes no count.
         quick: eight smaller networks where ``models`` is left out.
         seed: of weights and images.
-        executor, folder: as for ``sweep``.
+        executor, folder: a pool or Dask client, and where to keep what is finished, as for
+            ``sweep.sweep``.
 
     Raises:
         UsageError: a model is unknown, or a number out of its bounds.
@@ -235,7 +242,7 @@ def zoo(
         for name in ("expected", "counts"):
             one[name] = {int(k): n for k, n in one[name].items()}
         measured.append(Measured(**one))
-    return Zoo(tuple(measured), **setting)
+    return Zoo(tuple(measured), **setting, quick=bool(quick))
 
 
 def _measured(model: str, batch: int, side: int, seed: int) -> dict[str, Any]:
