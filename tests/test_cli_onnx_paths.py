@@ -20,6 +20,7 @@ X = np.random.default_rng(9).standard_normal((5, 4))
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     """A folder to work in, which holds networks and arrays."""
+    monkeypatch.setattr(test_onnx, "RNG", np.random.default_rng(5))
     for build in (chain, lookup, steps, test_onnx.mlp):
         (tmp_path / f"{build.__name__}.onnx").write_bytes(build().SerializeToString())
     np.savez(tmp_path / "x.npz", x=X)

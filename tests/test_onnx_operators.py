@@ -321,7 +321,7 @@ def test_an_operator_gives_what_the_reference_gives(tmp_path, k, seed):
 
 
 def test_every_operator_of_the_table_is_among_the_cases():
-    assert {case.op for case in cases(0)} == set(OPERATORS)
+    assert {case.op for case in cases(0)} == set(OPERATORS) - {"If"}  # see test_onnx_graphs
 
 
 @pytest.mark.parametrize("op", OPERATORS)

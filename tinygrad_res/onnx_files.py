@@ -7,7 +7,6 @@ dead, and what they carry, does.
 
 from __future__ import annotations
 
-import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,6 @@ from . import nn
 from .errors import DataError, Error, UsageError
 from .guess import did_you_mean
 from .nn.onnx_network import OnnxNetwork
-from .nn.onnx_operators import OPERATORS
 from .nn.onnx_reading import Input, Plan
 from .scripts import Found
 from .snapshot import graph
@@ -32,8 +30,6 @@ MOVES = frozenset((
     "Tile", "Transpose", "Unsqueeze",
 ))  # fmt: skip
 """Operators that hand integers on as they are."""
-_NUMBERED = re.compile(r"onnx::\w+|val_\d+|\d+")
-"""Names that PyTorch's exporters give weights that they transposed or merged."""
 
 
 def take(
@@ -48,8 +44,8 @@ def take(
     Inputs of floats are drawn from a standard normal distribution and carry a gradient; integers
     that look something up are drawn from its places, other integers are 1 and booleans true.
     Lengths that the model leaves open are 1.  Paths lead to the first input or, where it holds
-    integers, to the parameter that it looks up.  Weights that the exporter only numbered are
-    called after the module that uses them; both names are known.
+    integers, to the parameter that it looks up.  Of weights that the exporter only numbered
+    both names are known.
 
     Args:
         file: the ``.onnx`` file.
@@ -80,8 +76,9 @@ def take(
         given = _drawn(network, lengths, seed, arrays)
     except (MemoryError, ValueError) as error:
         raise UsageError(f"{file}: its inputs are too large at {lengths}: {error}") from error
-    variables = {**given, **{p.name or "": p for p in network.parameters()}}
-    _rename(network)
+    parameters = {p.name or "": p for p in network.parameters()}
+    variables = {**given, **parameters}
+    variables |= {other: parameters[name] for name, other in plan.numbered.items()}
     results = _run(file, network, given, shapes)
     out = results[output or plan.outputs[0]]
     where = f"{file}:{output}" if output else str(file)
@@ -152,10 +149,11 @@ def _refuse_misfit(declared: Input, shape: tuple[int, ...], known: dict[str, int
         expected = known.setdefault(length, n) if isinstance(length, str) else length
         fits = fits and expected in (None, n)
     if not fits:
-        named = ", ".join(f"{k} = {known[k]}" for k in wanted if isinstance(k, str) and k in known)
+        lengths = [(str(k), known.get(str(k), n), n) for k, n in zip(wanted, shape)]
+        other = [f"{k} = {length}" for k, length, n in lengths if length != n]
         raise UsageError(
             f"--shape {declared.name}={','.join(map(str, shape))}: the model declares {declared}"
-            + (f", with {named}" if named and len(wanted) == len(shape) else "")
+            + (f", with {', '.join(other)}" if other else "")
         )
 
 
@@ -264,31 +262,3 @@ def _first(
             if leaf is not None and leaf.requires_grad and reached.holds(leaf):
                 return leaf
     return None
-
-
-# Names
-
-
-def _rename(network: OnnxNetwork) -> None:
-    """Call weights that were only numbered after their module, as in ``layer1.0.conv1.weight``."""
-    numbered = {p.name: p for p in network.parameters() if _NUMBERED.fullmatch(p.name or "")}
-    taken = {*network.plan.weights, *network.plan.buffers}
-    for step in network.plan.steps:
-        for k, held in enumerate(step.inputs):
-            name = f"{_module(step.scope)}.weight"
-            weight = step.scope and OPERATORS[step.operator].role(k) == "weight"
-            if weight and held in numbered and name not in taken:
-                numbered.pop(held).name = name
-                taken.add(name)
-
-
-def _module(scope: str) -> str:
-    """Return a module's own name, which some exporters repeat at every level of a scope.
-
-    >>> _module("body/body.0/body.0.1/fc"), _module("body/0/1/fc")
-    ('body.0.1.fc', 'body.0.1.fc')
-    """
-    parts = scope.split("/")
-    return ".".join(
-        part.removeprefix(f"{above}.") for above, part in zip(["", *parts], parts) if part
-    )

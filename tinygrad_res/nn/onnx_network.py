@@ -7,7 +7,7 @@ to compute shapes never enters the record, nor a device.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -20,12 +20,19 @@ from ..tensor import Tensor, parameter, raw, tensor
 from .module import Module
 from .onnx_operators import OPERATORS
 from .onnx_reading import Input, Plan, Step
+from .onnx_shapes import one
 
-_DEEPEST = 50  # scopes inside one another; further names stay one
+_MOST_LISTED = 8
 
 
 class OnnxNetwork(Module):
-    """A network read from an ONNX file; see ``nn.from_onnx``."""
+    """A network read from an ONNX file; see ``nn.from_onnx``.
+
+    Attributes:
+        plan: the steps, what goes in and comes out, and the arrays as the file has them:
+            ``weights``, ``buffers``, ``constants``, ``shared`` by several modules.
+        held: the attributes that hold parameters and buffers, by their names.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -38,6 +45,21 @@ class OnnxNetwork(Module):
                 made = parameter(array, name) if trained else tensor(array, name=name)
                 vars(self)[attribute] = made
                 self.held[name] = attribute
+
+    def __repr__(self) -> str:
+        """Say what goes in and comes out, and what the file's arrays became."""
+        plan = self.plan
+        count = sum(array.size for array in plan.weights.values())
+        fixed = {k: a for k, a in plan.constants.items() if a.dtype.kind == "f" and a.ndim}
+        takes = ", ".join(map(str, plan.inputs)) or "no input"
+        lines = [
+            f"{takes} -> {', '.join(plan.outputs)}",
+            f"parameters: {count:,} numbers{_listed(plan.weights)}",
+            f"buffers{_listed(plan.buffers)}" if plan.buffers else "",
+            f"constants, which are not trained{_listed(fixed)}" if fixed else "",
+            f"used by several modules: {', '.join(plan.shared)}" if plan.shared else "",
+        ]
+        return "\n  ".join(["OnnxNetwork(", *filter(None, lines)]) + "\n)"
 
     def forward(self, *inputs: Any, **by_name: Any) -> Any:
         """Return the output for the model's inputs, in its order or by name; of several, a tuple.
@@ -66,12 +88,21 @@ class OnnxNetwork(Module):
         ]
         given |= by_name
         if len(inputs) > len(declared) or wrong or len(given) < len(declared):
+            named = [f"{len(inputs)} in order"] * bool(inputs) + list(map(repr, by_name))
             raise UsageError(
-                f"from_onnx: {len(inputs)} inputs in order and {sorted(by_name)} by name: the "
-                f"model takes each of {expected} once"
+                f"from_onnx: the model takes {expected or 'no input'}"
+                f"{', each once' if len(declared) > 1 else ''}: given was "
+                f"{' and '.join(named) or 'none'}"
             )
         lengths: dict[str, int] = {}
         return {i.name: _fitting(i, given[i.name], lengths) for i in declared}
+
+
+def _listed(arrays: Mapping[str, Any]) -> str:
+    """Return the names and shapes of arrays, the first of them."""
+    shown = [f"{name} {array.shape}" for name, array in arrays.items()][:_MOST_LISTED]
+    rest = len(arrays) - len(shown)
+    return f" in {', '.join(shown)}" * bool(shown) + (f" and {rest} more" if rest else "")
 
 
 def _fitting(declared: Input, value: Any, lengths: dict[str, int]) -> Tensor:
@@ -85,28 +116,35 @@ def _fitting(declared: Input, value: Any, lengths: dict[str, int]) -> Tensor:
         length = lengths.setdefault(wanted, n) if isinstance(wanted, str) else wanted
         fits = fits and length in (None, n)
     if not fits:
-        named = ", ".join(f"{k} = {n}" for k, n in lengths.items() if k in declared.shape)
         raise ShapeError(
             f"from_onnx: input of shape {x.shape}: the model declares {declared}"
-            + (f" with {named}" if named else "")
+            + _given_lengths(declared.shape, x.shape, lengths)
         )
     return x
+
+
+def _given_lengths(wanted: Sequence[Any], shape: Sequence[int], lengths: Mapping[str, int]) -> str:
+    """Say what named lengths are elsewhere, for those that an input does not have."""
+    other = [f"{k} = {lengths[k]}" for k, n in zip(wanted, shape) if lengths.get(k, n) != n]
+    return f" with {', '.join(other)}" if other else ""
 
 
 def _carry_out(steps: Iterable[Step], values: dict[str, Any], depth: int = 0) -> None:
     """Run steps in order; those in a row that are in one module share one visit of its scope."""
 
-    def module(step: Step) -> str:
-        parts = step.scope.split("/", _DEEPEST)
-        return parts[depth] if depth < len(parts) else ""
+    def module(step: Step) -> tuple[str, int]:
+        return step.path[depth] if depth < len(step.path) else ("", 0)
 
-    for name, inside in groupby(steps, module):
+    for (name, number), inside in groupby(steps, module):
         if name:
-            with scope(name):
+            with scope(name, branch=number > 0):
                 _carry_out(inside, values, depth + 1)
             continue
         for step in inside:
-            results = _run(step, [values[name] for name in step.inputs])
+            if all(bool(one(values[name])) is wanted for name, wanted in step.guard):
+                results = _run(step, [values[name] for name in step.inputs])
+            else:
+                results = [None] * len(step.outputs)
             values.update(zip(step.outputs, results))
             for unused in step.last:
                 values.pop(unused, None)

@@ -9,7 +9,7 @@ that the function does not name must have its default, or the model is refused.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -35,6 +35,16 @@ CONSTANT = frozenset(
 """Operators whose results carry no gradient."""
 
 
+def ends_gradient(op: str, given: Mapping[str, Any]) -> bool:
+    """Say whether no gradient goes through a node, by its operator and attributes.
+
+    >>> ends_gradient("Cast", {"to": 7}), ends_gradient("Cast", {"to": 11})
+    (True, False)
+    """
+    to = shapes.DTYPES.get(given["to"], "") if op == "Cast" else "float32"
+    return op in CONSTANT or not to.startswith("float")
+
+
 class Operator:
     """A row: a function, and what its arguments are.
 
@@ -42,6 +52,7 @@ class Operator:
         run: takes operands and attributes.
         host: arguments that say how to compute, read on the host: constants of the network.
         buffers: arguments that are state, but not trained.
+        fillers: arguments that are constants where the exporter made them up.
         weights: arguments that are weights even where the file states them as constants.
         results: how many of the operator's outputs it returns.
         only: the values that are supported of an attribute.
@@ -49,19 +60,20 @@ class Operator:
 
     def __init__(
         self, run: Callable[..., Any], host: str = "", buffers: str = "", weights: str = "",
-        results: int = 1, only: dict[str, Any] | None = None,
+        fillers: str = "", results: int = 1, only: dict[str, Any] | None = None,
     ) -> None:  # fmt: skip
         self.run, self.results, self.only = run, results, only or {}
         parameters = inspect.signature(run).parameters.values()
         self.names = tuple(p.name for p in parameters)
         variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.most = 2**31 if variadic else sum(p.kind is not p.KEYWORD_ONLY for p in parameters)
-        self._roles = dict.fromkeys(host.split(), "host")
-        self._roles |= dict.fromkeys(buffers.split(), "buffer")
-        self._roles |= dict.fromkeys(weights.split(), "weight")
+        roles = {"host": host, "buffer": buffers, "weight": weights, "filler": fillers}
+        self._roles = {name: role for role, names in roles.items() for name in names.split()}
 
     def role(self, k: int) -> str:
-        """Return what operand ``k`` is: ``"host"``, ``"buffer"``, ``"weight"`` or ``"operand"``."""
+        """Return what operand ``k`` is: ``"host"``, ``"buffer"``, ``"weight"``, ``"filler"`` or
+        ``"operand"``.
+        """
         return self._roles.get(self.names[min(k, len(self.names) - 1)], "operand")
 
 
@@ -156,6 +168,12 @@ def _log_of_sum(x: Any, **options: Any) -> Any:
 
 def _of_absolutes(x: Any, **options: Any) -> Any:
     return ops.sum(ops.abs(x), **options)
+
+
+def _chosen(condition: Any, *results: Any) -> Any:
+    """Return the results of the graph that ran: of the first half where the condition holds."""
+    half = len(results) // 2
+    return results[:half] if shapes.one(condition) else results[half:]
 
 
 # Layers
@@ -276,7 +294,7 @@ OPERATORS = {
     "Not": Operator(ops.logical_not), "And": Operator(ops.logical_and), "Or": Operator(ops.logical_or), "Xor": Operator(ops.logical_xor),
     "IsNaN": Operator(ops.isnan), "IsInf": Operator(_infinite), "Where": Operator(ops.where),
     # activations
-    "Relu": Operator(ops.relu), "LeakyRelu": Operator(lambda x, *, alpha: ops.leaky_relu(x, alpha)), "PRelu": Operator(prelu),
+    "Relu": Operator(ops.relu), "LeakyRelu": Operator(lambda x, *, alpha: ops.leaky_relu(x, alpha)), "PRelu": Operator(lambda x, slope: prelu(x, slope), weights="slope"),
     "ThresholdedRelu": Operator(lambda x, *, alpha: ops.where(ops.greater(x, alpha), x, 0.0)),
     "Elu": Operator(lambda x, *, alpha: ops.elu(x, alpha)), "Selu": Operator(_selu), "Celu": Operator(_celu),
     "Gelu": Operator(lambda x, *, approximate: ops.gelu(x, approximate)), "Sigmoid": Operator(ops.sigmoid), "Tanh": Operator(ops.tanh),
@@ -289,7 +307,7 @@ OPERATORS = {
     "Gemm": Operator(_gemm, weights="a b"), "MatMul": Operator(lambda a, b: ops.matmul(a, b), weights="a b"), "Einsum": Operator(_einsum),
     "BatchNormalization": Operator(_batch_norm, buffers="mean var", results=3),
     "LayerNormalization": Operator(_layer_norm), "RMSNormalization": Operator(_rms_norm),
-    "InstanceNormalization": Operator(_instance_norm), "GroupNormalization": Operator(_group_norm),
+    "InstanceNormalization": Operator(_instance_norm, fillers="scale b"), "GroupNormalization": Operator(_group_norm),
     "LRN": Operator(windows.response_norm), "LpNormalization": Operator(_p_normed), "Attention": Operator(_attention),
     "Dropout": Operator(shapes.dropout, host="ratio training_mode"), "Identity": Operator(lambda x: x),
     "MaxPool": Operator(windows.max_pool), "AveragePool": Operator(windows.average_pool),
@@ -317,6 +335,7 @@ OPERATORS = {
     "Cast": Operator(shapes.cast, only={"to": shapes.DTYPES}), "CastLike": Operator(lambda x, like: ops.astype(x, like.dtype)),
     "Shape": Operator(shapes.size_along), "Size": Operator(lambda x: shapes.size_along(x).prod()),
     "Range": Operator(shapes.evenly, host="start limit delta"), "ConstantOfShape": Operator(shapes.constant_of_shape, host="shape"),
+    "If": Operator(_chosen, host="condition", results=2**31),
     "NonZero": Operator(lambda x: ops.stack(ops.nonzero(x))), "OneHot": Operator(shapes.one_hot, host="depth values"),
 }
 # fmt: on

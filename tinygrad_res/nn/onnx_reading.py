@@ -14,13 +14,17 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from ..errors import DataError, UsageError
-from .onnx_operators import CONSTANT, IGNORED, OPERATORS, Operator
-from .onnx_shapes import DTYPES
+from .onnx_branches import Path as Scopes
+from .onnx_branches import filed
+from .onnx_names import as_layers_hold_them, new_names, shared, without_aliases
+from .onnx_nodes import Guard, Node, array_of, nodes_of, stated
+from .onnx_operators import IGNORED, OPERATORS, ends_gradient
+from .onnx_patterns import fused
 
 OPSETS = range(7, 29)
 """Versions of ONNX's operators whose specification the table follows."""
@@ -52,10 +56,11 @@ class Step:
 
     node: str
     operator: str
-    scope: str
+    path: Scopes
     inputs: tuple[str, ...]
     attributes: dict[str, Any]
     outputs: tuple[str, ...]
+    guard: Guard
     host: frozenset[int]
     last: tuple[str, ...]
 
@@ -65,7 +70,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole model; weights are trained, buffers are not, constants are plain arrays."""
+    """A whole model; weights are trained, buffers are not, constants are plain arrays.
+
+    ``numbered`` are weights that the file only numbers, with its names for them, and ``shared``
+    those that several modules use, with these modules.
+    """
 
     inputs: tuple[Input, ...]
     outputs: tuple[str, ...]
@@ -73,10 +82,16 @@ class Plan:
     weights: dict[str, Any]
     buffers: dict[str, Any]
     constants: dict[str, Any]
+    numbered: dict[str, str]
+    shared: dict[str, tuple[str, ...]]
 
 
-def read(path: str | os.PathLike[str]) -> Plan:
+def read(path: str | os.PathLike[str], as_written: bool = False) -> Plan:
     """Return the plan of the model in a file.
+
+    Args:
+        path: of the file.
+        as_written: leave activations that take several operations as they are.
 
     Raises:
         DataError: the file cannot be read, is damaged, or uses what is not supported.
@@ -89,7 +104,7 @@ def read(path: str | os.PathLike[str]) -> Plan:
     try:
         if model.functions:
             model = onnx.inliner.inline_local_functions(model)
-        nodes = _Node.all(onnx, model, opset)
+        nodes = list(nodes_of(onnx, model.graph, opset))
         _refuse_unsupported(where, nodes, model)
         inputs = _inputs(onnx, where, model.graph)
         _check(onnx, model)
@@ -97,7 +112,7 @@ def read(path: str | os.PathLike[str]) -> Plan:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{where}: the model is not valid: {error}") from error
-    return _plan(onnx, where, model.graph, nodes, inputs)
+    return _plan(onnx, where, model.graph, nodes, inputs, opset, as_written)
 
 
 def _package() -> ModuleType:
@@ -146,88 +161,6 @@ def _opset(onnx: Any, where: str, model: Any) -> int:
     return max(found)
 
 
-@dataclass(frozen=True)
-class _Node:
-    """A node of the file, its attributes decoded and the schema's defaults filled in."""
-
-    name: str
-    op: str
-    scope: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    given: dict[str, Any]
-    defaults: dict[str, Any]
-    opset: int
-
-    @classmethod
-    def all(cls, onnx: Any, model: Any, opset: int) -> list[Self]:
-        """Return the nodes of a model, in order."""
-        nodes = []
-        for k, node in enumerate(model.graph.node):
-            known = node.domain in ("", "ai.onnx")
-            given = {a.name: _value(onnx, a) for a in node.attribute}
-            inputs = list(node.input)
-            while inputs and not inputs[-1]:
-                inputs.pop()
-            nodes.append(cls(
-                node.name or f"number {k}", node.op_type if known else f"{node.domain}.{node.op_type}",
-                _scope(node), tuple(inputs), tuple(node.output), given,
-                _defaults(onnx, node.op_type, opset) if known else {}, opset,
-            ))  # fmt: skip
-        return nodes
-
-    def arguments(self, operator: Operator) -> dict[str, Any]:
-        """Return the keywords that the operator's function takes."""
-        everything = {
-            **self.defaults, **self.given,
-            "opset": self.opset, "outputs": len(self.outputs),
-        }  # fmt: skip
-        return {k: v for k, v in everything.items() if k in operator.names}
-
-
-def _value(onnx: Any, attribute: Any) -> Any:
-    """Return an attribute as Python has it; a tensor as an array."""
-    value = onnx.helper.get_attribute_value(attribute)
-    if isinstance(value, onnx.TensorProto):
-        return _array(onnx, value)
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
-
-
-def _array(onnx: Any, proto: Any) -> Any:
-    """Return the array of a tensor; text and packed numbers as ``None``."""
-    array = onnx.numpy_helper.to_array(proto)
-    if proto.data_type == onnx.TensorProto.BFLOAT16:
-        array = array.astype(np.float32)
-    return array if array.dtype.kind in "fiub" and array.dtype.isbuiltin == 1 else None
-
-
-def _defaults(onnx: Any, op: str, opset: int) -> dict[str, Any]:
-    try:
-        schema = onnx.defs.get_schema(op, opset, "")
-    except onnx.defs.SchemaError:
-        return {}
-    return {
-        name: _value(onnx, a.default_value)
-        for name, a in schema.attributes.items()
-        if a.default_value.type
-    }
-
-
-def _scope(node: Any) -> str:
-    """Return the modules that a node is in, joined by ``/``.
-
-    PyTorch's exporters write them into the name, ``/layer1/conv1/Conv``, or beside it, each with
-    the whole way to it, ``['', 'layer1', 'layer1.conv1', 'conv2d']``; the last part is the operation.
-    """
-    beside = {p.key: p.value for p in getattr(node, "metadata_props", ())}
-    ways = re.findall(r"'([^']*)'", beside.get("pkg.torch.onnx.name_scopes", ""))
-    if ways:
-        parts = [way.removeprefix(f"{above}.") for above, way in zip(["", *ways], ways[:-1])]
-    else:
-        parts = node.name.split("/")[:-1]
-    return "/".join(part for part in parts if part)
-
-
 def _check(onnx: Any, model: Any) -> None:
     """Let ``onnx`` check the model, once it holds the shapes that the checker insists on."""
     for value in (*model.graph.input, *model.graph.output):
@@ -240,7 +173,7 @@ def _check(onnx: Any, model: Any) -> None:
 # What is not supported
 
 
-def _refuse_unsupported(where: str, nodes: list[_Node], model: Any) -> None:
+def _refuse_unsupported(where: str, nodes: list[Node], model: Any) -> None:
     """Raise one error that lists everything in the model that cannot be run."""
     used = {name for node in nodes for name in node.inputs} | {o.name for o in model.graph.output}
     found: dict[str, list[str]] = {}
@@ -256,10 +189,22 @@ def _refuse_unsupported(where: str, nodes: list[_Node], model: Any) -> None:
         + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")
         for what, names in found.items()
     ]
-    raise DataError(f"{where}: it uses what is not supported:\n  " + "\n  ".join(lines))
+    raise DataError(
+        f"{where}: it uses what is not supported:\n  " + "\n  ".join([*lines, *_other_way(model)])
+    )
 
 
-def _unsupported(node: _Node, used: set[str]) -> list[str]:
+def _other_way(model: Any) -> list[str]:
+    """Return what to try with a model that uses what is not supported, if that is known."""
+    if model.producer_name != "pytorch":
+        return []
+    dynamo = any(p.key.startswith("pkg.torch") for n in model.graph.node for p in n.metadata_props)
+    return [
+        f"PyTorch's other exporter, torch.onnx.export(..., dynamo={not dynamo}), may do without them"
+    ]
+
+
+def _unsupported(node: Node, used: set[str]) -> list[str]:
     """Return what of a node the table does not know."""
     if node.op == "Constant":
         stated = next(iter(node.given.values()), None)
@@ -291,76 +236,105 @@ def _unsupported(node: _Node, used: set[str]) -> list[str]:
 # The plan
 
 
-def _plan(onnx: Any, where: str, graph: Any, nodes: list[_Node], inputs: tuple[Input, ...]) -> Plan:
-    arrays = {i.name: _array(onnx, i) for i in graph.initializer}
-    stated = {n.outputs[0]: _stated(n) for n in nodes if n.op == "Constant"}
+def _plan(
+    onnx: Any, where: str, graph: Any, nodes: list[Node], inputs: tuple[Input, ...], opset: int,
+    as_written: bool,
+) -> Plan:  # fmt: skip
+    arrays = {i.name: array_of(onnx, i) for i in graph.initializer}
+    made = {n.outputs[0]: stated(n) for n in nodes if n.op == "Constant"}
     bad = [name for name, array in arrays.items() if array is None]
     if bad:
         raise DataError(
             f"{where}: initialisers {', '.join(map(repr, bad))} hold no plain numbers: text, and "
             "numbers of less than 8 bits, are not supported"
         )
-    nodes = [n for n in nodes if n.op != "Constant"]
-    roles: dict[str, set[str]] = {}
+    outputs = tuple(o.name for o in graph.output)
+    nodes = without_aliases([n for n in nodes if n.op != "Constant"], arrays, outputs)
+    if not as_written:
+        numbers = {k: float(a.flat[0]) for k, a in {**arrays, **made}.items() if a.size == 1}
+        nodes = fused(nodes, numbers, outputs)
+    sorts = _sorted(nodes, arrays, made, outputs)
+    together = shared(nodes, sorts["weight"])
+    new = new_names(nodes, sorts["weight"], {**arrays, **made})
+    axes = {name: array.ndim for name, array in sorts["weight"].items()}
+    nodes, turned = as_layers_hold_them(nodes, axes, new)
+    weights = {
+        new.get(name, name): array.T if name in turned else array
+        for name, array in sorts["weight"].items()
+    }
+    sizes = {name: array.shape for name, array in {**arrays, **made, **weights}.items()}
+    steps = _steps(filed(nodes, [i.name for i in inputs], sizes, outputs), set(outputs), opset)
+    return Plan(
+        inputs, outputs, steps, weights, sorts["buffer"], sorts["constant"],
+        {now: name for name, now in new.items()},
+        {new.get(name, name): modules for name, modules in together.items()},
+    )  # fmt: skip
+
+
+def _sorted(
+    nodes: list[Node], arrays: dict[str, Any], made: dict[str, Any], outputs: tuple[str, ...]
+) -> dict[str, dict[str, Any]]:
+    """Return the arrays that are used as weights, buffers and constants; ``made`` by nodes."""
+    roles: dict[str, set[str]] = {name: {"operand"} for name in outputs}
     for node in nodes:
         for k, name in enumerate(node.inputs):
             roles.setdefault(name, set()).add(OPERATORS[node.op].role(k))
-    outputs = tuple(o.name for o in graph.output)
-    for name in outputs:
-        roles.setdefault(name, set()).add("operand")
     reached = _reached(nodes, outputs)
     sorts: dict[str, dict[str, Any]] = {"weight": {}, "buffer": {}, "constant": {}}
-    for made, group in ((False, arrays), (True, stated)):
+    for by_node, group in ((False, arrays), (True, made)):
         for name, array in group.items():
             if name in roles:
-                sort = _sort(name, array, roles[name], made)
+                sort = _sort(name, array, roles[name], by_node)
                 sorts["buffer" if sort == "weight" and name not in reached else sort][name] = array
-    steps = _steps(nodes, set(outputs))
-    return Plan(inputs, outputs, steps, sorts["weight"], sorts["buffer"], sorts["constant"])
+    return sorts
 
 
-def _reached(nodes: list[_Node], outputs: tuple[str, ...]) -> set[str]:
+def _reached(nodes: list[Node], outputs: tuple[str, ...]) -> set[str]:
     """Return the names of the values that the outputs' gradients reach."""
     found = set(outputs)
     for node in reversed(nodes):
-        to = DTYPES.get(node.given.get("to", 1), "") if node.op == "Cast" else "float32"
-        ends = node.op in CONSTANT or not to.startswith("float")
-        if not ends and found.intersection(node.outputs):
+        if not ends_gradient(node.op, node.given) and found.intersection(node.outputs):
             roles = (OPERATORS[node.op].role(k) for k in range(len(node.inputs)))
             found.update(name for name, role in zip(node.inputs, roles) if role != "host")
     return found
 
 
-def _stated(node: _Node) -> Any:
-    """Return the array that a ``Constant`` node states."""
-    (name,) = node.given
-    value = node.given[name]
-    dtype = {"value_float": "f4", "value_floats": "f4", "value_int": "i8", "value_ints": "i8"}
-    return value if name == "value" else np.array(value, dtype[name])
-
-
-def _sort(name: str, array: Any, roles: set[str], made: bool) -> str:
-    """Say whether an array is a weight, a buffer or a constant; ``made`` by a ``Constant`` node."""
-    single = not array.ndim or (array.size == 1 and _MADE_UP.fullmatch(name))
-    if array.dtype.kind != "f" or single or roles <= {"host"}:
+def _sort(name: str, array: Any, roles: set[str], by_node: bool) -> str:
+    """Say whether an array is a weight, a buffer or a constant; of a ``Constant`` node or not."""
+    weight = "weight" in roles
+    made_up = bool(_MADE_UP.fullmatch(name)) and (
+        roles <= {"filler"} or (array.size == 1 and not weight)
+    )
+    if array.dtype.kind != "f" or not array.ndim or made_up or roles <= {"host"}:
         return "constant"
-    if made:
-        return "weight" if "weight" in roles and array.ndim > 1 else "constant"
+    if by_node:
+        return "weight" if weight and array.ndim > 1 else "constant"
     return "buffer" if roles <= {"buffer", "host"} or not np.isfinite(array).all() else "weight"
 
 
-def _steps(nodes: list[_Node], kept: set[str]) -> tuple[Step, ...]:
+def _steps(found: list[tuple[Node, Scopes]], kept: set[str], opset: int) -> tuple[Step, ...]:
     """Return the steps, each with the names of the values that no later one uses."""
     steps = []
     seen = set(kept)
-    for node in reversed(nodes):
+    for node, path in reversed(found):
         operator = OPERATORS[node.op]
-        last = tuple({*node.inputs, *node.outputs} - seen - {""})
-        seen.update(node.inputs)
+        last = tuple({*node.uses, *node.outputs} - seen - {""})
+        seen.update(node.uses)
         host = frozenset(k for k in range(len(node.inputs)) if operator.role(k) == "host")
-        arguments = node.arguments(operator)
+        known = {**node.arguments, "opset": opset, "outputs": len(node.outputs)}
+        arguments = {k: v for k, v in known.items() if k in operator.names}
         steps.append(
-            Step(node.name, node.op, node.scope, node.inputs, arguments, node.outputs, host, last)
+            Step(
+                node.name,
+                node.op,
+                path,
+                node.inputs,
+                arguments,
+                node.outputs,
+                node.guard,
+                host,
+                last,
+            )
         )
     return tuple(reversed(steps))
 
