@@ -724,6 +724,14 @@ def test_a_checkpoint_serves_fine_tuning_with_a_learning_rate_of_its_own(tmp_pat
         checkpoints.load(path, tuned, fewer, own_options=True)
 
 
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_network_that_is_to_load_a_checkpoint_says_what_it_is(tmp_path, strict):
+    path = tmp_path / "a.npz"
+    train(small(), steps=1, checkpoint=path)
+    with pytest.raises(DataError, match=r"a training, .* tg\.checkpoints\.load\(path, network\)"):
+        small().load(path, strict=strict)
+
+
 def test_the_modules_show_their_own_names_alone():
     assert {"Fit", "accuracy", "fit", "mean_loss", "on_both_parts", "squared_error"} <= set(dir(tg.training))  # fmt: skip
     assert not {"Any", "os", "zlib", "itertools", "Data"} & {

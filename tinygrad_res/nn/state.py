@@ -47,6 +47,11 @@ def load(module: Module, mapping: Mapping[str, Any], strict: bool = True) -> Unm
             f"load_state_dict: a {type(mapping).__name__}: pass a dict of arrays by name"
         )
     own = dict(module.named_state())
+    if {"about", "losses"} <= mapping.keys() - own.keys():
+        raise DataError(
+            "load: it is the checkpoint of a training, which holds more than a network: take the "
+            "network out of it with tg.checkpoints.load(path, network)"
+        )
     unmatched = Unmatched(
         tuple(name for name in own if name not in mapping),
         tuple(str(name) for name in mapping if name not in own),
@@ -71,11 +76,23 @@ def load(module: Module, mapping: Mapping[str, Any], strict: bool = True) -> Unm
     if wrong:
         raise DataError(
             f"load_state_dict: {type(module).__name__} does not fit what is given; nothing was "
-            "changed\n  " + "\n  ".join(wrong) + "\nstrict=False passes over names alone"
+            "changed\n  " + "\n  ".join(wrong) + "\n" + _mend(own, mapping)
         )
     for _, target, value in values.values():
         target.data = value
     return unmatched
+
+
+def _mend(own: Mapping[str, Any], mapping: Mapping[str, Any]) -> str:
+    """Say what to do about names that differ."""
+    first = next(iter(own), "")
+    for prefix in (str(name).removesuffix(first) for name in mapping):
+        if prefix and all(f"{prefix}{name}" in mapping for name in own):
+            return (
+                f"all is there behind {prefix!r}, which wrappers such as PyTorch's DataParallel "
+                f"put in front: pass {{k.removeprefix({prefix!r}): v for k, v in state.items()}}"
+            )
+    return "strict=False passes over names alone"
 
 
 def _fitting(target: Tensor, given: Any) -> Any:
@@ -137,7 +154,8 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Return the arrays in a file by name; its ending says the format.
 
     Raises:
-        DataError: there is no such file, it is damaged, or of a newer format.
+        DataError: there is no such file, it is damaged, holds numbers of a kind that NumPy lacks, or
+            is of a newer format.
         UsageError: the ending is unknown.
     """
     _, decode = _format("load", path)
@@ -147,6 +165,8 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         version = int(found)
     except OSError as error:
         raise DataError(f"load: cannot read {str(path)!r} ({error.strerror or error})") from error
+    except DtypeError as error:
+        raise DataError(f"load: {str(path)!r}: {error}") from error
     except (
         ValueError, TypeError, KeyError, EOFError, RuntimeError, MemoryError, zlib.error,
         zipfile.BadZipFile,
@@ -178,11 +198,10 @@ def _to_safetensors(values: dict[str, np.ndarray]) -> bytes:
 def _from_safetensors(content: bytes) -> tuple[dict[str, np.ndarray], Any]:
     import json
 
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
+    from safetensors import SafetensorError, deserialize
 
     try:
-        values = load(content)
+        values = {name: _decoded(name, **part) for name, part in deserialize(content)}  # type: ignore[no-untyped-call]
     except SafetensorError as error:
         raise ValueError(error) from error
     # The format: eight bytes of length, then a header in JSON, checked by now.
@@ -191,6 +210,27 @@ def _from_safetensors(content: bytes) -> tuple[dict[str, np.ndarray], Any]:
     if version == str(VERSION) and checksum != str(_checksum(values)):
         raise ValueError("its checksum differs")
     return values, version
+
+
+_KINDS = {
+    "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4",
+    "U64": "<u8", "I64": "<i8", "F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8",
+    "C64": "<c8",
+}  # fmt: skip
+"""What the words of safetensors are for NumPy."""
+
+
+def _decoded(name: str, dtype: str, shape: list[int], data: bytes) -> np.ndarray:
+    """Return an array of a file; bfloat16, which NumPy lacks, as float32, whose upper half it is."""
+    if dtype not in _KINDS:
+        raise DtypeError(
+            f"{name} is of dtype {dtype}, which NumPy lacks: save it as float32, with .float() in "
+            "PyTorch"
+        )
+    array = np.frombuffer(data, _KINDS[dtype]).reshape(shape)
+    if dtype == "BF16":
+        array = (array.astype("<u4") << 16).view("<f4")
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def _checksum(values: dict[str, np.ndarray]) -> int:
