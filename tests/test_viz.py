@@ -532,3 +532,16 @@ def test_outer_arcs_of_neighbouring_blocks_do_not_cross():
     before = [curve.points[0][0] for curve in arcs if at_plus(curve.points[0])]
     behind = [curve.points[-1][0] for curve in arcs if at_plus(curve.points[-1])]
     assert len(before) == len(behind) == 2 and max(before) < plus.x < min(behind)
+
+
+def test_weights_of_a_block_are_called_by_what_tells_them_apart():
+    rng = np.random.default_rng(0)
+    blocks = [
+        tg.nn.Residual(tg.nn.Sequential(tg.nn.Linear(4, 4, rng=rng), tg.nn.Linear(4, 4, rng=rng)))
+        for _ in range(2)
+    ]
+    x = tg.tensor(np.ones((2, 4)), requires_grad=True, name="x")
+    figure = viz.draw(tg.paths(tg.nn.Sequential(*blocks)(x).sum(), x))
+    squares = [shape.title for shape in figure.layout.shapes if ".weight" in shape.title]
+    assert squares == [f"{k}.branch.{i}.weight 4×4" for k in (0, 1) for i in (0, 1)]
+    assert [text for text in texts(figure) if "." in text][:4] == ["0.weight", "1.weight"] * 2

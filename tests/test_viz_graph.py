@@ -317,3 +317,64 @@ def test_source_holds_names_as_text():
     source = viz.draw(net(1)).source
     assert 'label="matmul"' in source and 'label="2×4 float64"' in source
     assert "style=dashed" in source
+
+
+# Networks whose layers are named by their place
+
+
+def staged(blocks=2):
+    """A stage of residual blocks, each with relu behind its sum."""
+    rng = np.random.default_rng(0)
+    parts = [
+        tg.nn.Residual(
+            tg.nn.Sequential(tg.nn.Linear(4, 4, rng=rng), tg.nn.Linear(4, 4, rng=rng)),
+            after=tg.nn.ReLU(),
+        )
+        for _ in range(blocks)
+    ]  # fmt: skip
+    net = tg.nn.ModuleDict({"layer1": tg.nn.Sequential(*parts)})
+    x = tg.tensor(np.ones((2, 4)), requires_grad=True, name="x")
+    return net["layer1"](x).sum(), x
+
+
+def test_at_scope_level_a_block_is_one_frame_that_holds_its_own_sum():
+    layout = viz.draw(tg.paths(*staged(), level="scope")).layout
+    frames = [shape for shape in layout.shapes if shape.style == "cluster" and shape.title]
+    assert sorted(frame.title for frame in frames) == ["0", "1", "branch", "branch", "layer1"]
+    sums = [shape for shape in layout.shapes if shape.key and shape.title.startswith("layer1/0 ")]
+    block = next(frame for frame in frames if frame.title == "0")
+    assert len(sums) == 1 and block.box[0] < sums[0].x < block.box[2]
+
+
+def test_at_scope_level_a_step_says_what_it_computes_and_how_many_weight_layers():
+    shown = texts(viz.draw(tg.paths(*staged(), level="scope")))
+    assert shown.count("add") == 2 and shown.count("after") == 2
+    assert shown.count("0: linear") == 2 and shown.count("1: linear") == 2
+    assert shown.count("1 weight layer") == 4
+    assert not any("/" in text or "#" in text for text in shown)
+
+
+def test_values_by_which_a_scope_is_entered_are_told_apart_in_words():
+    x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
+    with tg.scope("pair"):
+        a, b = tg.tanh(x), tg.exp(x)
+    shown = texts(viz.draw(tg.paths((a * b).sum(), x, level="scope")))
+    assert {"pair, entry 1", "pair, entry 2"} <= set(shown)
+    assert any(text.startswith("entry k: ") for text in shown)
+
+
+def test_a_weight_in_the_frames_of_its_layer_is_called_without_them():
+    figure = viz.draw(staged(1)[0])
+    shown = texts(figure)
+    assert "weight" in shown and "bias" in shown and not any(".weight" in text for text in shown)
+    assert any("layer1.0.branch.1.weight" in s.title for s in figure.layout.shapes)
+
+
+def test_what_is_red_is_no_path_where_no_path_is_weight_free():
+    y = tg.tensor(np.ones((2, 4)), requires_grad=True, name="y")
+    h = tg.nn.Linear(4, 4, rng=0)(y)
+    loss = (h + tg.tanh(tg.nn.Linear(4, 4, rng=1)(h)) * tg.sigmoid(h)).sum()
+    shown = texts(viz.draw(loss))
+    assert any(text.startswith("0 weight-free paths of") for text in shown)
+    assert "a copy, with no weight layer on this stretch" in shown
+    assert not any(text.startswith("weight-free") for text in shown)

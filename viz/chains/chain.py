@@ -26,6 +26,7 @@ from tinygrad_res.numbered import Path
 
 from ..highlight import PLAIN, Emphasis, edges_taken
 from .letters import LETTERS, letters_for
+from .names import shortened
 from .parts import Block, Lane, Link, Step
 
 MOST_LANES = 4
@@ -188,7 +189,7 @@ def _leading_activations(read: _Reading, segments: list[Paths]) -> int:
 def _block(read: _Reading, segment: Paths) -> Block:
     ways = [path.edges for path in itertools.islice(segment, MOST_LANES + 1)]
     shared = Counter(edge.index for way in ways for edge in way)
-    lanes = [_lane(read, way, shared) for way in ways]
+    lanes = shortened([_lane(read, way, shared) for way in ways])
     lanes.sort(key=lambda lane: (lane.weight, len(lane.steps), len(lane.edges)))
     return Block(
         number=0,

@@ -128,9 +128,9 @@ def draw_lane(
         words, ink = _step_label(step), _INK[step.kind]
         wanted = emphasis.labels not in ("value", "none") and step.label
         if wanted or step.label.startswith("…"):
-            canvas.add(Label(words, middle, baseline, 12, ink, title=step.label, faded=faded))
+            canvas.add(Label(words, middle, baseline, 12, ink, title=step.called, faded=faded))
         if step.kind == "weight":
-            title = " ".join(filter(None, (step.label, step.shape)))
+            title = " ".join(filter(None, (step.called, step.shape)))
             style = "square" if step.counted else "square uncounted"
             square = Shape("box", middle, y, SQUARE, SQUARE, style, 1.5, title=title)
             canvas.add(replace(square, faded=faded))

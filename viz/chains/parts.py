@@ -20,6 +20,7 @@ class Step:
         shape: the weight's shape, as text, where it is known.
         counted: whether it lies where weight layers are counted.
         layers: how many weight layers it crosses, where it is one.
+        name: the weight's whole name, where the label is a part of it.
     """
 
     kind: Kind
@@ -27,6 +28,12 @@ class Step:
     shape: str = ""
     counted: bool = True
     layers: int = 1
+    name: str = ""
+
+    @property
+    def called(self) -> str:
+        """What it is called where there is room."""
+        return self.name or self.label
 
 
 @dataclass(frozen=True)

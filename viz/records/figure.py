@@ -114,6 +114,8 @@ def _own_entries(
         found.append(([], "words on an edge: the derivative there, for a product its other factor"))
         if any("(·)" in label for label in shown):
             found.append(([], "f(·): the value of the operation f"))
+    if any(", entry " in box.label for box in view.boxes if box.kind == "scope"):
+        found.append(([], "entry k: of several values by which paths come into a scope, the k-th"))
     if any(arrow.times > 1 for arrow in view.arrows):
         found.append(([], "× n: n edges"))
     return found
@@ -236,7 +238,7 @@ def _frame(canvas: Canvas, frame: Frame, view: GraphView, on: set[int]) -> None:
 def _box(canvas: Canvas, box: Box, site: Site, at: Point, key: str) -> None:
     """Draw a box in the room of its site."""
     (x, y), width, height = at, site.width, site.height
-    title = " ".join(filter(None, (box.label, box.detail)))
+    title = " ".join(filter(None, (box.title or box.label, box.detail)))
     label, detail = text.name(box.label), text.plain(box.detail)
     if site.below is not None:
         middle = y - height / 2 + HUNG_EDGE + _SQUARE / 2

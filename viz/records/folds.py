@@ -7,7 +7,8 @@ there is to see.  Where that leaves too many boxes, or next to none, of every sc
 of parts, such as 54 blocks, the middle becomes one box.  Only then are the rest folded too.
 
 A parameter made outside of all scopes belongs to the innermost scope around all that use it,
-and has its place in a row beside what uses it first.
+and has its place in a row beside what uses it first.  At scope level, a scope that holds others
+stands among them: its own operations are one step of it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tinygrad_res.graph import Graph
+from tinygrad_res.graph_parts import GraphNode
 
 Scope = tuple[str, ...]
 """The names of the scopes around something, outermost first."""
@@ -86,7 +88,12 @@ def _arrows(graph: Graph, folds: Sequence[Fold]) -> int:
 
 def homes(graph: Graph) -> list[Scope]:
     """Return the scope that every node belongs to; that of a parameter from what uses it."""
-    scopes = [tuple(filter(None, node.scope.split("/"))) for node in graph.nodes]
+    scopes = [_names(node.scope) for node in graph.nodes]
+    steps = [scopes[node.index] for node in graph.nodes if node.kind in ("scope", "operation")]
+    holding = {scope[:k] for scope in steps for k in range(1, len(scope) + 1)}
+    for node in graph.nodes:
+        if node.kind == "scope" and (own := _names(entered(node)[0])) in holding:
+            scopes[node.index] = own
     shared: dict[int, Scope] = {}
     for edge in graph.edges:
         node = graph.nodes[edge.target]
@@ -94,6 +101,25 @@ def homes(graph: Graph) -> list[Scope]:
             around = scopes[edge.source]
             shared[node.index] = _common(shared.get(node.index, around), around)
     return [shared.get(v, scope) for v, scope in enumerate(scopes)]
+
+
+def _names(path: str) -> Scope:
+    return tuple(filter(None, path.split("/")))
+
+
+def entered(node: GraphNode) -> tuple[str, str]:
+    """Return the path of the scope that a node at scope level is, and which of its entries.
+
+    >>> import tinygrad_res as tg
+    >>> x = tg.tensor([1.0], requires_grad=True)
+    >>> for _ in range(2):
+    ...     with tg.scope("a/b"):
+    ...         x = 2 * x
+    >>> [entered(node) for node in tg.graph(x).scopes().nodes if node.kind == "scope"]
+    [('a/b', '1'), ('a/b', '2')]
+    """
+    path, sign, number = (node.name or "").rpartition("#")
+    return (path, number) if sign and number.isdecimal() else (node.name or "", "")
 
 
 def _common(a: Scope, b: Scope) -> Scope:

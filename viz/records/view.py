@@ -17,10 +17,11 @@ from typing import Literal
 
 from tinygrad_res.graph import Graph
 from tinygrad_res.graph_parts import GraphEdge, GraphNode
+from tinygrad_res.scopes import ScopeGraph
 
 from .. import text
 from ..highlight import PLAIN, Emphasis
-from .folds import MOST_PARALLEL, Fold, fold
+from .folds import MOST_PARALLEL, Fold, entered, fold
 
 MOST_BOXES = 80
 
@@ -40,6 +41,7 @@ class Box:
     Attributes:
         scope: the names of the scopes around it, outermost first.
         size: how many nodes it stands for.
+        title: its whole name, of which the label leaves out what the frames around it say.
     """
 
     kind: Kind
@@ -47,6 +49,7 @@ class Box:
     detail: str
     scope: tuple[str, ...]
     size: int = 1
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -188,7 +191,8 @@ def view_graph(
         if many or "group" in (boxes[output].kind, boxes[operand].kind):
             found.setdefault((output, operand, style, on, marks), []).append(flow)
         else:
-            arrows.append(Arrow(output, operand, style, _label(edge), 1, on, marks, flow))
+            label = _label(edge, boxes[output])
+            arrows.append(Arrow(output, operand, style, label, 1, on, marks, flow))
     for (output, operand, style, on, marks), several in found.items():
         known = [flow for flow in several if flow is not None]
         total = sum(known) if known else None
@@ -199,13 +203,22 @@ def view_graph(
     )
 
 
-def _label(edge: GraphEdge) -> str:
+def _label(edge: GraphEdge, output: Box) -> str:
     """Say what stands on an edge; of a step through a scope, how many weight layers it crosses."""
-    if edge.family != "scope":
-        return "" if edge.is_identity else edge.label
+    if edge.family != "scope" and (output.kind != "scope" or not edge.weight):
+        return "" if edge.is_identity else _within(edge.label, output.scope)
     if edge.weight < 0:
         return "some weight layers"
     return text.several(edge.weight, "weight layer") if edge.weight else ""
+
+
+def _within(name: str, around: tuple[str, ...]) -> str:
+    """Return a weight's name without the place that the frames around it tell.
+
+    >>> _within("stem.0.weight", ("stem", "0")), _within("W_1", ("stem", "0"))
+    ('weight', 'W_1')
+    """
+    return name.removeprefix(".".join((*around, "")))
 
 
 def _styles(graph: Graph, targets: Sequence[int], counted: Sequence[int]) -> list[str]:
@@ -274,7 +287,34 @@ def _box(graph: Graph, fold: Fold) -> Box:
     (only,) = (graph.nodes[v] for v in fold.nodes)
     kind = _KINDS.get(only.kind) or ("sum" if only.op == "add" else "operation")
     label = only.label if kind != "sum" else only.name or ""
-    return Box(kind, label, _detail(only), fold.scope)
+    if kind == "scope":
+        label = _scope_label(graph, only, fold.scope)
+    elif kind == "parameter":
+        label = _within(label, fold.scope)
+    return Box(kind, label, _detail(only), fold.scope, title=only.label if label else "")
+
+
+def _scope_label(graph: Graph, node: GraphNode, around: tuple[str, ...]) -> str:
+    """Return what a scope is called in the frames of those around it.
+
+    Its own operations among the scopes that it holds are called by the one that they end with; a
+    scope that has but a number, as layers of a sequence do, by that and what it computes.
+    """
+    path, entry = entered(node)
+    last = path.rpartition("/")[2]
+    own = tuple(filter(None, path.split("/"))) == around
+    if isinstance(graph, ScopeGraph) and (own or last.isdecimal()):
+        op = _computed(graph, node) if not own else graph.parent.nodes[graph.entries[node.index]].op
+        last = op if own else f"{last}: {op}"
+    return f"{last}, entry {entry}" if entry else last
+
+
+def _computed(graph: ScopeGraph, node: GraphNode) -> str:
+    """Return the operation that stands for a scope: its weight layer's, or else the last."""
+    nodes = graph.parent.nodes
+    inside = graph.all_routes([e.index for e in graph.outgoing[node.index]])
+    layers = [edge.source for edge in inside if edge.weight]
+    return nodes[layers[0] if layers else graph.entries[node.index]].op
 
 
 def _held(graph: Graph, nodes: Sequence[int]) -> str:

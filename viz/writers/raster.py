@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import itertools
 import math
+import re
 import warnings
 from dataclasses import replace
 from functools import lru_cache
@@ -18,7 +19,7 @@ from tinygrad_res.errors import UsageError
 
 from ..layout import Curve, Item, Label, Layout, Shape, arrowhead
 from ..style import OFF_PATH_OPACITY, Style, Theme, colour, look
-from ..text import SUB_SIZE, merged
+from ..text import SUB_SIZE, Runs, merged
 from ..typeset import Line
 
 if TYPE_CHECKING:
@@ -189,7 +190,8 @@ def _words(label: Label, theme: Theme, unit: float) -> list[Any]:
     style = look(label.style, theme)
     pen: dict[str, Any] = {"color": colour(style.fill, theme), "va": "baseline"}
     pieces = []
-    for words, kind in merged(label.runs):
+    runs = merged(label.runs)
+    for words, kind in _apart(runs) if len(runs) > 1 else runs:
         text = _drawable(words, style)
         font = _font(text, label.size * (SUB_SIZE if kind else 1.0), style)
         pieces.append((text, font, 0.26 * label.size if kind else 0.0))
@@ -203,6 +205,18 @@ def _words(label: Label, theme: Theme, unit: float) -> list[Any]:
         _text(start, label.y, piece, unit, ha="left", **pen)
         for start, piece in zip(starts, pieces, strict=True)
     ]
+
+
+def _apart(runs: Runs) -> Runs:
+    """Return runs word by word.
+
+    In a PNG, words of many letters are a little wider than measured, since each is put on whole
+    pixels; a subscript must stand behind its letter all the same.
+    """
+    return tuple(
+        (piece, kind) for words, kind in runs
+        for piece in ((words,) if kind else re.findall(r"[^ ]* |[^ ]+$", words))
+    )  # fmt: skip
 
 
 def _text(
