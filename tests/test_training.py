@@ -557,7 +557,15 @@ def test_loss_limit_ends_a_training():
         ({"steps": 1, "augment": 3}, "augment=3: pass a function"),
         ({"steps": 1, "evaluate": 0.5}, "evaluate=0.5: pass a function"),
         ({"steps": 1, "evaluate": lambda n: {}}, "evaluate gave no number"),
-        ({"steps": 1, "optimizer": 0.1}, "optimizer is a float: pass one of tg.optim"),
+        ({"steps": 1, "optimizer": 0.1}, "optimizer is of type float: pass one of tg.optim"),
+        (
+            {"steps": 1, "optimizer": np.ones(1)},
+            r"optimizer is of type numpy\.ndarray: pass one of",
+        ),
+        ({"steps": 1, "checkpoint": 3}, "checkpoint is of type int: pass a path"),
+        ({"steps": 1, "keep_best": 3}, "keep_best is of type int: pass a path"),
+        ({"steps": 1, "patience": 0, "evaluate_every": 1}, "patience=0"),
+        ({"steps": 1, "patience": 2}, "patience=2: say evaluate_every=, the steps between"),
         ({"steps": 1, "clip_norm": 0}, "clip_norm=0: must be a positive number"),
         ({"steps": 1, "clip_norm": "1"}, "clip_norm='1': must be"),
         ({"steps": 1, "loss_limit": math.nan}, "loss_limit=nan: must be"),
@@ -684,7 +692,7 @@ def test_data_may_be_tensors_ours_or_pytorchs():
     ]
     assert found[0].losses == found[1].losses
     torch = pytest.importorskip("torch", reason="data of PyTorch")
-    theirs = types.SimpleNamespace(**{k: torch.tensor(part) for k, part in arrays.items()})
+    theirs = types.SimpleNamespace(**{k: torch.tensor(part, requires_grad=part.dtype.kind == "f") for k, part in arrays.items()})  # fmt: skip
     again = small()
     options = {"steps": 5, "progress": False, "augment": data.crop_and_flip}
     assert fit(again, theirs, momentum(again), **options).history == found[0].history
@@ -722,6 +730,45 @@ def test_a_checkpoint_serves_fine_tuning_with_a_learning_rate_of_its_own(tmp_pat
     fewer = optim.Adam(tuned.parameters()[1:])
     with pytest.raises(UsageError, match="the number of parameters was 6 and is 5"):
         checkpoints.load(path, tuned, fewer, own_options=True)
+
+
+def scored(*values, name="score"):
+    """Return an evaluation that says these numbers, one after the other."""
+    said = iter(values)
+    return lambda network: {name: next(said)}
+
+
+def test_the_best_network_is_kept_and_the_last_one_returned(tmp_path):
+    path, states = tmp_path / "best.npz", {}
+    network = small()
+    outcome = train(
+        network, steps=5, evaluate_every=1, keep_best=path, evaluate=scored(0.1, math.nan, 0.7, 0.7, 0.2),
+        callback=lambda step, loss: states.update({step: network.state_dict()}),
+    )  # fmt: skip
+    assert (outcome.best, outcome.steps, outcome.score) == (3, 5, 0.2)
+    kept = small(seed=1)
+    kept.load(path)
+    assert all(np.array_equal(states[3][name], now) for name, now in kept.state_dict().items())
+    least = train(
+        small(), steps=3, evaluate_every=1, evaluate=scored(3.0, 1.0, 2.0, name="test loss")
+    )
+    assert least.best == 2
+
+
+def test_a_training_ends_when_its_evaluations_get_no_better(tmp_path):
+    values = (0.1, 0.5, 0.4, 0.5, 0.3, 0.9)
+    outcome = train(small(), steps=60, evaluate_every=10, patience=3, evaluate=scored(*values))
+    assert list(outcome.evaluations.items()) == list(zip(range(10, 60, 10), values, strict=False))
+    assert (
+        train(small(), steps=60, evaluate_every=10, patience=4, evaluate=scored(*values)).steps
+        == 60
+    )
+
+    options = {"evaluate_every": 10, "patience": 3, "checkpoint": tmp_path / "a.npz"}
+    train(small(), steps=35, evaluate=scored(*values[:3], 0.0), **options)  # 0.0 is out of turn
+    again = train(small(), steps=60, evaluate=scored(*values[3:]), **options)
+    assert (again.steps, again.losses) == (50, outcome.losses)
+    assert train(small(), steps=60, evaluate=scored(), **options).steps == 50
 
 
 @pytest.mark.parametrize("strict", [True, False])

@@ -14,7 +14,7 @@ from .data.batches import examples
 from .errors import UsageError
 from .nn import Module
 from .record import no_grad
-from .targets import check_classes, check_classes_of
+from .targets import check_classes, check_classes_of, is_classes
 from .tensor import Tensor, shape_of, tensor
 
 Loss = Callable[[Tensor, Any], Tensor]
@@ -64,11 +64,6 @@ def squared_error(output: Tensor, target: Any) -> Tensor:
 def default_loss(y: Any) -> Loss:
     """Return the loss for targets: ``cross_entropy`` for integers, else ``squared_error``."""
     return primitives.cross_entropy if is_classes(y) else squared_error
-
-
-def is_classes(y: Any) -> bool:
-    """Say whether targets are classes rather than numbers to predict."""
-    return y.dtype.kind in "iu"
 
 
 def on_test_part(data: Any, loss: Loss | None = None) -> Evaluation:

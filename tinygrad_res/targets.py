@@ -54,6 +54,47 @@ def read_part(part: str, data: Any, finite_targets: bool) -> tuple[Any, Any]:
     return x, y
 
 
+def check_targets(
+    network: Module, device: str, train: tuple[Any, Any], test: tuple[Any, Any] | None,
+    default_loss: bool, augmented: bool,
+) -> None:  # fmt: skip
+    """Refuse targets that the default loss or the default evaluation could not take.
+
+    Args:
+        network: to be trained, on ``device``.
+        train, test: examples and targets; no test where the evaluation is the user's own.
+        default_loss: whether the loss is.
+        augmented: whether the network is given other examples than these.
+
+    Raises:
+        DataError: saying which, and what they must be.
+    """
+    parts = [("training", train[1])] if default_loss else []
+    if test is not None:
+        train_y, test_y = train[1], test[1]
+        if train_y.shape[1:] != test_y.shape[1:] or is_classes(train_y) != is_classes(test_y):
+            raise DataError(
+                f"fit: targets of shape {train_y.shape} and dtype {train_y.dtype} to train on, of "
+                f"shape {test_y.shape} and dtype {test_y.dtype} to test: make both in one way"
+            )
+        if default_loss or is_classes(test_y):
+            parts.append(("test", test_y))
+    for part, y in parts:
+        if is_classes(y):
+            check_classes(f"fit: the {part} part: targets", y)
+    if not parts or (test is None and augmented):
+        return
+    shape = output_shape(network, (test or train)[0], device)
+    for part, y in parts:
+        check = check_classes_of if is_classes(y) else check_numbers
+        check(f"fit: the {part} part: targets", y, shape)
+
+
+def is_classes(y: Any) -> bool:
+    """Say whether targets are classes, which are integers, rather than numbers to predict."""
+    return bool(y.dtype.kind in "iu")
+
+
 def not_finite(values: Any) -> int | None:
     """Return the index of the first row that holds NaN or infinity; ``None`` where none does."""
     if values.dtype.kind != "f":

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from . import backend, checkpoints
 from .checkpoints import Progress
 from .data import batches, steps_per_pass
-from .errors import DataError, GradientError, UsageError
+from .errors import GradientError, UsageError
 from .evaluation import (
     EVALUATION_BATCH,
     Evaluation,
@@ -33,7 +33,6 @@ from .evaluation import (
     accuracy,
     default_loss,
     home_of,
-    is_classes,
     mean_loss,
     on_both_parts,
     on_test_part,
@@ -42,15 +41,7 @@ from .evaluation import (
 from .nn import Module
 from .optim import Optimizer, Schedule, clip_grad_norm
 from .optim.schedules import check_schedule
-from .targets import (
-    check_classes,
-    check_classes_of,
-    check_numbers,
-    evaluating,
-    not_finite,
-    output_shape,
-    read_part,
-)
+from .targets import check_targets, evaluating, not_finite, read_part
 from .tensor import Tensor, tensor
 from .whole_numbers import at_least
 
@@ -98,13 +89,19 @@ class Fit:
         """The last evaluation."""
         return self.evaluations[max(self.evaluations)]
 
+    @property
+    def best(self) -> int:
+        """The number of steps that were done at the best evaluation, the first such."""
+        return _best(self.history)
+
 
 def fit(
     network: Module, data: Any, optimizer: Optimizer, *, steps: int | None = None,
     epochs: int | None = None, batch: int = 64, loss: Loss | None = None,
     schedule: Schedule | None = None, clip_norm: float | None = None,
     augment: Augment | None = None, evaluate: Evaluation | None = None,
-    evaluate_every: int | None = None, seed: int = 0,
+    evaluate_every: int | None = None, keep_best: str | os.PathLike[str] | None = None,
+    patience: int | None = None, seed: int = 0,
     checkpoint: str | os.PathLike[str] | None = None, checkpoint_every: int | None = None,
     resume: bool = True, loss_limit: float | None = None, progress: bool = True,
     callback: Callable[[int, float], None] | None = None,
@@ -131,6 +128,10 @@ def fit(
             mean loss alone where targets are no integers.  ``on_both_parts(data)`` measures the
             training part too.
         evaluate_every: steps between evaluations; there is one in the end in any case.
+        keep_best: the file to keep the network of the best evaluation in, the first such, for
+            ``network.load``; the best score is the highest, or the lowest of one called a loss.
+        patience: end after so many evaluations in a row, of those every ``evaluate_every`` steps,
+            that were no better than one before.
         seed: decides the order of the data and the augmentation.
         checkpoint: the file to keep the training in, ``.npz`` or ``.safetensors``.
         checkpoint_every: steps between checkpoints, an epoch where left out; there is one in the
@@ -162,7 +163,7 @@ def fit(
     >>> outcome.steps, outcome.score > 0.95
     (105, True)
     """
-    _check_kinds(network, optimizer, loss, augment, evaluate, callback)
+    _check_kinds(network, optimizer, (loss, augment, evaluate, callback), (checkpoint, keep_best))
     if schedule is not None:
         check_schedule("fit", schedule)
     train = train_x, train_y = read_part("train", data, loss is None)
@@ -170,6 +171,12 @@ def fit(
     length = _length(steps, epochs, len(train_x), batch)
     if evaluate_every is not None:
         at_least(1, "fit", "evaluate_every", evaluate_every)
+    if patience is not None:
+        at_least(1, "fit", "patience", patience)
+        if evaluate_every is None:
+            raise UsageError(
+                f"fit: patience={patience}: say evaluate_every=, the steps between two"
+            )
     if checkpoint is None and checkpoint_every is not None:
         raise UsageError(f"fit: checkpoint_every={checkpoint_every!r}: say checkpoint=, the file")
     every = steps_per_pass(len(train_x), batch) if checkpoint_every is None else checkpoint_every
@@ -177,7 +184,7 @@ def fit(
     _check_bound("clip_norm", clip_norm)
     _check_bound("loss_limit", loss_limit)
     device = _device(network, optimizer)
-    _check_targets(network, device, train, test, loss, augment)
+    check_targets(network, device, train, test, loss is None, augment is not None)
     score = evaluate or on_test_part(data, loss)
     loss = loss or default_loss(train_y)
     name = getattr(network, "name", None) or type(network).__name__
@@ -196,6 +203,8 @@ def fit(
             done = checkpoints.load(checkpoint, network, optimizer, settings, length)
         else:
             checkpoints.save(checkpoint, network, optimizer, done, settings)
+    if keep_best is not None and not done.history:
+        network.save(keep_best)  # nothing is better yet, and it can be written
     started = time.perf_counter() - done.seconds
 
     parts = batches(train_x, train_y, batch, seed, done.step)
@@ -207,6 +216,8 @@ def fit(
         np.errstate(over="ignore", invalid="ignore", divide="ignore"),  # a loss beyond floats is caught
     ):  # fmt: skip
         for x, y in bar:
+            if patience and _in_vain(done.history, evaluate_every) >= patience:
+                break
             if augment is not None:
                 x = augment(x, np.random.default_rng((seed, done.step)))
             x, y = (backend.to_device(part, device) for part in (x, y))
@@ -222,7 +233,7 @@ def fit(
             optimizer.step(1.0 if schedule is None else schedule(done.step))
             done.step += 1
             if evaluate_every and done.step % evaluate_every == 0:
-                done.history[done.step] = _evaluated(network, score)
+                _evaluate(network, score, done, keep_best)
             if checkpoint is not None and (done.step % every == 0 or done.step == length):
                 done.seconds = time.perf_counter() - started
                 checkpoints.save(checkpoint, network, optimizer, done, settings)
@@ -231,7 +242,7 @@ def fit(
             bar.set_postfix(loss=f"{done.losses[-1]:.3f}", refresh=False)
         checkpoints.check_finite(network.state_dict(), done)
         if done.step not in done.history:
-            done.history[done.step] = _evaluated(network, score)
+            _evaluate(network, score, done, keep_best)
     done.seconds = time.perf_counter() - started
     if checkpoint is not None:
         checkpoints.save(checkpoint, network, optimizer, done, settings)
@@ -273,56 +284,55 @@ def _check_bound(name: str, bound: Any) -> None:
         raise UsageError(f"fit: {name}={bound!r}: must be a positive number")
 
 
-def _check_kinds(network: Any, optimizer: Any, *functions: Any) -> None:
+def _check_kinds(
+    network: Any, optimizer: Any, functions: tuple[Any, ...], files: tuple[Any, ...]
+) -> None:
     """Refuse arguments that are something else than what they stand for."""
-    for what, value, kind, pass_ in (
+    path = (str, os.PathLike, type(None))
+    for what, value, kind, wanted in (
         ("network", network, Module, "a tg.nn.Module"),
         ("optimizer", optimizer, Optimizer, "one of tg.optim"),
+        ("checkpoint", files[0], path, "a path"),
+        ("keep_best", files[1], path, "a path"),
     ):
         if not isinstance(value, kind):
-            raise UsageError(f"fit: {what} is a {type(value).__name__}: pass {pass_}")
+            found = f"{type(value).__module__}.{type(value).__name__}".removeprefix("builtins.")
+            raise UsageError(f"fit: {what} is of type {found}: pass {wanted}")
     names = ("loss", "augment", "evaluate", "callback")
     for what, value in zip(names, functions, strict=True):
         if value is not None and not callable(value):
             raise UsageError(f"fit: {what}={value!r}: pass a function, or leave it out")
 
 
-def _check_targets(
-    network: Module, device: str, train: tuple[Any, Any], test: tuple[Any, Any] | None,
-    loss: Loss | None, augment: Augment | None,
-) -> None:  # fmt: skip
-    """Refuse targets that the default loss or the default evaluation could not take."""
-    train_x, train_y = train
-    parts = [("training", train_y)] if loss is None else []
-    if test is not None:
-        test_y = test[1]
-        if train_y.shape[1:] != test_y.shape[1:] or is_classes(train_y) != is_classes(test_y):
-            raise DataError(
-                f"fit: targets of shape {train_y.shape} and dtype {train_y.dtype} to train on, of "
-                f"shape {test_y.shape} and dtype {test_y.dtype} to test: make both in one way"
-            )
-        if loss is None or is_classes(test_y):
-            parts.append(("test", test_y))
-    for part, y in parts:
-        if is_classes(y):
-            check_classes(f"fit: the {part} part: targets", y)
-    if not parts or (test is None and augment is not None):  # which may change their form
-        return
-    shape = output_shape(network, train_x if test is None else test[0], device)
-    for part, y in parts:
-        (check_classes_of if is_classes(y) else check_numbers)(
-            f"fit: the {part} part: targets", y, shape
-        )
-
-
-def _evaluated(network: Module, evaluate: Evaluation) -> dict[str, float]:
+def _evaluate(
+    network: Module, evaluate: Evaluation, done: Progress, keep_best: str | os.PathLike[str] | None
+) -> None:
+    """Put an evaluation into the history, and the network into a file if it is the best."""
     with evaluating(network):
         said = evaluate(network)
     if not isinstance(said, dict):
         said = {"score": said}
     if not said:
         raise UsageError("fit: evaluate gave no number: return one, or a dict with the score first")
-    return {str(name): float(value) for name, value in said.items()}
+    done.history[done.step] = {str(name): float(value) for name, value in said.items()}
+    if keep_best is not None and _best(done.history) == done.step:
+        network.save(keep_best)
+
+
+def _best(history: dict[int, dict[str, float]]) -> int:
+    """Return the step of the best evaluation; one that is NaN is worse than any other."""
+
+    def worth(step: int) -> float:
+        name, value = next(iter(history[step].items()))
+        return -math.inf if math.isnan(value) else -value if name.endswith("loss") else value
+
+    return max(history, key=worth)
+
+
+def _in_vain(history: dict[int, dict[str, float]], every: int | None) -> int:
+    """Return how many of the regular evaluations came after the best."""
+    regular = {step: said for step, said in history.items() if step % (every or 1) == 0}
+    return sum(step > _best(regular) for step in regular) if regular else 0
 
 
 def _fingerprint(*parts: Any) -> str:

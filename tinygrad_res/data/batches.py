@@ -37,6 +37,8 @@ def examples(name: str, x: Any, y: Any) -> tuple[Any, Any]:
 
 def _array(what: str, values: Any) -> Any:
     found = raw(values)
+    if hasattr(found, "detach"):  # PyTorch's, which need not be installed
+        found = found.detach().cpu().numpy()
     try:
         backend.namespace(found)
     except DeviceError:
