@@ -121,11 +121,12 @@ def shared(nodes: Sequence[Node], weights: Iterable[str]) -> dict[str, tuple[str
     """Return the modules that use a parameter together, for each that more than one does.
 
     A module that is called again is one, and so is an embedding with the layer that it is tied to.
+    What is in no module is left out.
     """
     users: dict[str, dict[str, None]] = {name: {} for name in weights}
     for node in nodes:
         for name in node.inputs:
-            if name in users and node.op not in _LOOKUPS:
+            if name in users and node.scope and node.op not in _LOOKUPS:
                 users[name][module(node.scope)] = None
     found = {}
     for name, modules in users.items():
