@@ -28,6 +28,7 @@ from tinygrad_res.experiments import (
     variants,
 )
 from tinygrad_res.experiments.depth import KINDS, Degradation, Responses
+from tinygrad_res.experiments.sensitivity_study import Sensitivity, magnified
 from tinygrad_res.experiments.settings import settled
 from tinygrad_res.nn import BatchNorm2d, Linear
 
@@ -63,6 +64,11 @@ def test_experiments_on_depth_are_listed():
         (degradation, {"depths": 20}, "degradation: depths=20: pass several ints"),
         (degradation, {"depths": (8, 8)}, "degradation: .*each number once"),
         (degradation, {"depths": (8, 14, 20, 26, 32)}, "degradation: depths=.*at most 4 can"),
+        (
+            degradation,
+            {"depths": (8, 0)},
+            "degradation: depths\\[1\\]=0: pass an int of at least 1",
+        ),
         (degradation, {"steps": 1}, "degradation: steps=1: train for at least 2 steps"),
         (responses, {"batch": 0}, "responses: batch=0: pass an int of at least 1"),
         (shortcut_variants, {"depth": 9}, "shortcut_variants: depth 9 is not 6n \\+ 2"),
@@ -406,6 +412,19 @@ def test_example_is_51_times_as_sensitive():
     assert residual["elasticity"] == pytest.approx(5.1 / 0.1)
     assert (plain["change"], plain["weight"]) == pytest.approx((0.1 / 5.1, 0.1 / 5.1))
     assert (residual["change"], residual["weight"]) == pytest.approx((1.0, 1.0))
+
+
+def test_sensitivities_are_told_with_what_supports_the_claim_and_what_does_not():
+    cells = [{"seed": 0, "before": [2.0, 2.0], "after": [1.6, 0.8]}]
+    found = Sensitivity(2, 9, 64, (0,), True, magnified(), cells)
+    lines = found.table().splitlines()
+    assert (
+        "what supports the claim: the layers of 1 of 2 trained blocks feel more than 1 %" in lines
+    )
+    assert any("they feel 1.2 %, where the example has 51 %" in line for line in lines)
+    assert any("in trained blocks F is 83.3 % of H" in line for line in lines)
+    assert lines[-1] == "quick setting: 9 steps of 2 blocks"
+    assert found.plot().panels[0].log
 
 
 def test_sensitivity_of_a_block_is_the_ratio_of_norms():

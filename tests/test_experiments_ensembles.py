@@ -1,5 +1,6 @@
 """Lesions and path lengths: surgery against zeroed weights, orders against closed forms."""
 
+import dataclasses
 import functools
 import json
 import math
@@ -28,6 +29,7 @@ from tinygrad_res.experiments.resnet_lengths_report import (
     ResNetPathLengths,
     falloff,
     interval,
+    missed,
     paths_within,
 )
 from tinygrad_res.experiments.short_path_training import ShortPaths, ShortPathTraining
@@ -263,9 +265,9 @@ def test_plot_shows_each_network_at_its_own_places(tmp_path):
     assert one.series[0].x == (1, 2, 3, 4)
     assert one.series[0].y == pytest.approx((6, 30, 8, 7))
     assert one.series[1].x == (1, 2, 3, 4, 5, 6, 7, 8)
-    assert many.series[0].x == (0, 0.25, 0.5)
+    assert (many.series[0].x, many.x) == ((0, 1, 2), "number deleted, of 4 units or 8 layers")
     assert many.series[0].y == pytest.approx((5, 15, 40))
-    assert many.series[1].x == (0, 0.125, 0.25, 0.375, 0.5, 0.625)
+    assert many.series[1].x == (0, 1, 2, 3, 4, 5)
     assert order.series[0].x == pytest.approx([k * 3 / 128 for k in surgery.SWAPS])
     assert order.series[0].y == pytest.approx([1.5 * k for k in surgery.SWAPS])
     assert made().save(tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
@@ -427,6 +429,21 @@ def test_table_sets_closed_forms_beside_veits_numbers():
         assert row in rows
 
 
+def test_an_estimate_below_the_exact_norm_is_told_as_a_sample_too_small():
+    run = at_random(54, 0.3)
+    assert (missed(run), missed(at_random(54, 1.0))) == (0, 0)
+    few = {k: norm * (1e-12 if k in (20, 21, 22) else 1) for k, norm in run.single.items()}
+    assert missed(dataclasses.replace(run, single=few)) == 3
+    few = dict.fromkeys(run.single, 1e-30)
+    assert missed(dataclasses.replace(run, single=few)) == 55
+    table = closed(after=(dataclasses.replace(run, single=few),), quick=True).table()
+    assert (
+        "after: the estimate's centre is above the exact one in 1 of 1 runs; it is below" in table
+    )
+    assert "below the exact norm at 55 of 55 lengths" in table
+    assert "quick setting: 54 units, 9 steps, 4 samples for each length" in table
+
+
 def test_numbers_of_54_units_are_not_held_against_another_depth():
     table = closed(depth=20).table()
     assert "0.45" not in table
@@ -584,6 +601,11 @@ def test_table_of_short_path_training_takes_differences_seed_by_seed():
     assert "all 9 2^9 6.10 3 (1 to 5) 3.5 (2 to 5)" in rows
     assert "short, others dropped 4 2^4 5.96 5.5 (4 to 7) 5 (4 to 6) 1.5 (1 to 2)" in rows
     assert "short, others constant 4 2^4 5.96 2 (1 to 3) 2 (1 to 3) -1.5 (-2 to -1)" in rows
+    said = "Veit et al.: better, 5.96 against 6.10 %"
+    assert f"short, others dropped: worse than all paths in 2 of 2 runs; {said}" in rows
+    assert f"short, others constant: worse than all paths in 0 of 2 runs; {said}" in rows
+    ends = "running averages taken anew: all 3.5, dropped 5, constant 2"
+    assert ends in found.plot().panels[0].note
     assert found.plot().series["all"].x == (4, 8)
     assert found.plot().series["short, dropped"].y == pytest.approx((50, 5.5))
 

@@ -10,8 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import tinygrad_res as tg
+from tinygrad_res import nets
 from tinygrad_res.cli import main
 from tinygrad_res.data import linear_regression
 from tinygrad_res.errors import SweepError, UsageError
@@ -23,6 +25,7 @@ from tinygrad_res.experiments import (
     dead_units,
     demonstration,
     five_blocks,
+    five_blocks_study,
     forward_sums,
     fully_connected,
     junctions,
@@ -439,8 +442,41 @@ def test_regression_table_has_a_line_for_each_setting_and_its_plot_the_same_numb
     left = regression.plot().panels[0].series[0]
     assert left.y == (4.0, 0.0, 0.0)
     assert (left.x, regression.plot().panels[0].x) == (
-        (1, 2, 3), "number of the penalty: 1: 0, 2: 0.03, 3: 1"
+        (1, 2, 3), "the penalties in order: 0, 0.03, 1"
     )  # fmt: skip
+
+
+def test_quick_tables_of_regression_and_zoo_say_so(regression, small_zoo):
+    for found in (regression, small_zoo):
+        assert "quick setting" not in found.table()
+    quick = dataclasses.replace(regression, quick=True).table()
+    assert quick.endswith(f"quick setting: {regression.steps} steps, few penalties, 1 run")
+    one = dataclasses.replace(small_zoo, networks=small_zoo.networks[:1], quick=True)
+    assert one.table().endswith(f"quick setting: 1 of {len(nets.MODELS)} networks")
+    assert one.as_dict()["quick"] is True
+
+
+def test_five_blocks_say_how_they_were_trained(shown):
+    found = shown["five-blocks"]
+    steps = found.setting["steps"]
+    words = f"trained on digits: {steps} steps of 64 images by Adam at 0.001, blocks of width"
+    assert words in found.table() and "quick setting" not in found.table()
+    quick = dataclasses.replace(found, quick=True).table()
+    assert f"quick setting: {steps} steps; after the 300 of the full setting" in quick
+
+
+def test_five_blocks_are_drawn_with_one_thread_as_they_were_trained(shown, monkeypatch):
+    seen = []
+    trained = five_blocks_study._train
+
+    def spied(*arguments):
+        seen.extend(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+        return trained(*arguments)
+
+    monkeypatch.setattr(five_blocks_study, "_train", spied)
+    with threadpool_limits(2, "blas"):
+        shown["five-blocks"].plot()
+    assert seen and set(seen) == {1}
 
 
 def test_regression_table_says_which_penalties_return_the_linear_model(regression):

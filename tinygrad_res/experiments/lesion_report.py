@@ -113,10 +113,9 @@ def _each(runs: Sequence[Lesioned]) -> dict[float, list[float]]:
 
 
 def _many(runs: Sequence[Lesioned]) -> dict[float, list[float]]:
-    """Return each run's mean error over draws, in per cent, by the share that is deleted."""
-    of = len(runs[0].single)
+    """Return each run's mean error over draws, in per cent, by the number that is deleted."""
     return {
-        d / of: [100 * statistics.fmean(one.deleted[d]) for one in runs]
+        d: [100 * statistics.fmean(one.deleted[d]) for one in runs]
         for d in range(len(runs[0].deleted))
     }
 
@@ -137,7 +136,7 @@ def _disordered(runs: Sequence[Lesioned]) -> dict[float, list[float]]:
 
 PANELS = {
     "One deleted": ("number of the unit or layer, from the input", _each),
-    "Many deleted at random, mean over draws": ("share deleted of all units, or layers", _many),
+    "Many deleted at random, mean over draws": ("number deleted, of {} units or {} layers", _many),
     "Random pairs swapped, mean over draws": ("disorder: 1 - Kendall's tau", _disordered),
 }
 """What the plot shows: by title, what the axis counts, and the errors over it."""
@@ -211,12 +210,13 @@ class Lesions(Outcome):
         import viz
 
         both = {"residual": self.residual, "plain": self.plain}
+        of = [len(runs[0].single) for runs in both.values()]
         panels = {
             title: {name: drawn(runs) for name, runs in both.items()}
             for title, (_, drawn) in PANELS.items()
         }
         return viz.plot_series(
-            panels, x={title: x for title, (x, _) in PANELS.items()}, y="test error in %",
+            panels, x={title: x.format(*of) for title, (x, _) in PANELS.items()}, y="test error in %",
             title=f"Deleted and swapped layers of networks trained on {self.data.said}",
         )  # fmt: skip
 

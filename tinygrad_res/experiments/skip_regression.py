@@ -167,7 +167,7 @@ class SkipRegression(Outcome):
         words = (f"hidden units left, of {self.hidden}", "test error over that of the linear model")
         return viz.plot_series(
             panels, y=dict(zip(panels, words, strict=True)),
-            x="number of the penalty: " + ", ".join(f"{place}: {p:g}" for p, place in places.items()),
+            x="the penalties in order: " + ", ".join(f"{p:g}" for p in places),
             title="A penalty returns the linear model where data are linear, and keeps units where they bend",
         )  # fmt: skip
 
