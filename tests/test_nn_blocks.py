@@ -178,3 +178,30 @@ def test_branches_are_scaled_at_their_last_layer_that_has_a_weight():
 def test_a_learned_scale_has_its_weight_as_its_only_state():
     assert list(nn.Scale(np.ones(3), trainable=True).state_dict()) == ["weight"]
     assert list(nn.Scale(np.ones(3)).state_dict()) == ["factor"]
+
+
+def test_the_new_channels_of_a_padded_shortcut_stand_where_they_are_said_to():
+    x = RNG.standard_normal((2, 3, 5, 4)).astype(np.float32)
+    for before in (0, 1, 3, None):
+        y = nn.PadShortcut(2, 3, before)(tg.tensor(x)).data
+        front = 1 if before is None else before
+        np.testing.assert_array_equal(y[:, front : front + 3], x[:, :, ::2, ::2])
+        assert y.shape == (2, 6, 3, 2) and np.count_nonzero(y) == y.size // 2
+    np.testing.assert_array_equal(nn.PadShortcut(1, 0)(x).data, x)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0, 1), "stride=0: pass an int of at least 1"),
+        ((1.5, 2), "stride=1.5: pass an int"),
+        ((2, -1), "extra_channels=-1: pass an int of at least 0"),
+        ((2, 2, 3), "before=3: there are 2 extra channels"),
+        ((2, 2, -1), "before=-1: pass an int of at least 0"),
+    ],
+)
+def test_a_padded_shortcut_that_cannot_be_is_refused(arguments, message):
+    with pytest.raises(UsageError, match=f"PadShortcut: {message}"):
+        nn.PadShortcut(*arguments)
+    with pytest.raises(ShapeError, match=r"PadShortcut: input \(2, 3\): expected images"):
+        nn.PadShortcut(2, 2)(np.ones((2, 3)))

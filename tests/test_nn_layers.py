@@ -28,6 +28,8 @@ SAME_AS_PYTORCH = [
     ("BatchNorm2d", (6, 1e-5, 0.3, False), {}, IMAGES),
     ("BatchNorm2d", (6,), {"track_running_stats": False}, IMAGES),
     ("LayerNorm", (6,), {}, ROWS),
+    ("GroupNorm", (3, 6), {}, IMAGES),
+    ("GroupNorm", (2, 6, 1e-3, False), {}, IMAGES),
     ("LayerNorm", ((5, 7), 1e-3), {"bias": False}, IMAGES),
     ("LayerNorm", (7, 1e-5, False), {}, IMAGES),
     ("ReLU", (), {}, ROWS),
@@ -197,10 +199,13 @@ def test_no_path_leads_through_an_embedding_but_to_its_weight():
 def test_what_an_embedding_has_no_row_for_is_refused():
     with pytest.raises(ShapeError, match="Embedding: index -1: rows are counted from 0 to 2"):
         nn.Embedding(3, 2)([0, -1])
-    with pytest.raises(ShapeError, match=r"take: .*3"):
+    with pytest.raises(ShapeError, match="Embedding: index 3: rows are counted from 0 to 2"):
         nn.Embedding(3, 2)([3])
-    with pytest.raises(DtypeError, match="take"):
-        nn.Embedding(3, 2)([0.5])
+    for wrong in ([0.5], [True], "a"):
+        with pytest.raises(DtypeError, match="Embedding: indices of dtype .*: pass integers"):
+            nn.Embedding(3, 2)(wrong)
+    with pytest.raises(ShapeError, match="Embedding: lists of unequal lengths: pad them"):
+        nn.Embedding(3, 2)([[0], [1, 2]])
     with pytest.raises(UsageError, match="Embedding: padding_idx=3: there are 3 rows"):
         nn.Embedding(3, 2, padding_idx=3)
 
@@ -361,8 +366,45 @@ def test_last_windows_that_reach_beyond_an_image_are_pinned_without_pytorch():
     assert nn.MaxPool2d(2, ceil_mode=True)(x).data.tolist() == [[[[4.0, 5.0], [7.0, 8.0]]]]
     assert nn.AvgPool2d(2, ceil_mode=True)(x).data.tolist() == [[[[2.0, 3.5], [6.5, 8.0]]]]
     assert nn.MaxPool2d(2, 1, dilation=2)(x).data.tolist() == [[[[8.0]]]]
-    for layer in (nn.MaxPool2d(2, padding=2, ceil_mode=True), nn.AvgPool2d(2, 2, 2, True)):
-        with pytest.raises(ShapeError, match="padding 2 and size 2: a padding goes from 0 to half"):
-            layer(x)
+    for kind in (nn.MaxPool2d, nn.AvgPool2d):
+        with pytest.raises(UsageError, match="padding=2: it goes from 0 to half the kernel_size=2"):
+            kind(2, padding=2, ceil_mode=True)
     with pytest.raises(ShapeError, match=r"MaxPool2d: input \(3, 3\): expected images"):
         nn.MaxPool2d(2, ceil_mode=True)(x[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nn.Conv2d(1, 1, 3, padding="sam"), "Conv2d: padding='sam' .* use 'valid'"),
+        (lambda: nn.Conv2d(1, 1, 3, 2, padding="same"), "padding='same' with stride 2: use"),
+        (lambda: nn.Conv2d(1, 1, 3, padding=-1), "Conv2d: padding=-1: pass an int of at least 0"),
+        (lambda: nn.Conv2d(1, 1, 3, padding=(1, 2, 3)), r"padding=\(1, 2, 3\): pass an int, or two"),
+        (lambda: nn.Conv2d(1, 1, 3, stride=0), "Conv2d: stride=0: pass an int of at least 1"),
+        (lambda: nn.Conv2d(1, 1, 3, dilation=1.5), "Conv2d: dilation=1.5: pass an int"),
+        (lambda: nn.MaxPool2d(0), "MaxPool2d: kernel_size=0"),
+        (lambda: nn.AvgPool2d(2, stride=0), "AvgPool2d: stride=0"),
+        (lambda: nn.GroupNorm(2, 3), "GroupNorm: num_groups=2: must divide num_channels=3"),
+        (lambda: nn.GroupNorm(0, 3), "GroupNorm: num_groups=0: pass an int of at least 1"),
+        (lambda: nn.Linear(1, 1).train("no"), "train: mode='no': pass True or False"),
+    ],
+)  # fmt: skip
+def test_arguments_that_fit_no_input_are_refused_when_a_layer_is_made(make, message):
+    with pytest.raises(UsageError, match=message):
+        make()
+
+
+def test_one_image_without_a_batch_is_refused_with_the_mend():
+    with pytest.raises(ShapeError, match=r"Conv2d: input \(1, 5, 5\): .* as x\[None\]"):
+        nn.Conv2d(1, 1, 3)(np.ones((1, 5, 5)))
+
+
+def test_group_norm_standardises_groups_of_channels():
+    """Two groups of two channels: 1, 3 and 5, 5 standardise to -1, 1 and 0, 0."""
+    layer = nn.GroupNorm(2, 4, eps=1e-12)
+    layer.weight.data, layer.bias.data = [2.0, 3.0, 4.0, 5.0], [0.0, 1.0, 2.0, 3.0]
+    x = np.array([[1.0, 3.0, 5.0, 5.0]])
+    np.testing.assert_allclose(layer(x).data, [[-2.0, 4.0, 2.0, 3.0]], rtol=1e-6)
+    assert list(nn.GroupNorm(1, 2, affine=False).state_dict()) == []
+    with pytest.raises(ShapeError, match=r"GroupNorm: input \(1, 3\): .* C = 4 channels"):
+        layer(x[:, :3])

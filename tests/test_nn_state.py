@@ -324,3 +324,36 @@ def test_a_dtype_that_safetensors_has_not_is_named(tmp_path):
     if network.w.dtype.itemsize > 8:
         with pytest.raises(DtypeError, match=r"save: .*float128.* or \.npz"):
             network.save(tmp_path / "a.safetensors")
+
+
+def test_names_behind_a_prefix_are_said_to_be_there(tmp_path):
+    net, other = small(), small()
+    wrapped = {f"module.{name}": value for name, value in other.state_dict().items()}
+    with pytest.raises(DataError, match=r"all is there behind 'module\.', .*removeprefix\('mod"):
+        net.load_state_dict(wrapped)
+    net.load_state_dict({k.removeprefix("module."): v for k, v in wrapped.items()})
+    wrapped.popitem()
+    with pytest.raises(DataError, match="strict=False passes over names alone"):
+        net.load_state_dict(wrapped)
+
+
+def written_by_hand(path, dtype, shape, content):
+    """Write a safetensors file as its format says: length of the header, header, numbers."""
+    part = {"dtype": dtype, "shape": shape, "data_offsets": [0, len(content)]}
+    header = json.dumps({"weight": part}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + content)
+    return path
+
+
+def test_bfloat16_is_read_as_the_numbers_that_it_is(tmp_path):
+    """bfloat16 is the upper half of a float32: 1.5 is 0x3FC0, and -2 is 0xC000."""
+    path = written_by_hand(tmp_path / "a.safetensors", "BF16", [1, 2], b"\xc0\x3f\x00\xc0")
+    layer = nn.Linear(2, 1, bias=False)
+    layer.load(path)
+    assert layer.weight.data.tolist() == [[1.5, -2.0]] and layer.weight.dtype == np.float32
+
+
+def test_numbers_that_numpy_lacks_are_refused_with_the_mend(tmp_path):
+    path = written_by_hand(tmp_path / "a.safetensors", "F8_E4M3", [1, 2], b"\x00\x00")
+    with pytest.raises(DataError, match=r"weight is of dtype F8_E4M3, .* \.float\(\) in PyTorch"):
+        nn.Linear(2, 1, bias=False).load(path)

@@ -132,8 +132,12 @@ def test_depths_that_nobody_published_and_images_too_small_are_refused():
         nets.imagenet_resnet(20)
     with pytest.raises(UsageError, match="no depth 161; use 121, 169, 201"):
         nets.densenet(161)
-    with pytest.raises(ShapeError, match=r"Transition: shape \(2, 1024, 1, 1\): .* be at least 2"):
-        nets.densenet(121)(RNG.standard_normal((2, 3, 28, 28), np.float32))
+    with pytest.raises(ShapeError, match=r"Transition: shape \(2, 4, 1, 1\): .* be at least 2"):
+        nn.Transition(4, 2)(np.ones((2, 4, 1, 1)))
+    for network, least in ((nets.densenet(121), 29), (nets.vgg(11, hidden=8, pool=1), 32)):
+        images = RNG.standard_normal((2, 3, least, least - 1), np.float32)
+        with pytest.raises(ShapeError, match=f"{network.name}: .* must be at least {least}"):
+            network(images)
     with pytest.raises(UsageError, match="DenseBlock: layers=0: pass an int of at least 1"):
         nn.DenseBlock(0, 4)
 

@@ -144,7 +144,7 @@ def densenet(
         body.append(block)
         width = block.outputs
     head = Sequential(BatchNorm2d(width), ReLU(), GlobalAvgPool(), Linear(width, classes, rng=rng))
-    return Network(f"densenet{depth}", _stem(channels, rng), Sequential(*body), head)
+    return Network(f"densenet{depth}", _stem(channels, rng), Sequential(*body), head, smallest=29)
 
 
 def vgg(
@@ -189,4 +189,5 @@ def vgg(
         Linear(inputs * pool * pool, hidden, rng=rng), ReLU(), Dropout(rng=rng),
         Linear(hidden, hidden, rng=rng), ReLU(), Dropout(rng=rng), Linear(hidden, classes, rng=rng),
     )  # fmt: skip
-    return Network(f"vgg{depth}{'-bn' * norm}", blocks[0], Sequential(*blocks[1:]), head)
+    name = f"vgg{depth}{'-bn' * norm}"
+    return Network(name, blocks[0], Sequential(*blocks[1:]), head, smallest=32)

@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from .. import backend
 from .. import primitives as ops
-from ..errors import ShapeError
+from ..errors import ShapeError, UsageError
 from ..tensor import Tensor, parameter, shape_of, tensor
 from ..whole_numbers import at_least
 from .activations import ReLU, Sigmoid
@@ -154,17 +155,45 @@ class GatedShortcut(Module):
 class PadShortcut(Module):
     """Option A of He et al. 2015: every ``stride``-th pixel, new channels filled with zeros.
 
-    It has no weights, so a path across it crosses no weight layer.
+    It has no weights, so a path across it crosses no weight layer.  The paper does not say where
+    the new channels stand; networks elsewhere have them on both sides, or all behind.
+
+    Args:
+        stride: from one pixel that is taken to the next, the branch's.
+        extra_channels: how many there are more behind it than before.
+        before: how many of them stand in front of the others; half, rounded down, where left out.
+
+    Raises:
+        UsageError: the stride is less than 1, or another number less than 0 or too large.
+
+    >>> import tinygrad_res as tg
+    >>> x = tg.tensor([[[[1.0, 2.0, 3.0]]]])
+    >>> [tg.nn.PadShortcut(2, 2, before=k)(x).data[0, :, 0].tolist() for k in (0, None)]
+    [[[1.0, 3.0], [0.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [1.0, 3.0], [0.0, 0.0]]]
     """
 
-    def __init__(self, stride: int, extra_channels: int) -> None:
-        self.stride, self.extra = stride, extra_channels
+    def __init__(self, stride: int, extra_channels: int, before: int | None = None) -> None:
+        self.stride = at_least(1, "PadShortcut", "stride", stride)
+        self.extra = at_least(0, "PadShortcut", "extra_channels", extra_channels)
+        given = self.extra // 2 if before is None else before
+        self.before = at_least(0, "PadShortcut", "before", given)
+        if self.before > self.extra:
+            raise UsageError(
+                f"PadShortcut: before={before!r}: there are {extra_channels} extra channels"
+            )
 
     def forward(self, x: Any) -> Tensor:
-        """Return (N, C + extra, H / stride, W / stride)."""
+        """Return (N, C + extra, H / stride, W / stride), both rounded up, for ``x`` (N, C, H, W).
+
+        Raises:
+            ShapeError: ``x`` is no batch of images.
+        """
+        if len(shape_of(x)) != 4:
+            raise ShapeError(f"PadShortcut: input {shape_of(x)}: expected images (N, C, H, W)")
+        x = x if backend.is_array(x) else tensor(x)
         sliced = x[:, :, :: self.stride, :: self.stride]
-        before = self.extra // 2
-        return ops.pad(sliced, ((0, 0), (before, self.extra - before), (0, 0), (0, 0)))
+        behind = self.extra - self.before
+        return ops.pad(sliced, ((0, 0), (self.before, behind), (0, 0), (0, 0)))
 
 
 class ProjectionShortcut(Sequential):

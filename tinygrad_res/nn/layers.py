@@ -13,9 +13,9 @@ import numpy as np
 
 from .. import backend
 from .. import primitives as ops
-from ..errors import ShapeError, UsageError
+from ..errors import DtypeError, ShapeError, UsageError
 from ..record import no_grad
-from ..tensor import Parameter, Tensor, parameter, raw
+from ..tensor import Parameter, Tensor, parameter, raw, shape_of
 from ..whole_numbers import at_least, whole
 from .initialisations import Draw, default, fans, normal, uniform
 from .module import Module
@@ -68,7 +68,8 @@ class Conv2d(Module):
         draw: how the weight is drawn, such as ``nn.he_normal``; as PyTorch does where left out.
 
     Raises:
-        UsageError: a number is less than 1, or the groups do not divide the channels.
+        UsageError: a number is less than 1, or a padding than 0; the padding is another word, or
+            "same" with a stride; or the groups do not divide the channels.
 
     >>> import tinygrad_res as tg
     >>> tg.nn.Conv2d(3, 8, 3, padding=1)(np.ones((2, 3, 5, 5), np.float32)).shape
@@ -89,6 +90,15 @@ class Conv2d(Module):
                 f"out_channels={out_channels}"
             )
         window = pair("Conv2d", "kernel_size", kernel_size)
+        strides = pair("Conv2d", "stride", stride)
+        pair("Conv2d", "dilation", dilation)
+        if not isinstance(padding, str):
+            pair("Conv2d", "padding", padding, least=0)
+        elif padding not in ("same", "valid") or (padding == "same" and max(strides) > 1):
+            raise UsageError(
+                f"Conv2d: padding={padding!r} with stride {stride}: use 'valid', a number, or, with "
+                "stride 1, 'same'"
+            )
         shape = (out_channels, in_channels // groups, *window)
         self.weight, self.bias = _drawn(shape, bias, rng, draw)
         self.geometry: dict[str, Any] = {
@@ -96,20 +106,28 @@ class Conv2d(Module):
         }  # fmt: skip
 
     def forward(self, x: Any) -> Tensor:
-        """Return (N, out, OH, OW) for ``x`` (N, in, H, W)."""
+        """Return (N, out, OH, OW) for ``x`` (N, in, H, W).
+
+        Raises:
+            ShapeError: ``x`` is no batch of images, has other channels or is too small.
+        """
+        if len(shape_of(x)) == 3:
+            raise ShapeError(
+                f"Conv2d: input {shape_of(x)}: expected (N, C, H, W); pass one image as x[None]"
+            )
         return ops.conv2d(x, self.weight, self.bias, **self.geometry)
 
 
-def pair(name: str, what: str, size: Any) -> tuple[int, ...]:
+def pair(name: str, what: str, size: Any, least: int = 1) -> tuple[int, ...]:
     """Return a number for height and one for width, of one for both or of two.
 
     Raises:
-        UsageError: it is no positive whole number, or pair of them.
+        UsageError: it is no whole number, or pair of them, or one is less than ``least``.
     """
     each = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
     if len(each) != 2:
         raise UsageError(f"{name}: {what}={size!r}: pass an int, or two in a tuple")
-    return tuple(at_least(1, name, what, n) for n in each)
+    return tuple(at_least(least, name, what, n) for n in each)
 
 
 def _drawn(
@@ -166,20 +184,26 @@ class Embedding(Module):
         """Return (..., embedding_dim) for integers (...,).
 
         Raises:
-            ShapeError: an integer is negative, or there is no such row.
+            ShapeError: there is no such row, or lists are of unequal lengths.
             DtypeError: they are no integers.
         """
-        chosen = raw(indices)
+        chosen, rows = raw(indices), self.weight.shape[0]
         if not backend.is_array(chosen):
-            chosen = np.asarray(chosen)
-        if isinstance(chosen, np.ndarray) and chosen.size and chosen.min() < 0:
-            raise ShapeError(
-                f"Embedding: index {chosen.min()}: rows are counted from 0 to "
-                f"{self.weight.shape[0] - 1}"
-            )
-        rows = ops.take(self.weight, chosen, axis=0)
+            try:
+                chosen = np.asarray(chosen)
+            except ValueError as error:
+                raise ShapeError("Embedding: lists of unequal lengths: pad them") from error
+        if chosen.dtype.kind not in "iu":
+            raise DtypeError(f"Embedding: indices of dtype {chosen.dtype}: pass integers")
+        if isinstance(chosen, np.ndarray) and chosen.size:
+            for index in (chosen.min(), chosen.max()):
+                if not 0 <= index < rows:
+                    raise ShapeError(
+                        f"Embedding: index {index}: rows are counted from 0 to {rows - 1}"
+                    )
+        found = ops.take(self.weight, chosen, axis=0)
         if self.padding_idx is None:
-            return rows
+            return found
         with no_grad():
             fixed = ops.take(self.weight, chosen, axis=0)
-        return ops.where((chosen != self.padding_idx)[..., None], rows, fixed)
+        return ops.where((chosen != self.padding_idx)[..., None], found, fixed)

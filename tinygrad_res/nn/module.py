@@ -209,7 +209,13 @@ class Module:
         return sum(p.size for p in self.parameters() if p.requires_grad)
 
     def train(self, mode: bool = True) -> Self:
-        """Switch batch statistics and dropout on (or off), and return the module."""
+        """Switch batch statistics and dropout on (or off), and return the module.
+
+        Raises:
+            UsageError: the mode is neither true nor false.
+        """
+        if not isinstance(mode, bool):
+            raise UsageError(f"train: mode={mode!r}: pass True or False, or call eval()")
         for module in self.modules():
             module.training = mode
         return self
@@ -312,7 +318,8 @@ def _locate(error: Exception, names: tuple[str, ...], module: Module) -> None:
     place = "/".join(names)
     notes = getattr(error, "__notes__", [])
     if not notes or not notes[-1].startswith(_IN):
-        what = repr(module).split("(\n")[0]
+        what, weight = type(module).__name__, vars(module).get("weight")
+        what += f"(weight: {weight.shape})" if isinstance(weight, Tensor) else ""
         error.add_note(f"{_IN}{place}: {what}" if place else f"{_IN}{what}")
     elif place and not (module.is_container and notes[-1].startswith(f"{_IN}{place}/")):
         notes[-1] = f"{_IN}{place}/{notes[-1].removeprefix(_IN)}"

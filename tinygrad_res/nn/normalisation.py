@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import backend
 from .. import primitives as ops
-from ..errors import ShapeError
+from ..errors import ShapeError, UsageError
 from ..primitives.general import batch_norm_and_statistics
 from ..tensor import Parameter, Tensor, parameter, raw, shape_of, tensor
 from ..whole_numbers import at_least
@@ -123,6 +123,52 @@ class BatchNorm2d(BatchNorm1d):
 
     axes = (4,)
     shapes = "(N, C, H, W)"
+
+
+class GroupNorm(Module):
+    """Standardise each sample over groups of channels, then scale and shift channels.
+
+    See ``tg.group_norm``; one group is a layer normalisation of the whole sample, and as many as
+    channels are instance normalisation.  Source: Wu & He 2018.
+
+    Args:
+        num_groups: how many groups of neighbouring channels; a divisor of their number.
+        num_channels: the number of channels C, axis 1 of (N, C, ...).
+        eps: added to the variance.
+        affine: whether there are weight (gamma) and bias (beta), (C,).
+
+    Raises:
+        UsageError: a number is less than 1, or the groups do not divide the channels.
+
+    >>> import tinygrad_res as tg
+    >>> tg.nn.GroupNorm(1, 2, eps=0)(tg.tensor([[1.0, 3.0]])).data
+    array([[-1.,  1.]])
+    """
+
+    def __init__(
+        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True
+    ) -> None:
+        groups = at_least(1, "GroupNorm", "num_groups", num_groups)
+        channels = at_least(1, "GroupNorm", "num_channels", num_channels)
+        if channels % groups:
+            raise UsageError(f"GroupNorm: num_groups={groups}: must divide num_channels={channels}")
+        self.num_groups, self.num_channels, self.eps = groups, channels, eps
+        self.weight = parameter(np.ones(channels, np.float32)) if affine else None
+        self.bias = parameter(np.zeros(channels, np.float32)) if affine else None
+
+    def forward(self, x: Any) -> Tensor:
+        """Return a tensor of x's shape (N, C, ...).
+
+        Raises:
+            ShapeError: x has other channels.
+        """
+        shape = shape_of(x)
+        if len(shape) < 2 or shape[1] != self.num_channels:
+            raise ShapeError(
+                f"GroupNorm: input {shape}: expected (N, C, ...) with C = {self.num_channels} "
+                "channels"
+            )
+        return ops.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
 
 class LayerNorm(Module):

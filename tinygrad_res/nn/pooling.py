@@ -8,9 +8,8 @@ import numpy as np
 
 from .. import backend
 from .. import primitives as ops
-from ..errors import ShapeError
+from ..errors import ShapeError, UsageError
 from ..tensor import Tensor, raw, shape_of, tensor
-from ..whole_numbers import at_least
 from .layers import Size, pair
 from .module import Module
 from .onnx_windows import average_pool, max_pool
@@ -26,6 +25,9 @@ class MaxPool2d(Module):
         dilation: from one element of a window to the next.
         ceil_mode: whether a last window may reach beyond the image, rather than be left out.
 
+    Raises:
+        UsageError: a number is less than 1, or a padding than 0 or more than half its window.
+
     >>> import tinygrad_res as tg
     >>> tg.nn.MaxPool2d(2)(tg.tensor([[[[1.0, 2.0], [4.0, 3.0]]]]))
     tensor([[[[4.]]]])
@@ -38,6 +40,7 @@ class MaxPool2d(Module):
         self.window: dict[str, Any] = {
             "size": kernel_size, "stride": stride, "padding": padding,
         }  # fmt: skip
+        _check("MaxPool2d", **self.window)
         self.dilation, self.ceil_mode = pair("MaxPool2d", "dilation", dilation), bool(ceil_mode)
 
     def forward(self, x: Any) -> Tensor:
@@ -61,6 +64,9 @@ class AvgPool2d(Module):
             left out; what lies beyond does not count.
         count_include_pad: whether the zeros of the padding count.
 
+    Raises:
+        UsageError: a number is less than 1, or a padding than 0 or more than half its window.
+
     >>> import tinygrad_res as tg
     >>> tg.nn.AvgPool2d(2)(tg.tensor([[[[1.0, 2.0], [4.0, 3.0]]]]))
     tensor([[[[2.5]]]])
@@ -73,6 +79,7 @@ class AvgPool2d(Module):
         self.window: dict[str, Any] = {
             "size": kernel_size, "stride": stride, "padding": padding,
         }  # fmt: skip
+        _check("AvgPool2d", **self.window)
         self.ceil_mode, self.count_include_pad = bool(ceil_mode), bool(count_include_pad)
 
     def forward(self, x: Any) -> Tensor:
@@ -87,23 +94,30 @@ class AvgPool2d(Module):
         return found
 
 
+def _check(name: str, size: Size, stride: Size | None, padding: Size) -> tuple[Any, Any, Any]:
+    """Return a window's size, stride and padding, each for height and width.
+
+    Raises:
+        UsageError: a number is less than 1, or a padding than 0 or more than half its window.
+    """
+    sizes = pair(name, "kernel_size", size)
+    pads = pair(name, "padding", padding, least=0)
+    if any(2 * p > k for p, k in zip(pads, sizes, strict=True)):
+        raise UsageError(
+            f"{name}: padding={padding!r}: it goes from 0 to half the kernel_size={size!r}"
+        )
+    return sizes, sizes if stride is None else pair(name, "stride", stride), pads
+
+
 def _geometry(name: str, x: Any, size: Size, stride: Size | None, padding: Size) -> dict[str, Any]:
     """Return windows as ONNX says them, which may reach beyond the image.
 
     Raises:
-        ShapeError: ``x`` is no batch of images, or a window could lie in the padding.
-        UsageError: a number is less than 1, or a padding less than 0.
+        ShapeError: ``x`` is no batch of images.
     """
     if len(x.shape) != 4:
         raise ShapeError(f"{name}: input {x.shape}: expected images (N, C, H, W)")
-    sizes = pair(name, "kernel_size", size)
-    around = padding if isinstance(padding, (tuple, list)) else (padding, padding)
-    pads = tuple(at_least(0, name, "padding", p) for p in around)
-    if any(2 * p > k for p, k in zip(pads, sizes, strict=True)):
-        raise ShapeError(
-            f"{name}: padding {padding} and size {size}: a padding goes from 0 to half the size"
-        )
-    strides = sizes if stride is None else pair(name, "stride", stride)
+    sizes, strides, pads = _check(name, size, stride, padding)
     return {"kernel_shape": sizes, "strides": strides, "pads": (*pads, *pads)}
 
 
