@@ -10,6 +10,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import tinygrad_res as tg
 from tinygrad_res import data, nets, report
@@ -123,6 +124,23 @@ def test_executor_changes_no_number():
     with ThreadPoolExecutor(3) as threads:
         assert path_lengths(make, 5, executor=threads) == here
     assert path_lengths(make, 5, executor=Elsewhere()) == here
+
+
+def test_what_is_no_pool_is_refused_before_paths_are_weighed():
+    with pytest.raises(UsageError, match="path_lengths: executor=2 takes no tasks: pass an open"):
+        path_lengths(None, 5, executor=2)
+
+
+def test_paths_are_weighed_with_one_blas_thread():
+    seen, make = [], chain(*SLOPES)
+
+    def watched():
+        seen.extend(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+        return make()
+
+    with threadpool_limits(2, "blas"), ThreadPoolExecutor(2) as threads:
+        path_lengths(watched, 2, executor=threads)
+    assert set(seen) == {1}
 
 
 def test_set_without_a_path_is_refused():

@@ -32,6 +32,8 @@ from tqdm import tqdm
 from .. import Paths
 from ..errors import GraphError, UsageError
 from ..grading import norm, shares
+from .one_thread import one_thread
+from .sweep import pool_of
 
 
 @dataclass(frozen=True)
@@ -145,12 +147,13 @@ def path_lengths(
         samples: how many paths of each length to sample, uniformly and with replacement;
             where there are no more than that, each is taken once, and the mean is exact.
         seed: of the samples; each length draws from a stream of its own.
-        executor: where to sample, one task for each length; here, one after the other,
-            where left out.  The numbers do not depend on it.
+        executor: a pool or Dask client, as for ``sweep.sweep``, to sample in: a task for each
+            length; here, one after the other, where left out.  No number depends on it.
         progress: what to write beside a progress bar; no bar where empty.
 
     Raises:
         GraphError: there is no path, or the gradient is zero.
+        UsageError: the executor takes no tasks.
 
     >>> import tinygrad_res as tg
     >>> def two_blocks():
@@ -167,12 +170,14 @@ def path_lengths(
     >>> found.norms  # the two paths of length 1 cancel
     {0: 1.0, 1: 0.0, 2: 0.25}
     """
-    paths = make()
-    counts = paths.count_by("block")
+    pool = pool_of("path_lengths", executor)
+    with one_thread():
+        paths = make()
+        counts = paths.count_by("block")
+        parts = paths.gradient_by("block") if counts else {}
     if not counts:
         raise GraphError("path_lengths: the set holds no path: pass paths from a loss to its input")
-    parts = paths.gradient_by("block")
-    sampled = (executor.map if executor else map)(
+    sampled = (pool.map if pool else map)(
         _mean_norm, *zip(*((make, k, samples, seed) for k in counts), strict=True)
     )
     bar = tqdm(sampled, progress, len(counts), False, unit="length", disable=not progress)
@@ -187,7 +192,8 @@ def path_lengths(
 
 def _mean_norm(make: Callable[[], Paths], length: int, samples: int, seed: int) -> float:
     """Return the mean norm of the gradient along a path of one length."""
-    paths = make().with_degree("block", length)
-    few = paths.count() <= samples
-    drawn = list(paths) if few else paths.random(samples, 10**6 * seed + length)
-    return math.fsum(norm(path.product()) for path in drawn) / len(drawn)
+    with one_thread():
+        paths = make().with_degree("block", length)
+        few = paths.count() <= samples
+        drawn = list(paths) if few else paths.random(samples, 10**6 * seed + length)
+        return math.fsum(norm(path.product()) for path in drawn) / len(drawn)

@@ -74,7 +74,7 @@ def sweep(
     >>> sweep(divmod_of, grid(a=[7, 8], b=[3]))
     [[2, 1], [2, 2]]
     """
-    cells, pool = list(cells), _pool(executor)
+    cells, pool = list(cells), pool_of("sweep", executor)
     names = [_name(function, cell) for cell in cells]
     if len(set(names)) < len(names):
         raise UsageError("sweep: two cells are the same: each would be computed twice")
@@ -109,14 +109,18 @@ def divmod_of(a: int, b: int) -> list[int]:
     return list(divmod(a, b))
 
 
-def _pool(executor: Any) -> Executor | None:
-    """Return what takes tasks; a Dask client has such a thing, but is none."""
+def pool_of(name: str, executor: Any) -> Executor | None:
+    """Return what takes tasks; a Dask client has such a thing, but is none.
+
+    Raises:
+        UsageError: neither takes any; it begins with ``name``.
+    """
     if hasattr(executor, "get_executor"):
         executor = executor.get_executor()
     if executor is None or isinstance(executor, Executor):
         return executor
     raise UsageError(
-        f"sweep: executor={executor!r} takes no tasks: pass an open pool, such as "
+        f"{name}: executor={executor!r} takes no tasks: pass an open pool, such as "
         "concurrent.futures.ProcessPoolExecutor(2), or a Dask Client"
     )
 
