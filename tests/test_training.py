@@ -16,7 +16,7 @@ import pytest
 import standin
 
 import tinygrad_res as tg
-from tinygrad_res import checkpoints, data, nets, nn, optim
+from tinygrad_res import checkpoints, data, nets, nn, optim, targets
 from tinygrad_res.errors import DataError, FileError, GradientError, UsageError
 from tinygrad_res.training import accuracy, fit, mean_loss, on_both_parts, squared_error
 
@@ -522,7 +522,8 @@ def test_a_loss_of_ones_own_may_pass_over_missing_targets():
 
 
 @pytest.mark.parametrize("part", ["train_x", "test_x", "train_y"])
-def test_a_nan_in_the_data_is_told_before_the_first_step(part):
+def test_a_nan_in_the_data_is_told_before_the_first_step(part, monkeypatch):
+    monkeypatch.setattr(targets, "AT_ONCE", 100)  # of so many numbers at a time
     drawn, network = data.linear_regression(features=3), nn.Linear(3, 1).to(dtype="float64")
     values = getattr(drawn, part).copy()
     values[70, -1] = np.inf
@@ -742,7 +743,7 @@ def test_the_best_network_is_kept_and_the_last_one_returned(tmp_path):
     path, states = tmp_path / "best.npz", {}
     network = small()
     outcome = train(
-        network, steps=5, evaluate_every=1, keep_best=path, evaluate=scored(0.1, math.nan, 0.7, 0.7, 0.2),
+        network, steps=5, evaluate_every=1, keep_best=path, evaluate=scored(math.nan, 0.1, 0.7, 0.7, 0.2),
         callback=lambda step, loss: states.update({step: network.state_dict()}),
     )  # fmt: skip
     assert (outcome.best, outcome.steps, outcome.score) == (3, 5, 0.2)
