@@ -509,3 +509,9 @@ def test_outcomes_are_saved_as_numbers_and_as_pictures(tmp_path, experiment, arg
     values = json.loads(found.save(tmp_path / "a.json").read_text())
     assert values == json.loads(json.dumps(found.as_dict()))
     assert found.save(tmp_path / "a.svg").read_text().startswith("<svg")
+
+
+def test_a_quick_table_of_added_layers_says_what_the_claim_needs(added):
+    assert "quick setting" not in added.table()
+    quick = dataclasses.replace(added, quick=True).table()
+    assert f"quick setting: {added.steps} steps; " in quick.splitlines()[-1]
