@@ -1,5 +1,8 @@
 """What an import makes of a file's graph: activations, names, shared arrays, branches, choices."""
 
+import inspect
+import sys
+
 import numpy as np
 import pytest
 
@@ -309,9 +312,24 @@ def two_layers(w):
     return w.add("Add", weighted(w, "x"), weighted(w, w.add("Tanh", weighted(w, "x"))))
 
 
+def wide_shortcut(w):
+    x = w.add("Reshape", "x", np.array([1, 1, 2, 4]))
+
+    def conv(x):
+        kernel = w.weight(f"k{len(w.arrays)}", normal(1, 1, 3, 3))
+        return w.add("Conv", x, kernel, pads=[1, 1, 1, 1])
+
+    return w.add("Add", conv(x), conv(w.add("Relu", conv(x))))
+
+
 def used_outside(w):
     inside = weighted(w, "x")
     return w.add("Mul", w.add("Add", "x", weighted(w, inside)), inside)
+
+
+def merged_elsewhere_too(w):
+    branch = weighted(w, "x")
+    return w.add("Mul", w.add("Add", "x", branch), branch)
 
 
 def of_two_inputs(w):
@@ -324,7 +342,12 @@ def recurrent(w):
     return w.add("Add", weighted(w, rows[1]), weighted(w, h))
 
 
-@pytest.mark.parametrize("build", [tied, two_layers, used_outside, of_two_inputs, recurrent])
+@pytest.mark.parametrize(
+    "build",
+    [
+        tied, two_layers, wide_shortcut, used_outside, merged_elsewhere_too, of_two_inputs, recurrent,
+    ],
+)  # fmt: skip
 def test_an_addition_without_a_shortcut_ends_no_block(tmp_path, build):
     w = Writer()
     network = load(tmp_path, one_input(w, build(w)))
@@ -340,6 +363,39 @@ def test_a_long_chain_of_blocks_is_read_without_recursion(tmp_path):
 
     x = tg.tensor(np.zeros((1, 1)), requires_grad=True)
     assert tg.paths(network(x), x).count_by("block")[1] == 1200
+
+
+def test_branches_that_need_shapes_of_one_another_leave_one_in_a_row(tmp_path):
+    w = Writer()
+    a, b = weighted(w, "x"), weighted(w, "x")
+    of_a, of_b = w.add("Shape", a), w.add("Shape", b)
+    a = w.add("Relu", w.add("Reshape", a, of_b))
+    b = w.add("Tanh", w.add("Reshape", b, of_a))
+    h = w.add("Add", w.add("Add", "x", a), b)
+    model = one_input(w, h)
+    network = load(tmp_path, model)
+
+    assert counts(network, X)[0] == 2
+    (want,) = reference.ReferenceEvaluator(model).run(None, {"x": X})
+    np.testing.assert_allclose(network(X).numpy(), want)
+
+
+def test_branches_deep_inside_one_another_are_read_without_recursion(tmp_path):
+    w, h, splits = Writer(), "x", []
+    for _ in range(200):
+        splits.append(h)
+        h = weighted(w, h, size=1)
+    for split in reversed(splits):
+        h = w.add("Add", split, weighted(w, h, size=1))
+    model = one_input(w, h, (1, 1))
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 150)
+    try:
+        network = load(tmp_path, model)
+        x = tg.tensor(np.zeros((1, 1)), requires_grad=True)
+        assert tg.paths(network(x), x).count() == 201
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 # Choices

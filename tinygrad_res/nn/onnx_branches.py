@@ -11,11 +11,10 @@ A branch is one scope, so its nodes must be a run of steps: they are moved toget
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import takewhile
+from itertools import groupby, takewhile
 
 from .onnx_nodes import Node
 from .onnx_operators import OPERATORS, ends_gradient
@@ -23,7 +22,7 @@ from .onnx_operators import OPERATORS, ends_gradient
 Path = tuple[tuple[str, int], ...]
 """Scopes from the outermost: a name, and the number of the branch that it is, or 0."""
 
-_DEEPEST = 50  # scopes inside one another; further names stay one
+_DEEPEST = 50  # scopes inside one another; further ones are one, and at most one branch
 _ROOT = ""
 
 
@@ -40,10 +39,7 @@ def filed(
         outputs: of the network.
     """
     flow = _Flow(nodes, tuple(inputs), shapes, frozenset(outputs))
-    regions = flow.regions()
-    order = _together(flow, range(len(nodes)), regions)
-    if order is None:  # two branches that need one another's shapes
-        regions, order = [], list(range(len(nodes)))
+    order, regions = _together(flow, flow.regions())
     paths = _paths(nodes, flow, regions)
     return [(nodes[k], paths[k]) for k in order]
 
@@ -144,8 +140,6 @@ class _Flow:
         for k in branch:
             if any(not self.users.get(name, set()) <= inside for name in self.nodes[k].outputs):
                 return None
-        if self.users[ends[long]] != {merge}:
-            return None
         return self._closed(branch)
 
     def _lane(self, split: str, end: str) -> list[int]:
@@ -204,43 +198,47 @@ def _common(a: str, b: str, above: Mapping[str, tuple[str, int]]) -> str:
 
 
 def _together(
-    flow: _Flow, members: Iterable[int], regions: Sequence[frozenset[int]]
-) -> list[int] | None:
-    """Return nodes in order, those of a region in a row; nothing where there is no such order."""
-    unit: dict[int, int] = {}  # each node's place among those that move as one
-    outer: dict[int, frozenset[int]] = {}
-    for region in reversed(regions):  # larger ones first
-        if min(region) not in unit:
-            unit |= dict.fromkeys(region, min(region))
-            outer[min(region)] = region
-    members = list(members)
-    waits: dict[int, set[int]] = {unit.get(k, k): set() for k in members}
-    then: dict[int, set[int]] = {k: set() for k in waits}
-    for k in members:
-        here = unit.get(k, k)
-        for need in flow.needs[k]:
-            before = unit.get(need, need)
-            if before in waits and before != here:
-                waits[here].add(before)
-                then[before].add(here)
-    ready = [k for k, open in waits.items() if not open]
-    heapq.heapify(ready)
-    order: list[int] = []
-    while ready:
-        k = heapq.heappop(ready)
-        if k in outer:
-            region = outer[k]
-            inside = _together(flow, sorted(region), [r for r in regions if r < region])
-            if inside is None:
-                return None
-            order += inside
+    flow: _Flow, regions: Sequence[frozenset[int]]
+) -> tuple[list[int], list[frozenset[int]]]:
+    """Return all nodes in order, those of a region in a row, and the regions that this is true of.
+
+    Two branches of which each needs shapes from the other cannot both be in a row.
+    """
+    order = list(range(len(flow.nodes)))
+    place = list(order)
+    run: dict[int, int] = {}  # the largest region so far that a node is in
+    kept: list[frozenset[int]] = []
+    for region in regions:  # inner ones first: they stay in a row as part of an outer one
+        spots = [place[k] for k in region]
+        first, end = min(spots), max(spots) + 1
+        moved: dict[str, list[int]] = {"before": [], "inside": [], "after": []}
+        late: set[int] = set()
+        for nodes in _units(order[first:end], region, run):
+            needs = {need for k in nodes for need in flow.needs[k]}
+            if nodes[0] in region:
+                if not late.isdisjoint(needs):
+                    break
+                moved["inside"] += nodes
+            elif needs & late or needs & region:
+                late.update(nodes)
+                moved["after"] += nodes
+            else:
+                moved["before"] += nodes
         else:
-            order.append(k)
-        for other in then[k]:
-            waits[other].remove(k)
-            if not waits[other]:
-                heapq.heappush(ready, other)
-    return order if len(order) == len(members) else None
+            kept.append(region)
+            order[first:end] = [k for part in moved.values() for k in part]
+            for spot in range(first, end):
+                place[order[spot]] = spot
+            run |= dict.fromkeys(region, len(kept))
+    return order, kept
+
+
+def _units(
+    order: Sequence[int], region: Collection[int], run: Mapping[int, int]
+) -> Iterator[list[int]]:
+    """Yield nodes that move as one: those of a region or of a run in a row, others alone."""
+    for _, unit in groupby(order, lambda k: 0 if k in region else run.get(k, ~k)):
+        yield list(unit)
 
 
 def _paths(nodes: Sequence[Node], flow: _Flow, regions: Sequence[frozenset[int]]) -> list[Path]:
