@@ -268,9 +268,9 @@ def test_many_degrees_are_an_area_and_few_are_stems():
     assert max(len(lines.get_paths()[0].vertices) for lines in many.collections) > 160
 
 
-def test_the_last_point_of_a_long_line_has_a_marker():
+def test_only_the_last_point_of_a_long_line_has_a_marker():
     line = viz.plot_series({"a": np.arange(100.0)}).figure.axes[0].lines[0]
-    assert 5 < len(line.get_markevery()) < 12 and line.get_markevery()[-1] == 99
+    assert line.get_markevery() == [99]
 
 
 def test_a_narrow_plot_has_room_for_its_ticks(tmp_path):
@@ -723,3 +723,84 @@ def test_plotting_leaves_pyplot_alone():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+# Trainings, sweeps from zero on, and where numbers stand on contours
+
+
+def trained(steps=60):
+    losses = tuple(2.0 / (1 + step) for step in range(steps))
+    return tg.training.Fit(losses, {steps: 0.9}, 1.0)
+
+
+def test_a_training_is_plotted_by_step_with_its_axes_named():
+    alone, two = viz.plot_series(trained()), viz.plot_series({"a": trained(), "b": trained(30)})
+    for plot in (alone, two):
+        assert (plot.panels[0].x, plot.panels[0].y) == ("step", "loss")
+    assert alone.series[""].y == trained().losses and alone.series[""].x == tuple(range(60))
+    assert len(two.series["b"].y) == 30
+    assert viz.plot_series({"a": trained()}, x="update").panels[0].x == "update"
+
+
+def test_a_logarithmic_axis_sets_zero_behind_a_break():
+    values = {0: [3.0, 2.0], 0.03: [2.0, 1.0], 0.3: [1.0, 0.5], 3: [0.9, 0.1]}
+    plot = viz.plot_series({"loss": values}, x="penalty", log_x=True)
+    axes = plot.figure.axes[0]
+    ticks = dict(
+        zip([t.get_text() for t in axes.get_xticklabels()], axes.get_xticks(), strict=True)
+    )
+    assert list(ticks) == ["0", "0.03", "0.3", "3"]
+    assert ticks["0.3"] - ticks["0.03"] == pytest.approx(1.0) == ticks["3"] - ticks["0.3"]
+    assert ticks["0"] <= ticks["0.03"] - 0.5
+    line = axes.lines[0]
+    between = [y for x, y in zip(*line.get_data(), strict=True) if ticks["0"] < x < ticks["0.03"]]
+    assert np.isnan(between).all() and len(between) == 1
+    assert axes.get_xlabel() == "penalty (log scale)" and len(axes.lines) == 3
+    assert plot.series["loss"].x == (0, 0.03, 0.3, 3)
+
+
+def test_a_logarithmic_axis_of_many_places_has_powers_of_ten():
+    places = [0, *np.logspace(-4, 2, 13)]
+    axes = viz.plot_series({"a": range(14)}, at=places, log_x=True).figure.axes[0]
+    said = [tick.get_text() for tick in axes.get_xticklabels()]
+    assert said[0] == "0" and set(said[1:]) <= {
+        f"10{k}" for k in ("⁻⁴", "⁻³", "⁻²", "⁻¹", "⁰", "¹", "²")
+    }
+
+
+@pytest.mark.parametrize("places", [[-1.0, 1.0], [0.0, 0.0]])
+def test_places_without_a_logarithm_are_refused(places):
+    with pytest.raises(UsageError, match="log_x: there is no logarithm of the place"):
+        viz.plot_series({"a": [1.0, 2.0]}, at=places, log_x=True)
+
+
+def test_the_axis_of_degrees_begins_at_the_lowest():
+    x = tg.tensor(np.ones((1, 2)), requires_grad=True, name="x")
+    h = x @ tg.parameter(np.eye(2)) @ tg.parameter(np.eye(2))
+    for _ in range(3):
+        h = h + tg.tanh(h @ tg.parameter(np.eye(2)))
+    plot = viz.plot_paths(tg.paths(h.sum(), x))
+    assert min(plot.counts) == 2
+    assert 1.0 < plot.figure.axes[0].get_xlim()[0] < 2.0
+
+
+def test_numbers_on_contours_are_whole_and_apart():
+    at = np.linspace(-1, 1, 9)
+    bowl = 0.1 * np.exp(3 * (at[:, None] ** 2 + 1.5 * at**2))
+    plot = plot_surface({"bowl": bowl}, at=at)
+    axes = plot.figure.axes[0]
+    plot.figure.draw_without_rendering()
+    frame = axes.get_window_extent()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) >= 5
+    for box in boxes:
+        assert frame.x0 < box.x0 and box.x1 < frame.x1 and frame.y0 < box.y0 and box.y1 < frame.y1
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:i])
+
+
+def test_the_levels_of_contours_are_listed():
+    at = np.linspace(-1, 1, 5)
+    plot = plot_surface({"bowl": 0.1 + at[:, None] ** 2 + at**2}, at=at)
+    assert plot.levels == (0.5, 1.0, 2.0)
+    assert "contours at 0.5, 1, 2" in [sub.get_supxlabel() for sub in plot.figure.subfigs]

@@ -558,3 +558,22 @@ def test_a_column_whose_wires_leave_for_lanes_says_its_operation():
     y = tg.sigmoid(x)
     figure = viz.draw(tg.paths((tg.tanh(tg.sin(y)) * y).sum(), x, level="scalar"))
     assert any("sigmoid" in label.text for label in figure.layout.labels)
+
+
+def test_numbers_whose_symbol_does_not_fit_are_told_from_values():
+    x = tg.tensor([[1.0, 2.0]], requires_grad=True, name="hidden")
+    w = tg.parameter(np.ones((2, 2)), name="w")
+    shown = texts(viz.draw(tg.paths(tg.relu(x @ w).sum(), x, level="scalar")))
+    assert {"#1", "#2", "#k: element k of what stands over its column"} <= set(shown)
+    assert "2" not in shown
+    short = texts(viz.draw(tg.paths(tg.relu(x @ w).sum(), w, level="scalar")))
+    assert any(text.startswith("w") for text in short)
+
+
+def test_a_heading_keeps_the_names_of_operations_whole():
+    x = tg.tensor(np.ones((1, 3)), requires_grad=True, name="x")
+    y = tg.reshape((x @ tg.parameter(np.eye(3), name="w"))[:, ::-1], (3,))
+    shown = texts(viz.draw(tg.paths(y.sum(), x, level="scalar")))
+    headings = [text for text in shown if ": matmul" in text]
+    assert headings and all(text.endswith(("matmul", "…")) for text in headings)
+    assert not any("…" in text and not text.endswith("…") for text in headings)

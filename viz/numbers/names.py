@@ -40,7 +40,7 @@ def name_elements(
     last = {stands[v] for v in outputs if v in stands}
     elements: dict[int, Element] = {}
     groups: list[Group] = []
-    unnamed, counted = "", list[tuple[Runs, GraphNode]]()
+    unnamed, counted, numbered = "", list[tuple[Runs, GraphNode]](), False
     for key in sorted(arrays, key=lambda k: ranks[k]):
         array = arrays[key]
         places = list(dict.fromkeys(stands[node.index] for node in array.nodes))
@@ -56,13 +56,16 @@ def name_elements(
             kind: Kind = "weight" if node.kind == "parameter" else "value"
             if at in plus or (array.joins and kind == "value"):
                 kind = "sum"
-            short = text.plain(bare) if len(bare) < 4 else ()
-            fits = text.width(symbol, 12) <= _INSIDE
-            elements[at] = Element(symbol, symbol if fits else short, node.label, kind)
+            short = symbol
+            if text.width(symbol, 12) > _INSIDE:
+                place = f"#{bare}" if 0 < len(bare) < 4 else ""
+                short, numbered = text.plain(place), numbered or bool(place)
+            elements[at] = Element(symbol, short, node.label, kind)
         heading = text.name(array.name, 16) if array.name else base
         ops = " + ".join(filter(None, array.ops))
         groups.append(Group(heading, ops, tuple(places), ranks[key]))
     symbols = _examples(counted)
+    symbols += ["#k: element k of what stands over its column"] * numbered
     if unnamed:
         symbols.append(f"{unnamed}_{{k}}: a value without a name")
     return elements, tuple(groups), tuple(symbols)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tinygrad_res.notation import placed
+
 from .. import text
 from ..text import Runs
 
@@ -59,7 +61,14 @@ def explained(symbol: Runs) -> str:
 
 
 def named(name: str) -> Runs:
-    """Return a user's name, short enough to stand on an edge."""
+    """Return a user's name, short enough to stand on an edge; that of a layer's weight by its place.
+
+    >>> named("conv1.weight"), named("W_1"), named("emphasised")
+    ((('W', ''), ('conv1', 'sub')), (('W', ''), ('1', 'sub')), (('emphasised', ''),))
+    """
+    if parameter := placed(name, LONGEST):
+        letter, place = parameter
+        return ((letter, ""), (text.clean(place, LONGEST), "sub"))
     return text.name(name, LONGEST)
 
 

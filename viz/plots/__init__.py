@@ -1,6 +1,6 @@
 """Plots: numbers over an axis, in the figures' colours.
 
-``series`` reads named numbers, ``panel`` draws them on one pair of axes, ``plot`` shows and
+``series`` reads named numbers, ``panel`` draws them on one pair of axes, ``across`` the lower one, ``plot`` shows and
 saves panels, ``ink`` holds colours and marks, and ``markup`` makes matplotlib's SVG one that
 can share a page.  On top of these stand the plotting functions: ``paths``, ``gradients``,
 ``activations``, ``curves`` for numbers of any kind, and ``surface`` for numbers over a plane.

@@ -14,9 +14,10 @@ from .series import read
 
 
 def plot_series(
-    series: Mapping[str, Any], *, x: str | Mapping[str, str] = "", y: str | Mapping[str, str] = "",
+    series: Any, *, x: str | Mapping[str, str] = "", y: str | Mapping[str, str] = "",
     at: Iterable[float] | Mapping[str, Iterable[float]] | None = None, title: str = "",
     note: str | Mapping[str, str] = "", log: bool | Mapping[str, bool] = False,
+    log_x: bool = False,
 ) -> Plot:  # fmt: skip
     """Plot named series, each with a colour, a dash, a marker and its name beside it.
 
@@ -24,11 +25,14 @@ def plot_series(
         series: ``{name: values}``.  Values are a sequence; a mapping from places to values, or
             to a value for each run; or an array with a row for each run, such as one for each
             seed, of which the median is the line and the range the band.  A mapping of such
-            mappings, ``{title: {name: values}}``, gives a panel for each title.
+            mappings, ``{title: {name: values}}``, gives a panel for each title.  What
+            ``tg.training.fit`` returned stands for its losses by step, with a name or without.
         x, y: what the axes measure, in words with units.
         at: the places of sequences; 0, 1, 2, ... where left out.
         title, note: a line above, and what else there is to say.
         log: whether the vertical axis is logarithmic.
+        log_x: whether the horizontal axis is, of all panels.  A place 0 stands left of the
+            others behind a break.
 
     Of several panels, each may have its own ``x``, ``y``, ``at``, ``note`` and ``log``:
     ``{title: ...}`` in place of the one for all.  Panels that share ``x`` share their axis, whose
@@ -40,7 +44,7 @@ def plot_series(
     Raises:
         UsageError: there is no series, or there are more than eight; values are no real
             numbers, or as many as there are places; something is told of a panel that there is
-            not.
+            not; or places are below 0, or all 0, on a logarithmic axis.
 
     >>> plot = plot_series(
     ...     {"plain": [[1.0, 0.9], [1.2, 0.8]], "residual": {0: 1.0, 1: 0.2}},
@@ -55,6 +59,7 @@ def plot_series(
     >>> test.x, test.series[0].x, test.series[0].y
     ('days', (0.5, 1.5), (10.0, 8.0))
     """
+    series = {"": series} if hasattr(series, "losses") else series
     rows = series if _nested(series) else {"": series}
     own = {"x": x, "y": y, "at": at, "note": note, "log": log}
     for name, given in own.items():
@@ -67,7 +72,9 @@ def plot_series(
     places = at if at is None or isinstance(at, Mapping) else list(at)
     _check_text("title", title)
     panels = [
-        _panel(str(head), part, *(_of(given, head) for given in (own | {"at": places}).values()))
+        _panel(
+            str(head), part, log_x, *(_of(given, head) for given in (own | {"at": places}).values())
+        )
         for head, part in rows.items()
     ]
     return Plot(panels, title)
@@ -78,7 +85,11 @@ def _of(given: Any, head: str) -> Any:
     return given.get(head) if isinstance(given, Mapping) else given
 
 
-def _panel(head: str, part: Any, x: Any, y: Any, at: Any, note: Any, log: Any) -> Panel:
+def _panel(
+    head: str, part: Any, log_x: bool, x: Any, y: Any, at: Any, note: Any, log: Any
+) -> Panel:  # fmt: skip
+    if isinstance(part, Mapping) and part and all(hasattr(v, "losses") for v in part.values()):
+        x, y = x or "step", y or "loss"
     x, y, note = (
         _check_text(name, "" if words is None else words)
         for name, words in (("x", x), ("y", y), ("note", note))
@@ -87,8 +98,14 @@ def _panel(head: str, part: Any, x: Any, y: Any, at: Any, note: Any, log: Any) -
     lost = sum(y <= 0 for one in found for y in one.y) if log else 0
     hidden = f"{text.several(lost, 'value')} of zero or less not shown" if lost else ""
     said = "; ".join(filter(None, (note, hidden)))
+    places = {place for one in found for place in one.x}
+    if log_x and not (min(places) >= 0 < max(places)):
+        raise UsageError(
+            f"plot_series: log_x: there is no logarithm of the place {min(places):g}: give places "
+            "above 0, of which one may be 0, or leave log_x out"
+        )
     whole = all(float(place).is_integer() for one in found for place in one.x)
-    return Panel(x, y, found, title=head, note=said, log=bool(log), whole=whole)
+    return Panel(x, y, found, title=head, note=said, log=bool(log), whole=whole, log_x=bool(log_x))
 
 
 def _check_text(name: str, words: Any) -> str:

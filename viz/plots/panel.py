@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .. import text
 from ..style import Theme
-from ..ticks import MOST_DEGREES, degree_ticks, log_ticks
+from ..ticks import log_ticks
+from .across import on_logs, set_logs, set_places
 from .ink import LARGE, MARKS, SIZE, SMALL, colour
 from .series import Series
 
@@ -52,6 +53,7 @@ class Panel:
         kind: lines, or a stem from the ground to each point of the only series.
         free: what to write at degree 0, the weight-free paths; stems only.
         whole: whether places are whole numbers.
+        log_x: whether the horizontal axis is logarithmic, with a break behind zero; lines only.
     """
 
     x: str
@@ -63,15 +65,21 @@ class Panel:
     kind: Literal["lines", "stems"] = "lines"
     free: str = ""
     whole: bool = True
+    log_x: bool = False
 
     @property
     def measure(self) -> str:
         """What the vertical axis measures, and its scale."""
         return f"{self.y} (log scale)".strip() if self.log else self.y
 
+    @property
+    def across(self) -> str:
+        """What the horizontal axis measures, and its scale."""
+        return f"{self.x} (log scale)".strip() if self.log_x else self.x
+
     def described(self) -> str:
         """Say in words what it shows."""
-        by = f" by {self.x}" * bool(self.x)
+        by = f" by {self.across}" * bool(self.x)
         said = (f"{self.title}: " * bool(self.title) + f"{self.measure}{by}", self.remarks())
         lines = (one.described() for one in self.series)
         return " ".join([*(f"{words}." for words in said if words), *lines])
@@ -123,18 +131,21 @@ def level(panel: Panel, y: float) -> float:
 
 
 def _lines(axes: Axes, panel: Panel, theme: Theme, width: float, places: Sequence[float]) -> None:
-    for one, mark in zip(panel.series, MARKS, strict=False):
+    for given, mark in zip(panel.series, MARKS, strict=False):
+        one = on_logs(given, places) if panel.log_x else given
         pen = colour(mark.colour, theme)
         ys = [level(panel, y) for y in one.y]
         if one.low:
             low, high = ([level(panel, y) for y in ends] for ends in (one.low, one.high))
             if one.joined:
                 axes.fill_between(one.x, low, high, color=pen, alpha=0.18, linewidth=0)
+                at, lows, highs = ([row[i] for i in _alone(ys)] for row in (one.x, low, high))
+                axes.vlines(at, lows, highs, color=pen, alpha=0.3, linewidth=3.0)
             else:
                 axes.vlines(one.x, low, high, color=pen, linewidth=1.0)
         axes.plot(
             one.x, ys, color=pen, linewidth=1.5, linestyle=mark.line if one.joined else "none",
-            marker=mark.marker, markersize=4.2, markevery=_marked(one, ys),
+            marker=mark.marker, markersize=4.2, markevery=_marked(ys),
             markeredgewidth=1.0 if not one.joined else 0.0,
             markerfacecolor=pen if one.joined else colour("paper", theme),
         )  # fmt: skip
@@ -146,15 +157,22 @@ def _lines(axes: Axes, panel: Panel, theme: Theme, width: float, places: Sequenc
                     markeredgecolor=pen, markeredgewidth=1.2, zorder=3,
                 )  # fmt: skip
     _scale(axes, panel)
-    _places(axes, panel, width, places)
+    if panel.log_x:
+        set_logs(axes, theme, places)
+    else:
+        set_places(axes, panel.whole, width, places)
 
 
-def _marked(one: Series, ys: Sequence[float]) -> list[int]:
-    """Return the points that get a marker: all, or some and the last."""
+def _alone(ys: Sequence[float]) -> list[int]:
+    """Return the points that no line leads to, where a band would be too narrow to be seen."""
+    known = [False, *(not math.isnan(y) for y in ys), False]
+    return [i for i in range(len(ys)) if known[i : i + 3] == [False, True, False]]
+
+
+def _marked(ys: Sequence[float]) -> list[int]:
+    """Return the points that get a marker: all, or of many the last; dashes tell lines apart."""
     known = [i for i, y in enumerate(ys) if not math.isnan(y)]
-    if len(known) <= FEW:
-        return known
-    return [*known[len(known) // 16 :: len(known) // 8][:8], known[-1]]
+    return known if len(known) <= FEW else known[-1:]
 
 
 def _scale(axes: Axes, panel: Panel) -> None:
@@ -175,26 +193,6 @@ def _scale(axes: Axes, panel: Panel) -> None:
     axes.set_ylim(low, high)
     ticks = log_ticks(low, high) if known else []
     axes.set_yticks([at for at, _ in ticks], [words for _, words in ticks])
-
-
-def _places(axes: Axes, panel: Panel, width: float, places: Sequence[float]) -> None:
-    """Set the horizontal axis and its ticks."""
-    from matplotlib.ticker import MaxNLocator
-
-    first, last = places[0], places[-1]
-    margin = 0.03 * (last - first) or 0.5
-    axes.set_xlim(first - margin, last + margin)
-    if not panel.whole:
-        axes.xaxis.set_major_locator(MaxNLocator(5 if width < 300 else 10))
-        return
-    digits = max(len(f"{x:.0f}") for x in (first, last))
-    room = 0.55 * width / (0.6 * SMALL * digits + SMALL)
-    apart = (last - first) / room
-    ticks: list[int] = []
-    for tick in degree_ticks([int(x) for x in places], min(MOST_DEGREES, max(2, int(room)))):
-        if not ticks or tick - ticks[-1] >= apart:
-            ticks.append(tick)
-    axes.set_xticks(ticks)
 
 
 def _labels(axes: Axes, panel: Panel, theme: Theme, width: float) -> list[Annotation]:
@@ -318,7 +316,7 @@ def _stems(axes: Axes, panel: Panel, theme: Theme, width: float, places: Sequenc
     else:
         axes.locator_params(axis="y", nbins=5)
         axes.axhline(0, color=colour("quiet", theme), linewidth=0.8)
-    _places(axes, panel, width, places)
+    set_places(axes, panel.whole, width, places)
     margin = max(0.5, 0.03 * (longest - places[0]))
     axes.set_xlim(places[0] - margin, longest + margin)
 
@@ -350,7 +348,7 @@ def _words(axes: Axes, panel: Panel, theme: Theme, width: float, last: bool) -> 
         )  # fmt: skip
         rise += _LINE * size
     if last:
-        below = wrapped(panel.x, SIZE, width)
+        below = wrapped(panel.across, SIZE, width)
         axes.set_xlabel(
             "\n".join(below), color=colour("ink", theme), size=SIZE,
             loc="center" if len(below) < 2 else "left", multialignment="left",

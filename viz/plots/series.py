@@ -97,12 +97,13 @@ def enough(call: str, series: int) -> None:
 
 
 def read_one(call: str, name: str, values: Any, at: tuple[float, ...] | None = None) -> Series:
-    """Return one series from a sequence, a mapping, or an array of runs.
+    """Return one series from a sequence, a mapping, an array of runs, or a training's losses.
 
     Raises:
         UsageError: values are no real numbers, or as many as there are places.
     """
     what = f"series {text.clean(name)!r}"
+    values = getattr(values, "losses", values)
     if isinstance(values, Mapping):
         x = tuple(_numbers(call, f"the places of {what}", values).tolist())
         y = _numbers(call, what, list(values.values())).T

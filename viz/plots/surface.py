@@ -8,6 +8,7 @@ the figures': so a surface is light or dark as its page, and in print grey.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,8 @@ ACROSS = 2
 
 MOST_LEVELS = 14
 _DARKEST = 0.75
+_EDGE, _APART, _CLOSEST = 0.08, 0.2, 0.09
+"""Of the width: what numbers keep from the frame, and from each other if they can, and at least."""
 
 
 class SurfacePlot(Plot):
@@ -83,6 +86,10 @@ class SurfacePlot(Plot):
             empty.set_visible(False)
         axes = lower.subplots()
         labels = draw(axes, panel, theme, points, sorted(self.at), True)
+        levels = f"contours at {', '.join(map(_written, self.levels))}"
+        upper.supxlabel(
+            "\n".join(wrapped(levels, SMALL, points)), size=SMALL, color=colour("quiet", theme)
+        )  # fmt: skip
         figure.draw_without_rendering()
         spread(axes, panel, labels, theme)
         return figure
@@ -107,7 +114,11 @@ class SurfacePlot(Plot):
                 self.at, self.at, shown, levels=inside, colors=[colour("ink", theme)],
                 linewidths=0.6,
             )  # fmt: skip
-            axes.clabel(drawn, fontsize=SMALL - 1, fmt=_written, inline_spacing=2)
+            for level, place in _label_places(drawn, (values.shape[0] - 1) // 2, self.at).items():
+                axes.clabel(
+                    drawn, [level], fontsize=SMALL - 1, fmt=_written, inline_spacing=2,
+                    manual=[place], zorder=3,
+                )  # fmt: skip
         centre = [self.at[len(self.at) // 2]]
         axes.plot(
             centre, centre, marker="+", markersize=7, markeredgewidth=1.4,
@@ -191,6 +202,40 @@ def plot_surface(
     )  # fmt: skip
     (panel,) = slices.panels
     return SurfacePlot(found, places, _levels(found), panel, (x, y), measure, title)
+
+
+def _label_places(drawn: Any, middle: int, at: np.ndarray) -> dict[float, tuple[float, float]]:
+    """Return where each contour has its number: off the frame, the mark and the other numbers.
+
+    A contour that runs nowhere but near the frame has none, since half a number reads as another.
+    """
+    low, high = float(at[0]), float(at[-1])
+    span, edge = high - low, _EDGE * (high - low)
+    taken = [np.array([at[middle], at[middle]])]
+    found: dict[float, tuple[float, float]] = {}
+    for level, lines in zip(drawn.levels, drawn.allsegs, strict=True):
+        finer = [_between(np.asarray(line), span / 100) for line in lines if len(line)]
+        points = np.concatenate(finer) if finer else np.empty((0, 2))
+        inside = points[((points > low + edge) & (points < high - edge)).all(axis=1)]
+        if not len(inside):
+            continue
+        clear = np.min([np.hypot(*(inside - other).T) for other in taken], axis=0)
+        best = int(np.argmax(np.minimum(clear, _APART * span) - 1e-3 * np.abs(inside[:, 0] - low)))
+        if clear[best] < _CLOSEST * span:
+            continue
+        place = inside[best]
+        taken.append(place)
+        found[float(level)] = (float(place[0]), float(place[1]))
+    return found
+
+
+def _between(line: np.ndarray, step: float) -> np.ndarray:
+    """Return points along a line, near to one another."""
+    pieces = [
+        np.linspace(a, b, max(2, math.ceil(float(np.hypot(*(b - a))) / step)))
+        for a, b in itertools.pairwise(line)
+    ]
+    return np.concatenate(pieces) if pieces else line
 
 
 def _levels(surfaces: Mapping[str, np.ndarray]) -> tuple[float, ...]:
