@@ -560,6 +560,8 @@ def test_no_two_values_share_a_symbol():
 @pytest.mark.parametrize(
     ("name", "latex"),
     [
+        ("conv1.weight", r"W_{\mathrm{conv}1}"), ("a.0.bias", "b_{a.0}"),
+        ("a b.weight", r"\mathrm{a\ b.weight}"),
         ("w_{n-1}", "w_{n-1}"), ("W_10", "W_{10}"), ("h_out", r"h_{\mathrm{out}}"), ("γ", r"\gamma"),
         ("α_1", r"\alpha_{1}"), ("x'", r"x^{\prime}"), ("my_layer", r"\mathrm{my{\_}layer}"),
         (r"\theta", r"\theta"), (r"\omega_1'", r"\omega_{1}^{\prime}"), ("ϵ", r"\epsilon"),

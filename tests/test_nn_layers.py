@@ -202,7 +202,7 @@ def test_what_an_embedding_has_no_row_for_is_refused():
     with pytest.raises(ShapeError, match="Embedding: index 3: rows are counted from 0 to 2"):
         nn.Embedding(3, 2)([3])
     for wrong in ([0.5], [True], "a"):
-        with pytest.raises(DtypeError, match="Embedding: indices of dtype .*: pass integers"):
+        with pytest.raises(DtypeError, match=r"Embedding: indices of dtype .*: pass integers"):
             nn.Embedding(3, 2)(wrong)
     with pytest.raises(ShapeError, match="Embedding: lists of unequal lengths: pad them"):
         nn.Embedding(3, 2)([[0], [1, 2]])

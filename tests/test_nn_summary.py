@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import tinygrad_res as tg
+
 from tinygrad_res import nets, nn
 from tinygrad_res.errors import ShapeError
 

@@ -1,9 +1,10 @@
 r"""Notation: names as LaTeX.
 
 A name may hold anything.  ``W_1``, ``h_out``, ``w_{n-1}`` and ``\theta``, one or two letters
-with a subscript, are mathematics and set so; all others are text, upright and escaped.  What
-comes out compiles in LaTeX, MathJax and matplotlib; characters that these do not share are
-written as their code points.
+with a subscript, are mathematics and set so, and so is ``conv1.weight``, a parameter of a
+network, as W with its place below; all others are text, upright and escaped.  What comes out
+compiles in LaTeX, MathJax and matplotlib; characters that these do not share are written as
+their code points.
 """
 
 from __future__ import annotations
@@ -32,6 +33,28 @@ def clean(name: str) -> str:
     return f"{line[: LONGEST_NAME - 1 - half].rstrip()}…{line[len(line) - half :].lstrip()}"
 
 
+def placed(name: str, longest: int = LONGEST_NAME) -> tuple[str, str] | None:
+    """Return the letter and the place of a network's weight or bias; ``None`` for other names.
+
+    Of a place that is too long, the words of the outermost modules are shortened to their first
+    letters, and numbers stay.
+
+    >>> placed("conv1.weight"), placed("layers.0.bias"), placed("weight"), placed("W_1")
+    (('W', 'conv1'), ('b', 'layers.0'), None, None)
+    >>> placed("encoder.layers.3.self_attn.out_proj.weight")
+    ('W', 'e.l.3.self_attn.out_proj')
+    >>> placed("body.10.conv1.weight", longest=8)
+    ('W', 'b.10.c1')
+    """
+    *modules, kind = name.split(".")
+    if not modules or kind not in _PARAMETERS or not all(_MODULE.fullmatch(m) for m in modules):
+        return None
+    for i, module in enumerate(modules):
+        if len(".".join(modules)) > longest and not module.isdecimal():
+            modules[i] = module[0] + "".join(filter(str.isdigit, module[1:]))
+    return _PARAMETERS[kind], ".".join(modules)
+
+
 def symbol(name: str) -> str:
     r"""Return a clean name as LaTeX, for use in mathematics.
 
@@ -41,7 +64,12 @@ def symbol(name: str) -> str:
     \theta \theta_{1}
     >>> print(symbol("my_layer"), symbol("50%"))
     \mathrm{my{\_}layer} \mathrm{50{\%}}
+    >>> print(symbol("conv1.weight"))
+    W_{\mathrm{conv}1}
     """
+    if parameter := placed(name):
+        letter, place = parameter
+        return f"{letter}_{{{_RUN.sub(lambda run: _word(run[0]), place)}}}"
     name = _COMMAND.sub(lambda found: _LETTERS.get(found[1], found[0]), name)
     stem = name.rstrip("'′") or name
     primes = len(name) - len(stem)
@@ -65,6 +93,8 @@ def over(latex: str) -> str:
     return f"{{{latex}}}" if "^" in latex else latex
 
 
+_PARAMETERS = {"weight": "W", "bias": "b"}
+_MODULE = re.compile(r"\w+", re.ASCII)
 _WITH_SUBSCRIPT = re.compile(r"([^\W\d_]{1,2})_(\{[^{}_]{1,8}\}|\w{1,4})")
 _RUN = re.compile(r"[^\W\d_]{2,}|.")
 _PLAIN = frozenset(

@@ -28,7 +28,10 @@ class Network(Module):
         self.name, self.smallest = name, smallest
         self.stem, self.body, self.head = stem, body, head
         for number, layer in enumerate(self.weight_layers()):
-            layer.weight.name = f"W_{number}" if number < 10 else f"W_{{{number}}}"
+            below = number if number < 10 else f"{{{number}}}"
+            layer.weight.name = f"W_{below}"
+            if layer.bias is not None:
+                layer.bias.name = f"b_{below}"
 
     def forward(self, x: Any) -> Any:
         """Return logits (N, classes).
