@@ -317,7 +317,7 @@ def test_a_network_without_inputs_leads_to_a_parameter_that_is_asked_for(files, 
 def test_without_the_package_the_error_says_how_to_get_it(files, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     told = fails(capsys, "draw", "models/chain.onnx")
-    assert "pip install 'tinygrad-res[onnx]'" in told
+    assert "pip install '.[onnx]'" in told
 
 
 def test_an_output_without_floats_anywhere_says_so(files):

@@ -18,7 +18,7 @@ from .module import Module
 def from_onnx(path: str | os.PathLike[str], as_written: bool = False) -> Module:
     """Return the network in an ONNX file as a module, ready to be called, drawn and trained.
 
-    The package ``onnx`` reads the file (``pip install ".[onnx]"`` in the checkout), and nothing that
+    The package ``onnx`` reads the file (``pip install '.[onnx]'`` in the checkout), and nothing that
     the file says is executed but the operators of ONNX's own domain that this module knows, from
     opset 7 to 28, or to what the installed ``onnx`` knows.  Shapes are computed anew for every
     input, so dynamic axes work; of the two graphs of an ``If``, the one that the condition says runs.

@@ -121,7 +121,8 @@ def _package() -> ModuleType:
         importlib.import_module("onnx.inliner")
     except ImportError as error:
         raise UsageError(
-            "from_onnx: reading ONNX files needs the package onnx: pip install 'tinygrad-res[onnx]'"
+            "from_onnx: reading ONNX files needs the package onnx: in the checkout, "
+            "pip install '.[onnx]'"
         ) from error
     return onnx
 
