@@ -16,10 +16,8 @@ _ENDING = ".weight"
 
 
 def shortened(lanes: Sequence[Lane]) -> list[Lane]:
-    """Return the ways of a block, their weights called by what tells them apart."""
+    """Return the ways of a block, their weights called by what tells them apart, one by its layer."""
     names = {s.label for lane in lanes for s in lane.steps if s.kind == "weight" and "." in s.label}
-    if len(names) < 2:
-        return list(lanes)
     parts = zip(*(name.split(".")[:-2] for name in names), strict=False)
     shared = sum(1 for _ in itertools.takewhile(lambda part: len(set(part)) == 1, parts))
     called = {name: _short(name, shared) for name in names}
