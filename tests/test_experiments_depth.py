@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_res as tg
 from tinygrad_res import data, nets
-from tinygrad_res.errors import SweepError, UsageError
+from tinygrad_res.errors import GradientError, SweepError, UsageError
 from tinygrad_res.experiments import (
     EXPERIMENTS,
     activations,
@@ -490,6 +490,28 @@ def test_variants_are_trained_and_set_beside_the_source(monkeypatch):
     assert found.carries("scaled") == 0.125
     panels = found.plot().panels
     assert [len(panel.series) for panel in panels] == [2, 1]
+
+
+def test_a_variant_that_diverges_is_said_to_and_takes_nothing_with_it(monkeypatch):
+    def training(shortcut, seed, **cell):
+        if shortcut == "dropout" or (shortcut == "scaled" and seed == 1):
+            raise GradientError("training diverged at step 7")
+        return trained(shortcut=shortcut, seed=seed, **cell)
+
+    trained = variants.trained
+    chosen = [(shortcut, "original") for shortcut in ("identity", "scaled", "dropout")]
+    monkeypatch.setattr(variants, "HE_2016", {key: variants.HE_2016[key] for key in chosen})
+    monkeypatch.setattr(variants, "trained", training)
+    found = shortcut_variants(depth=8, steps=2, batch=8, runs=2)
+    rows = {line.split()[0]: line for line in found.table().splitlines() if " original " in line}
+    assert "diverged" not in rows["identity"]
+    assert (
+        rows["scaled"].count("; 1 of 2 diverged") == rows["dropout"].count("2 of 2 diverged") == 3
+    )
+    assert found.of("dropout", "original")[0]["diverged"] == "training diverged at step 7"
+    panel = found.plot().panels[0]
+    assert panel.title == "shortcuts; diverged: dropout"
+    assert [one.name for one in panel.series] == ["identity", "scaled"]
 
 
 # Files

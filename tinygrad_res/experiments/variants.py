@@ -22,7 +22,7 @@ import numpy as np
 
 from .. import paths, tensor
 from ..data import Images
-from ..errors import UsageError
+from ..errors import GradientError, UsageError
 from ..nets import ARRANGEMENTS
 from ..record import no_grad
 from .outcome import Outcome, aligned
@@ -84,7 +84,7 @@ class ShortcutVariants(Outcome):
         depth, steps, batch, seeds: of the networks and their training.
         quick: whether this was the quick setting.
         cells: for each variant and seed the ``shortcut``, the ``arrangement``, the ``seed``, what
-            ``recipe.trained`` returns, and what ``carried`` returns as ``path``.
+            ``tried`` returns, and what ``carried`` returns as ``path``.
         data: what they were trained on.
     """
 
@@ -115,7 +115,7 @@ class ShortcutVariants(Outcome):
             runs = self.of(shortcut, arrangement)
             rows.append([
                 shortcut, arrangement,
-                *(spread([run[what][-1] for run in runs]) for what in ("loss", "train", "test")),
+                *(_arrived(runs, what) for what in ("loss", "train", "test")),
                 known, spread([run["path"]["gain"] for run in runs]),
                 CLOSED.get((shortcut, arrangement), ""),
                 spread([run["path"]["reached"] for run in runs]),
@@ -149,17 +149,20 @@ class ShortcutVariants(Outcome):
         """Return the training error over the steps: a panel for each of the two tables."""
         import viz
 
-        def curves(chosen: Sequence[tuple[str, str]], which: int) -> dict[str, Any]:
-            return {
-                variant[which]: [run["train"] for run in self.of(*variant)] for variant in chosen
+        panels: dict[str, Any] = {}
+        for which, (what, shared) in enumerate(
+            [("shortcuts", "original"), ("arrangements", "identity")]
+        ):
+            chosen = [variant for variant in HE_2016 if variant[1 - which] == shared]
+            curves = {
+                v[which]: [run["train"] for run in _that_arrived(self.of(*v))] for v in chosen
             }
-
-        panels = {
-            "shortcuts": curves([v for v in HE_2016 if v[1] == "original"], 0),
-            "arrangements": curves([v for v in HE_2016 if v[0] == "identity"], 1),
-        }
+            lost = [name for name, runs in curves.items() if not runs]
+            panels[f"{what}; diverged: {', '.join(lost)}" if lost else what] = {
+                name: runs for name, runs in curves.items() if runs
+            }
         return viz.plot_series(
-            panels, x="step", y="training error in %", at=self.cells[0]["at"],
+            panels, x="step", y="training error in %", at=_that_arrived(self.cells)[0]["at"],
             title=f"Training error of shortcut variants on {self.data.said}",
         )  # fmt: skip
 
@@ -194,7 +197,7 @@ def shortcut_variants(
     Raises:
         UsageError: a number is out of its bounds.
         DataError: there are no such images, or not the official ones.
-        SweepError: networks are missing, for instance because a training diverged.
+        SweepError: networks are missing, because a worker was lost.
     """
     name = "shortcut_variants"
     setting = settled(
@@ -214,7 +217,7 @@ def shortcut_variants(
         {**cell, "family": "convolutional", **setting, "points": POINTS[bool(quick)],
          "data": source.cell} for cell in named
     ]  # fmt: skip
-    done = sweep(trained, trainings, executor, folder, "shortcut variants, networks")
+    done = sweep(tried, trainings, executor, folder, "shortcut variants, networks")
     products = sweep(
         carried, [{**cell, "depth": setting["depth"], "data": source.cell} for cell in named], executor,
         folder, "shortcut variants, paths",
@@ -226,6 +229,26 @@ def shortcut_variants(
             for cell, training, path in zip(named, done, products, strict=True)
         ],
     )  # fmt: skip
+
+
+def tried(**cell: Any) -> dict[str, Any]:
+    """Return what ``recipe.trained`` does, or of a training that diverged how, as ``diverged``."""
+    try:
+        return trained(**cell)
+    except GradientError as error:
+        return {"diverged": str(error)}
+
+
+def _that_arrived(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [run for run in runs if "diverged" not in run]
+
+
+def _arrived(runs: Sequence[dict[str, Any]], what: str) -> str:
+    """Write the last of a curve over the runs, and how many of them diverged."""
+    found = [run[what][-1] for run in _that_arrived(runs)]
+    lost = len(runs) - len(found)
+    said = [spread(found)] if found else []
+    return "; ".join([*said, f"{lost} of {len(runs)} diverged"] if lost else said)
 
 
 def carried(
