@@ -361,6 +361,15 @@ def test_a_fold_of_gated_blocks_tells_their_ways_and_that_they_differ():
     assert "× 3" in plain and not any(words.startswith("ways") for words in plain)
 
 
+def test_a_fold_of_branches_of_one_and_of_two_layers_says_that_they_differ():
+    x = h = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    for k in range(6):
+        inner = tg.tanh(h @ tg.parameter(np.eye(3), name=f"V_{k}"))
+        h = h + (inner @ tg.parameter(np.eye(3), name=f"W_{k}") if k % 2 else inner)
+    shown = texts(viz.draw(tg.paths(h.sum(), x)))
+    assert {"3 blocks of 2 kinds", "ways: 2 × (1 + z), (1 + z²)"} <= set(shown)
+
+
 def test_five_blocks_are_drawn_one_by_one():
     figure = viz.draw(residual_paths(5))
     shown = texts(figure)

@@ -17,6 +17,7 @@ from viz.style import PALETTE, STYLES, colour, look
 from viz.text import words_width
 from viz.writers.dot import to_dot
 from viz.writers.mermaid import MOST_EDGES, to_mermaid
+from viz.writers.raster import _words
 
 TEXTS = ("svg", "dot", "tex", "mmd", "html")
 FORMATS = ("svg", "pdf", "png", "dot", "tex", "mmd", "html")
@@ -305,3 +306,17 @@ def test_every_style_is_drawn_in_every_text_format():
     for format in FORMATS:
         for style in ("light", "dark", "print"):
             assert figure.pipe(format, style)
+
+
+def test_a_subscript_in_words_stands_behind_its_letter_in_a_picture():
+    runs = (
+        ("subscripts of elements count from 1: the long name x", ""),
+        ("2", "sub"),
+        (" ends", ""),
+    )
+    pieces = _words(Label(runs, 0.0, 0.0, 12, "text quiet", "start"), "light", 1.0)
+    said = [piece.get_text() for piece in pieces]
+    assert "".join(said) == "".join(words for words, _ in runs)
+    assert said[-4:-1] == ["x", "2", " "] and all(len(word) <= 11 for word in said)
+    starts = [piece.get_position()[0] for piece in pieces]
+    assert starts == sorted(starts)
