@@ -69,8 +69,8 @@ def cupy() -> ModuleType:
         module = importlib.import_module("cupy")
     except ImportError as error:
         raise DeviceError(
-            "to: device 'cuda' needs CuPy: pip install 'tinygrad-res[cuda12]' or "
-            "'tinygrad-res[cuda13]', or use device 'cpu'"
+            "to: device 'cuda' needs CuPy: pip install '.[cuda12]' or '.[cuda13]' in "
+            "the checkout, or use device 'cpu'"
         ) from error
     try:
         found = module.cuda.runtime.getDeviceCount()

@@ -36,9 +36,9 @@ as an import of it would: not what stands below if __name__ == "__main__":.  Wha
 finds in sys.argv is given after --.
 
 FILE may also be a network, MODEL.onnx or MODEL.onnx:OUTPUT (pip install
-'tinygrad-res[onnx]').  It runs on random numbers, the loss is the sum of its first
-output, or of OUTPUT, and paths lead to its first input or, where that holds integers,
-to the parameter that they are looked up in.
+'.[onnx]' in the checkout).  It runs on random numbers, the loss is the sum of its
+first output, or of OUTPUT, and paths lead to its first input or, where that holds
+integers, to the parameter that they are looked up in.
 
 Exit status: 0, or 2 after any error, of the script too; then nothing is written.
 """

@@ -42,5 +42,5 @@ def _sympy() -> Any:
         return importlib.import_module("sympy")
     except ImportError as error:
         raise UsageError(
-            "sympy: it is not installed: pip install 'tinygrad-res[formulas]'"
+            "sympy: it is not installed: pip install '.[formulas]' in the checkout"
         ) from error

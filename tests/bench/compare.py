@@ -4,7 +4,7 @@
 
 prints, for each benchmark, the median time of both sides and the median of the ratios
 of neighbouring rounds, which holds when the machine's speed drifts.  The comparison with
-PyTorch needs it installed: pip install 'tinygrad-res[bench]'.
+PyTorch needs it installed: pip install '.[bench]'.
 """
 
 from __future__ import annotations

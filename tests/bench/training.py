@@ -5,7 +5,7 @@
 A step is forward, cross-entropy, backward and an update by SGD with momentum; both sides
 run the same network from the same kind of weights, in turn, in this one process.  Memory is
 what arrays hold at the peak of a step beyond what they hold between steps, against the
-activations that PyTorch saves for its backward pass.  PyTorch: pip install 'tinygrad-res[bench]'.
+activations that PyTorch saves for its backward pass.  PyTorch: pip install '.[bench]'.
 """
 
 from __future__ import annotations
