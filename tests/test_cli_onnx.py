@@ -154,7 +154,9 @@ def test_weights_that_were_only_numbered_are_called_after_their_modules(files, c
         assert "Paths(4 from sum to body.0.first.weight)" in capsys.readouterr().out
 
 
-def test_a_numbered_weight_of_several_modules_is_called_after_the_first(files):
+@pytest.fixture
+def merged(files):
+    """A network of which three layers use one weight, the numbered one."""
     w = test_onnx.Writer()
     w.weight("9", np.eye(2))
     w.weight("a.weight", np.eye(2))
@@ -163,12 +165,22 @@ def test_a_numbered_weight_of_several_modules_is_called_after_the_first(files):
     w.add("MatMul", h, "a.weight", out="y")
     Path("m.onnx").write_bytes(w.model({"x": ("f", [1, 2])}, ["y"]).SerializeToString())
 
-    with pytest.warns(UserWarning, match=r"such as b.weight, which a, b, c use"):
-        found = onnx_files.take(Path("m.onnx"))
 
+def test_a_numbered_weight_of_several_modules_is_called_after_the_first(merged):
+    found = onnx_files.take(Path("m.onnx"))
     assert {k: p.name for k, p in found.variables.items()} == {
         "x": "x", "9": "b.weight", "b.weight": "b.weight", "a.weight": "a.weight",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["draw", "explore", "paths"])
+def test_layers_that_share_a_weight_are_noted_in_one_line(merged, capsys, command):
+    assert main([command, "m.onnx", *["--no-browser"] * (command == "explore")]) == 0
+    (line,) = (one for one in capsys.readouterr().err.splitlines() if "several layers" in one)
+    assert line.startswith(
+        "tinygrad-res: note: 'm.onnx': several layers share 1 of its 2 parameters"
+    )
+    assert "such as b.weight, which a, b, c use" in line
 
 
 def test_what_is_not_highlighted_is_faded(files):

@@ -7,6 +7,8 @@ dead, and what they carry, does.
 
 from __future__ import annotations
 
+import sys
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +24,7 @@ from .nn.onnx_reading import Input, Plan
 from .scripts import Found
 from .snapshot import graph
 from .tensor import Tensor, tensor
+from .terminal import say
 
 LOOKUPS = frozenset(("Gather", "GatherElements"))
 """Operators that take places along an axis of their first operand from their second."""
@@ -32,12 +35,29 @@ MOVES = frozenset((
 """Operators that hand integers on as they are."""
 
 
+def read(file: Path) -> OnnxNetwork:
+    """Return the network in a file; what it warns of is said in a line on standard error.
+
+    Raises:
+        DataError: the file cannot be read, or uses what is not supported; all of it is listed.
+        UsageError: ``onnx`` is not installed.
+    """
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UserWarning)
+        network = nn.from_onnx(file)
+    for warning in told:
+        say(f"tinygrad-res: note: {str(warning.message).removeprefix('from_onnx: ')}", sys.stderr)
+    assert isinstance(network, OnnxNetwork)
+    return network
+
+
 def take(
     file: Path,
     output: str = "",
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     seed: int = 0,
     arrays: Mapping[str, np.ndarray] | None = None,
+    network: OnnxNetwork | None = None,
 ) -> Found:
     """Run the network in a file and return the sum of one of its outputs.
 
@@ -53,6 +73,7 @@ def take(
         shapes: of inputs, by name.
         seed: of the numbers drawn.
         arrays: inputs by name, which are taken as they are; others are drawn.
+        network: what ``read`` returned for the file; it is read where this is left out.
 
     Raises:
         DataError: the file cannot be read, or uses what is not supported; all of it is listed.
@@ -61,8 +82,7 @@ def take(
             missing or does not fit, or the output holds no floats.
         ShapeError: the network cannot run at this shape.
     """
-    network = nn.from_onnx(file)
-    assert isinstance(network, OnnxNetwork)
+    network = read(file) if network is None else network
     plan = network.plan
     if output and output not in plan.outputs:
         raise UsageError(

@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from . import nn, onnx_files
+from . import onnx_files
 from .errors import UsageError
 from .measures import Paths
 from .path_calculus import paths
@@ -42,12 +42,12 @@ def account(options: argparse.Namespace) -> tuple[PathReport, list[str], dict[st
             source=options.model, arguments=(), shape=options.shape, seed=options.seed
         )
     )
-    plan = nn.from_onnx(source.file).plan  # type: ignore[attr-defined]
+    network = onnx_files.read(source.file)
     arrays = {}
     if options.data is not None:
-        inputs = [declared.name for declared in plan.inputs]
+        inputs = [declared.name for declared in network.plan.inputs]
         arrays = onnx_files.read_arrays(Path(options.data), inputs)
-    found = onnx_files.take(source.file, source.name, source.shapes, source.seed, arrays)
+    found = onnx_files.take(source.file, source.name, source.shapes, source.seed, arrays, network)
     loss, x = found.value, found.x
     if x is None:
         raise UsageError(
@@ -61,7 +61,7 @@ def account(options: argparse.Namespace) -> tuple[PathReport, list[str], dict[st
     size = sum(t.size for t in parameters.values())
     given = [f"{name} {array.shape} of {options.data}" for name, array in arrays.items()]
     drawn = [f"random {found.ran_on}, seed {source.seed}"] if found.ran_on else []
-    output = source.name or plan.outputs[0]
+    output = source.name or network.plan.outputs[0]
     heading = [
         f"{found.where}: {max(report.counts)} weight layers on the longest path, {size:,} parameters",
         f"as it is in the file, on {'; '.join([*given, *drawn]) or 'no input'}",
