@@ -36,13 +36,12 @@ from .families import Structural
 from .graph import Place, title
 from .measures import Paths
 from .notation import Sign
-from .numbered import Path
 from .path_calculus import paths
 from .products import Product
 from .tensor import Tensor
 from .terms import Terms
 from .whole_numbers import at_least
-from .writing import FORMS, LATEX, TEXT, of_integer, of_product
+from .writing import FORMS, TEXT, of_integer, of_product
 
 STEPS = ("chain", "junction", "relu", "collect")
 MOST_NOTES = 8
@@ -144,12 +143,6 @@ def formula(
             "that it was computed from, while recording was on"
         )
     return Formula(_without_copies(found), steps, shown, first, indices)
-
-
-def term(path: Path, first_index: int = 1) -> Sign:
-    """Return one path as a product of partial derivatives."""
-    product = Factors(path.paths.frame, first_index).product(path._numbers, ("chain",))
-    return Sign(of_product(product, LATEX), of_product(product, TEXT))
 
 
 @dataclass(frozen=True)
@@ -348,7 +341,7 @@ class Formula:
             raise UsageError(
                 f"sympy: not all of {of_integer(n, TEXT)} terms are written out: {mend}"
             )
-        return self._tree(i)
+        return tree
 
     def _backward(self) -> tuple[Any, Any]:
         """Return the derivative that the backward pass finds, and how far off values may be."""

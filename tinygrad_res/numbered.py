@@ -15,9 +15,11 @@ import numpy as np
 
 from . import semirings
 from .errors import GraphError, UsageError
+from .factors import Factors
 from .graph_parts import Grading, GraphEdge, GraphNode
 from .path_sets import PathSet
 from .whole_numbers import at_least, whole
+from .writing import LATEX, of_product
 
 if TYPE_CHECKING:
     from .measures import Paths
@@ -83,9 +85,8 @@ class Path:
         >>> print(tg.paths(x + m, x)[0].latex())
         \left.\frac{\partial L}{\partial x}\right|_{1}
         """
-        from .formulas import term
-
-        return term(self, first_index).latex
+        product = Factors(self.paths.frame, first_index).product(self._numbers, ("chain",))
+        return of_product(product, LATEX)
 
     def scaled(self) -> tuple[Any, int]:
         """Return the product as (mantissa, exponent), product = mantissa * 2^exponent.

@@ -35,7 +35,6 @@ compare or add magnitudes carry logarithms.  ``semiring`` makes your own.
 
 from __future__ import annotations
 
-import itertools
 import math
 import operator
 from collections.abc import Callable, Iterator
@@ -46,6 +45,7 @@ import numpy as np
 
 from .backend import Array
 from .errors import UsageError
+from .laws import hold
 from .whole_numbers import at_least
 
 if TYPE_CHECKING:
@@ -157,51 +157,10 @@ def semiring(
 
     def labels(edges: Edges) -> list[Any]:
         found = [label(edge) for edge in edges]
-        _hold_to_the_laws(plus, times, zero, one, found)
+        hold(plus, times, zero, one, found)
         return found
 
     return Semiring(plus, times, zero, one, labels)
-
-
-def _hold_to_the_laws(plus: Any, times: Any, zero: Any, one: Any, labels: list[Any]) -> None:
-    """Try the laws of a semiring on a few labels, before a sweep rests on them.
-
-    ``plus`` may depend on the order of its operands, which is that of the paths.
-
-    Raises:
-        UsageError: one does not hold; the message has the values.
-    """
-    some = labels[:: max(1, len(labels) // 3)][:3]
-    if all(isinstance(label, (int, float, np.number)) for label in labels):
-        some += [min(labels), max(labels)] if labels else []
-    laws = {
-        "plus(zero, a) = a": lambda a, b, c: (plus(zero, a), a),
-        "times(one, a) = a": lambda a, b, c: (times(one, a), a),
-        "times(zero, a) = zero": lambda a, b, c: (times(zero, a), zero),
-        "times(a, b) = times(b, a)": lambda a, b, c: (times(a, b), times(b, a)),
-        "plus(a, plus(b, c)) = plus(plus(a, b), c)": lambda a, b, c: (
-            plus(a, plus(b, c)), plus(plus(a, b), c)
-        ),
-        "times(a, plus(b, c)) = plus(times(a, b), times(a, c))": lambda a, b, c: (
-            times(a, plus(b, c)), plus(times(a, b), times(a, c))
-        ),
-    }  # fmt: skip
-    for (law, sides), (a, b, c) in itertools.product(
-        laws.items(), itertools.product(some, repeat=3)
-    ):
-        left, right = sides(a, b, c)
-        if not _alike(left, right):
-            raise UsageError(
-                f"semiring: {law} does not hold for a = {a!r}, b = {b!r}, c = {c!r}: the sides are "
-                f"{left!r} and {right!r}, so a sweep would not give the sum over all paths"
-            )
-
-
-def _alike(a: Any, b: Any) -> bool:
-    """Say whether two values are equal, numbers up to rounding."""
-    if isinstance(a, (int, float, np.number)) and isinstance(b, (int, float, np.number)):
-        return bool(a == b) or math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
-    return bool(np.all(a == b))
 
 
 def _derivatives(edges: Edges) -> Array:
@@ -257,7 +216,7 @@ def _smallest(value: Array) -> float:
 
 
 _SIGNED = (
-    lambda values, first: np.maximum.reduceat(values, first, axis=0),
+    np.maximum.reduceat,
     _signed_times,
     (-math.inf,) * 4,
     (0.0, 0.0, -math.inf, -math.inf),
@@ -303,7 +262,7 @@ def graded_gradient(by: Grading, top: int) -> ArraySemiring:
         return found
 
     return ArraySemiring(
-        lambda values, first: np.add.reduceat(values, first, axis=0),
+        np.add.reduceat,
         times,
         (0.0,) * (top + 1),
         (1.0,) + (0.0,) * top,
@@ -378,7 +337,7 @@ def moments(amount: Amount) -> ArraySemiring:
         return raised * derivative[:, None]  # type: ignore[no-any-return]
 
     return ArraySemiring(
-        lambda values, first: np.add.reduceat(values, first, axis=0),
+        np.add.reduceat,
         times,
         (0.0, 0.0, 0.0),
         (1.0, 0.0, 0.0),
