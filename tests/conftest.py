@@ -7,6 +7,8 @@ array module, run on the stand-in and on CuPy, and place their arrays themselves
 stand-in every such test ends with the check that the engine pulled nothing to the host.
 
 A test marked ``cpu`` speaks of NumPy itself, or of no array at all, and runs there alone.
+
+Tests that take ``browser`` or ``show`` open pages in Chromium, and are left out without one.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import importlib
 import sys
 
+import chromium
 import devices
 import numpy as np
 import pytest
@@ -80,3 +83,21 @@ def standing_in(monkeypatch):
     standin.transfers.clear()
     yield standin.module
     standin.assert_the_engine_pulled_nothing()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, running."""
+    if chromium.program() is None:
+        pytest.skip("no Chromium on the PATH")
+    with chromium.chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def show(browser, tmp_path):
+    """A function that opens the explorer's page of a set of paths; in the end, all were quiet."""
+    from explorer_pages import pages
+
+    with pages(browser, tmp_path) as opener:
+        yield opener

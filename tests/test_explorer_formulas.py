@@ -1,9 +1,8 @@
 """Mathematics in the explorer: drawings set it as figures do, lists and sentences as HTML can."""
 
-import chromium
 import numpy as np
 import pytest
-from explorer_pages import data, dense, pages, residual, texts
+from explorer_pages import data, dense, residual, texts
 
 import tinygrad_res as tg
 import viz
@@ -12,8 +11,6 @@ from viz.explorer.data import segments_of
 from viz.explorer.formulas import Formulas, is_formula
 from viz.explorer.map import draw_map
 from viz.layout import Label
-
-browsers = pytest.mark.skipif(chromium.program() is None, reason="no Chromium on the PATH")
 
 INK = """
 (() => {
@@ -26,18 +23,6 @@ INK = """
   });
 })()
 """
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium.chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def show(browser, tmp_path):
-    with pages(browser, tmp_path) as opener:
-        yield opener
 
 
 def parts_apart():
@@ -61,7 +46,6 @@ def numbers(width, layers):
     return tg.paths(h.sum(), x, level="scalar")
 
 
-@browsers
 @pytest.mark.parametrize("level", ["tensor", "scalar"])
 def test_every_formula_of_the_map_stands_where_that_of_the_figure_does(level, show):
     paths = dense(level)
@@ -74,7 +58,6 @@ def test_every_formula_of_the_map_stands_where_that_of_the_figure_does(level, sh
         assert box == pytest.approx(label.box, abs=0.6)
 
 
-@browsers
 def test_blocks_that_share_a_tile_have_their_own_formulas(show):
     page = show(residual(12), fragment="#open=1")
     titles = texts(page, "button.tile g > title")
@@ -90,7 +73,6 @@ def test_blocks_that_share_a_tile_have_their_own_formulas(show):
         assert widths[name] == pytest.approx(text.width(runs, 12), abs=0.5)
 
 
-@browsers
 def test_without_glyphs_names_are_written_as_text(show, monkeypatch):
     monkeypatch.setattr(Formulas, "place", lambda *_: -1)
     page = show(residual(3))
@@ -112,7 +94,6 @@ def test_pages_of_large_maps_stay_small():
     assert data(told)["map"]["rows"] and len(told.encode()) < 450_000
 
 
-@browsers
 def test_variables_are_italic_and_functions_upright_in_products(show):
     page = show(dense())
     html = page.run('document.querySelector("[id$=-facts] dd:nth-of-type(2)").innerHTML')
@@ -120,7 +101,6 @@ def test_variables_are_italic_and_functions_upright_in_products(show):
     assert "<i>x</i> → concat" in page.run('document.querySelector("[id$=-facts]").innerHTML')
 
 
-@browsers
 def test_names_that_are_words_stay_words(show):
     x = tg.tensor([1.0, 2.0], requires_grad=True, name="x is a vector")
     assert not is_formula("x is a vector") and is_formula("x_0")
@@ -128,7 +108,6 @@ def test_names_that_are_words_stay_words(show):
     assert "<i>x</i>" not in page.run("document.body.innerHTML")
 
 
-@browsers
 def test_a_product_too_long_for_its_row_says_so_and_its_exponents_are_exact(show):
     first = texts(show(residual(600, 2)), "[role=option] > :nth-child(3)")[0]
     assert first == "g · I600"
@@ -137,7 +116,6 @@ def test_a_product_too_long_for_its_row_says_so_and_its_exponents_are_exact(show
     assert all(words.endswith(" · …") for words in shown)
 
 
-@browsers
 def test_every_piece_of_a_folded_scope_is_covered(show):
     page = show(parts_apart())
     page.run('[...document.querySelectorAll("[data-fold]")].find((e) => e.textContent.endsWith("outside")).click()')  # fmt: skip

@@ -9,7 +9,6 @@ from collections import Counter
 from functools import cache
 from importlib.resources import files
 
-import chromium
 import numpy as np
 import pytest
 from explorer_pages import (
@@ -32,20 +31,6 @@ import viz
 from tinygrad_res.errors import FigureError
 from viz import norms
 from viz.explorer import worth
-
-browsers = pytest.mark.skipif(chromium.program() is None, reason="no Chromium on the PATH")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium.chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def show(browser, tmp_path):
-    with pages(browser, tmp_path) as opener:
-        yield opener
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +55,6 @@ def numbers(page, script):
     )
 
 
-@browsers
 @pytest.mark.parametrize("name", SETS)
 def test_counts_are_those_of_python(name, shown):
     paths, page = shown(name)
@@ -85,7 +69,6 @@ def test_counts_are_those_of_python(name, shown):
         assert int(numbers(page, "String(row.count)")) == paths.count()
 
 
-@browsers
 @pytest.mark.parametrize("name", SETS)
 def test_path_number_r_is_that_of_python(name, shown):
     paths, page = shown(name)
@@ -98,7 +81,6 @@ def test_path_number_r_is_that_of_python(name, shown):
         assert int(numbers(page, back)) == r
 
 
-@browsers
 @pytest.mark.parametrize("name", ["3 blocks", "50 blocks", "dense", "window"])
 def test_paths_of_one_degree_are_numbered_as_in_python(name, shown):
     paths, page = shown(name)
@@ -151,13 +133,11 @@ def has_python_s_latex(paths, page):
         assert page.run('document.querySelector("textarea").value') == paths[r].latex()
 
 
-@browsers
 @pytest.mark.parametrize("name", ["dense", "scalar", "cotangent", "scope", "plain", "one entry"])
 def test_latex_of_sets_without_blocks_is_that_of_python(name, shown):
     has_python_s_latex(*shown(name))
 
 
-@browsers
 @pytest.mark.parametrize("name", ["3 blocks", "600 blocks", "window", "several ways", "attention"])
 def test_latex_of_blocks_is_the_product_that_is_shown(name, shown):
     paths, page = shown(name)
@@ -170,7 +150,6 @@ def test_latex_of_blocks_is_the_product_that_is_shown(name, shown):
         assert meanings and all(re.match(r"% [A-Zg](_\{k(,i)?\})?: ", words) for words in meanings)
 
 
-@browsers
 @pytest.mark.parametrize("name", EVIL)
 def test_hostile_names_are_text_in_latex(name, show):
     x = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
@@ -192,7 +171,6 @@ def test_hostile_names_are_text_in_latex(name, show):
     assert "\\text{" in product and not re.search(r"[\\$&#%~^]", bare)
 
 
-@browsers
 @pytest.mark.parametrize("name", ["scalar", "cotangent"])
 def test_numbers_on_scalar_edges_multiply_to_the_path_s_product(name, shown):
     paths, page = shown(name)
@@ -201,7 +179,6 @@ def test_numbers_on_scalar_edges_multiply_to_the_path_s_product(name, shown):
         assert found == pytest.approx(paths[r].product())
 
 
-@browsers
 @pytest.mark.parametrize("name", ["3 blocks", "dense", "scalar", "window"])
 def test_nodes_and_edges_know_how_many_paths_they_are_on(name, shown):
     paths, page = shown(name)
@@ -217,7 +194,6 @@ def test_nodes_and_edges_know_how_many_paths_they_are_on(name, shown):
 # The sum
 
 
-@browsers
 @pytest.mark.parametrize("name", SETS)
 def test_the_sum_over_everything_is_checked_and_is_the_gradient(name, shown):
     _, page = shown(name)
@@ -228,7 +204,6 @@ def test_the_sum_over_everything_is_checked_and_is_the_gradient(name, shown):
     assert text(page, "sum").endswith(others.get(name, "x.grad"))
 
 
-@browsers
 @pytest.mark.parametrize(
     "place",
     [("listed", 3, 0), ("listed", 3, 1), ("listed", 3, 2, 1), ("degrees", 1, 1), ("degrees", 1, 2),
@@ -250,7 +225,6 @@ def test_a_wrong_number_is_seen_by_the_page_itself(place, show):
         assert ["✗" in words for words in texts(page, ".entries td")].count(True) == entry
 
 
-@browsers
 @pytest.mark.parametrize("name", ["50 blocks", "600 blocks", "attention"])
 def test_a_wrong_share_is_seen_where_only_degrees_are_summed(name, show):
     def spoil(known):
@@ -260,7 +234,6 @@ def test_a_wrong_share_is_seen_where_only_degrees_are_summed(name, show):
     assert len(texts(page, ".checks li.wrong")) == 1
 
 
-@browsers
 def test_a_wrong_number_on_a_scalar_edge_is_seen(show):
     def spoil(known):
         known["segments"][0][6] = [x * 1.01 for x in known["segments"][0][6]]
@@ -269,7 +242,6 @@ def test_a_wrong_number_on_a_scalar_edge_is_seen(show):
     assert texts(page, ".checks li.wrong")[0].startswith("✗ This page")
 
 
-@browsers
 def test_a_wrong_count_is_seen(show):
     page = show(
         residual(2), touched=lambda page_html: told(page_html, lambda d: d.update(count="5"))

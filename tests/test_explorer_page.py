@@ -10,35 +10,19 @@ from importlib.resources import files
 
 import chromium
 import pytest
-from explorer_pages import EVIL, SETS, click, pages, residual, several_ways
+from explorer_pages import EVIL, SETS, click, enter, residual, several_ways
 
 import tinygrad_res as tg
 import viz
 from tinygrad_res.errors import FigureError, UsageError
 
-browsers = pytest.mark.skipif(chromium.program() is None, reason="no Chromium on the PATH")
 
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium.chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def show(browser, tmp_path):
-    with pages(browser, tmp_path) as opener:
-        yield opener
-
-
-@browsers
 def test_both_colour_schemes(show):
     ground = "getComputedStyle(document.body).backgroundColor"
     assert show(residual(2)).run(ground) == "rgb(255, 255, 255)"
     assert show(residual(2), dark=True).run(ground) == "rgb(20, 23, 28)"
 
 
-@browsers
 @pytest.mark.parametrize("width", [1200, 400])
 @pytest.mark.parametrize("name", ["3 blocks", "600 blocks", "dense", "scalar", "attention"])
 def test_nothing_is_wider_than_the_window(name, width, show):
@@ -46,7 +30,6 @@ def test_nothing_is_wider_than_the_window(name, width, show):
     assert page.run("document.documentElement.scrollWidth") <= width
 
 
-@browsers
 def test_the_legend_explains_every_symbol(show):
     page = show(several_ways(), fragment="#r=13")
     words = page.run('document.querySelector(".legend").textContent')
@@ -60,7 +43,6 @@ def test_the_legend_explains_every_symbol(show):
 # What must not happen
 
 
-@browsers
 @pytest.mark.parametrize("name", EVIL)
 def test_hostile_scopes_are_shown_fold_and_fit(name, show):
     x = tg.tensor([[1.0, 2.0]], requires_grad=True, name="x")
@@ -74,7 +56,6 @@ def test_hostile_scopes_are_shown_fold_and_fit(name, show):
     assert page.run('document.querySelectorAll("b, img, main script").length') == 0
 
 
-@browsers
 @pytest.mark.parametrize("name", EVIL)
 def test_names_are_shown_and_do_nothing(name, show):
     for level in ("tensor", "scalar"):
@@ -84,8 +65,7 @@ def test_names_are_shown_and_do_nothing(name, show):
         page = show(tg.paths((x + h).sum(), x, level=level))
         assert page.run("document.scripts.length") == 2
         assert page.run('document.querySelectorAll("b, img, main script").length') == 0
-        page.run('(() => { const box = document.querySelector("[id$=-search]"); box.value = "e"; '
-                 'box.dispatchEvent(new Event("input")); })()')  # fmt: skip
+        enter(page, "search", "e", "input")
         click(page, "next")
         click(page, "copy")
         assert page.run('document.querySelectorAll("b, img, main script").length') == 0
@@ -98,7 +78,6 @@ def test_the_page_allows_itself_nothing_else():
     assert page.count("http") - page.count("http-equiv") == page.count("http://www.w3.org/2000/svg")
 
 
-@browsers
 def test_a_script_that_is_not_the_page_s_own_is_refused(browser, tmp_path):
     page_html = viz.explore(residual(1)).html.replace(
         "</main>", "<script>window.harm = 1</script></main>"
@@ -124,7 +103,6 @@ def test_fifty_blocks_fit_in_150_kilobytes():
     assert len(viz.explore(residual(50)).html.encode()) < 150_000
 
 
-@browsers
 def test_a_notebook_shows_the_page_in_a_frame(browser, tmp_path):
     shown = viz.explore(residual(2))._repr_html_()
     assert html.unescape(re.search(r'srcdoc="([^"]*)"', shown)[1]) == viz.explore(residual(2)).html
@@ -164,7 +142,6 @@ def test_fifty_blocks_are_written_in_three_tenths_of_a_second():
     assert time.perf_counter() - start < 0.3
 
 
-@browsers
 @pytest.mark.parametrize("name", ["3 blocks", "50 blocks", "dense"])
 def test_larger_text_does_not_clip_or_widen(name, show):
     page = show(SETS[name](), width=1000)
@@ -173,7 +150,6 @@ def test_larger_text_does_not_clip_or_widen(name, show):
     assert page.run("document.documentElement.scrollWidth") <= 1000
 
 
-@browsers
 def test_paper_is_white_and_shows_no_controls(show):
     page = show(residual(50), dark=True)
     page.ask("Emulation.setEmulatedMedia", media="print")
@@ -181,7 +157,6 @@ def test_paper_is_white_and_shows_no_controls(show):
     assert page.run('getComputedStyle(document.querySelector(".tools")).display') == "none"
 
 
-@browsers
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize(
     "name", ["3 blocks", "50 blocks", "dense", "scalar", "attention", "one degree"]

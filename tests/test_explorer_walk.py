@@ -1,28 +1,12 @@
 """What a reader does with the explorer: takes paths, keeps to degrees, folds, searches, copies."""
 
-import chromium
 import pytest
-from explorer_pages import SETS, click, dense, pages, residual, text, texts
+from explorer_pages import SETS, click, dense, enter, residual, text, texts
 
 import tinygrad_res as tg
 import viz.explorer.map
 
-browsers = pytest.mark.skipif(chromium.program() is None, reason="no Chromium on the PATH")
 
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium.chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def show(browser, tmp_path):
-    with pages(browser, tmp_path) as opener:
-        yield opener
-
-
-@browsers
 def test_the_weight_free_path_comes_first_and_the_sum_reaches_the_gradient(show):
     page = show(residual(3))
     assert "g · I3" in text(page, "facts")
@@ -33,32 +17,26 @@ def test_the_weight_free_path_comes_first_and_the_sum_reaches_the_gradient(show)
     assert "Visited 1 of 8 paths" in text(page, "sum")
 
 
-@browsers
 def test_a_number_leads_to_its_path(show):
     paths = residual(3)
     page = show(paths)
-    page.run('(() => { const box = document.querySelector("[id$=-number]"); box.value = "5"; '
-             'box.dispatchEvent(new Event("change")); })()')  # fmt: skip
+    enter(page, "number", "5")
     assert "g · J3 · I · J1" in text(page, "facts")
     assert "5 of 8" in text(page, "facts")
     assert page.run("location.hash").startswith("#r=5&")
 
 
-@browsers
 def test_a_number_that_is_none_is_refused_in_words(show):
     page = show(residual(3))
     for wrong in ("8", "-1", "x", "1e3"):
-        page.run('(() => { const box = document.querySelector("[id$=-number]"); '
-                 f'box.value = "{wrong}"; box.dispatchEvent(new Event("change")); }})()')  # fmt: skip
+        enter(page, "number", wrong)
         assert "from 0 to 7" in text(page, "wrong")
         assert "0 of 8" in text(page, "facts")
 
 
-@browsers
 def test_the_slider_keeps_to_one_degree(show):
     page = show(residual(50))
-    page.run('(() => { const box = document.querySelector("[id$=-degree]"); box.value = 3; '
-             'box.dispatchEvent(new Event("input")); })()')  # fmt: skip
+    enter(page, "degree", 3, "input")
     assert text(page, "degrees") == "4: 1\u2009225 paths"
     shown = page.run(
         '[...document.querySelectorAll("[role=option] > :nth-child(4)")].map((e) => e.textContent)'
@@ -66,7 +44,6 @@ def test_the_slider_keeps_to_one_degree(show):
     assert shown == ["4 weight layers"] * 16
 
 
-@browsers
 def test_pointing_at_a_histogram_keeps_to_its_degree(show):
     page = show(residual(3), height=2000)
     x, y = page.run(
@@ -79,7 +56,6 @@ def test_pointing_at_a_histogram_keeps_to_its_degree(show):
     assert text(page, "degrees").startswith("any number")
 
 
-@browsers
 def test_keys_walk_the_list_and_the_chain(show):
     page = show(residual(3))
     page.run('document.querySelector("[role=listbox]").focus()')
@@ -97,7 +73,6 @@ def test_keys_walk_the_list_and_the_chain(show):
     assert "path 4" in text(page, "live")
 
 
-@browsers
 def test_keys_walk_a_graph_that_is_no_chain(show):
     paths = dense()
     page = show(paths)
@@ -109,7 +84,6 @@ def test_keys_walk_a_graph_that_is_no_chain(show):
     assert page.run("document.activeElement.textContent").endswith("way 2 of 2")
 
 
-@browsers
 def test_a_node_and_an_edge_of_the_map_lead_the_path_there(show):
     paths = dense()
     page = show(paths)
@@ -124,7 +98,6 @@ def test_a_node_and_an_edge_of_the_map_lead_the_path_there(show):
         )
 
 
-@browsers
 def test_scopes_fold(show):
     page = show(dense())
     hidden = 'document.querySelectorAll("[data-node].shut").length'
@@ -136,18 +109,15 @@ def test_scopes_fold(show):
     )
 
 
-@browsers
 def test_a_name_is_found_and_leads_there(show):
     page = show(residual(50))
-    page.run('(() => { const box = document.querySelector("[id$=-search]"); box.value = "W_24"; '
-             'box.dispatchEvent(new Event("input")); })()')  # fmt: skip
+    enter(page, "search", "W_24", "input")
     assert "1 place" in text(page, "found")
     page.run('document.querySelector("[id$=-matches] button").click()')
     assert "g · I38 · J12 · I11" in text(page, "facts")
     assert "block 12, way 2 of 2: J12 = W24 · relu′ · W23" in text(page, "here")
 
 
-@browsers
 def test_the_address_brings_everything_back(show):
     r = 2**599 + 12345
     page = show(residual(600, 2), fragment=f"#r={r}&open=3&at=80&q=W_7")
@@ -158,13 +128,11 @@ def test_the_address_brings_everything_back(show):
     assert page.run('document.querySelector("[id$=-number]").value') == "1"
 
 
-@browsers
 def test_a_wrong_address_does_no_harm(show):
     page = show(residual(3), fragment="#r=99&k=7&open=a.-1.9&at=x&q=%3Cb%3E")
     assert "0 of 8" in text(page, "facts")
 
 
-@browsers
 def test_latex_of_the_path_is_copied(show):
     page = show(residual(3), fragment="#r=5")
     assert page.run('document.querySelector("textarea").hidden')
@@ -181,7 +149,6 @@ def test_latex_of_the_path_is_copied(show):
     assert not page.run('document.querySelector("textarea").hidden')
 
 
-@browsers
 def test_a_row_has_a_square_for_each_weight_layer(show):
     page = show(residual(3))
     for r in range(8):
@@ -189,7 +156,6 @@ def test_a_row_has_a_square_for_each_weight_layer(show):
         assert page.run(squares) == residual(3)[r].degree("weight")
 
 
-@browsers
 def test_words_off_the_path_stay_legible(show):
     opacity = (
         '[...document.querySelectorAll("{} .off.words")].map((e) => getComputedStyle(e).opacity)'
@@ -199,14 +165,12 @@ def test_words_off_the_path_stay_legible(show):
         assert found and min(map(float, found)) >= 0.45
 
 
-@browsers
 def test_negative_factors_stand_in_brackets(show):
     x = tg.tensor(0.3, requires_grad=True, name="x")
     page = show(tg.paths(tg.tanh(x) * -2.0 * 3.0, x, level="scalar"))
     assert "in numbers3 · (−2) · 0.915 = −5.49" in text(page, "facts")
 
 
-@browsers
 def test_letters_that_names_take_are_left_to_them(show):
     page = show(residual(2, name="g"))
     letter = text(page, "facts").split("product")[1][0]
@@ -216,7 +180,6 @@ def test_letters_that_names_take_are_left_to_them(show):
     assert f"product, from {letter} back" in text(page, "head")
 
 
-@browsers
 def test_the_address_keeps_what_was_visited_and_folded(show):
     page = show(dense())
     click(page, "next")
@@ -226,7 +189,6 @@ def test_the_address_keeps_what_was_visited_and_folded(show):
     assert texts(again, "[data-fold]") == ["fold layer0", "unfold layer1", "fold layer2"]
 
 
-@browsers
 def test_a_step_offers_its_ways_on(show):
     paths = dense("scalar")
     page = show(paths)
@@ -238,7 +200,6 @@ def test_a_step_offers_its_ways_on(show):
     assert page.run("document.activeElement.getAttribute('aria-pressed')") == "true"
 
 
-@browsers
 def test_a_block_of_many_ways_offers_them(show):
     page = show(SETS["attention"]())
     offered = texts(page, "[id$=-ways] button")
@@ -247,7 +208,6 @@ def test_a_block_of_many_ways_offers_them(show):
     assert "2, number" in text(page, "facts")
 
 
-@browsers
 def test_pointing_at_the_map_tells_how_many_paths_pass(show):
     paths = dense()
     page = show(paths)
@@ -259,7 +219,6 @@ def test_pointing_at_the_map_tells_how_many_paths_pass(show):
     assert text(page, "here") == f"relu in layer0, on {passing} of 6 paths"
 
 
-@browsers
 def test_a_folded_scope_is_covered_and_pressing_it_unfolds_it(show):
     page = show(dense())
     lids = 'document.querySelectorAll(".lid:not(.shut)").length'
@@ -272,7 +231,6 @@ def test_a_folded_scope_is_covered_and_pressing_it_unfolds_it(show):
     assert page.run(lids) == 0
 
 
-@browsers
 def test_keys_and_buttons_size_the_map(show):
     page = show(dense("scalar"), width=600)
     width = 'document.querySelector("[id$=-map] svg").getBoundingClientRect().width'
@@ -286,7 +244,6 @@ def test_keys_and_buttons_size_the_map(show):
     assert page.run(width) <= 600
 
 
-@browsers
 def test_a_step_brings_its_node_into_view(show):
     page = show(dense("scalar"), width=600)
     for at in range(5):
@@ -301,7 +258,6 @@ def test_a_step_brings_its_node_into_view(show):
         assert left <= x <= right and top <= y <= bottom
 
 
-@browsers
 def test_a_map_too_large_to_draw_is_replaced_by_steps(show, monkeypatch):
     monkeypatch.setattr(viz.explorer.map, "MOST_EDGES", 10)
     page = show(dense())
@@ -309,7 +265,6 @@ def test_a_map_too_large_to_draw_is_replaced_by_steps(show, monkeypatch):
     assert len(texts(page, "[id$=-steps] button")) == 5
 
 
-@browsers
 @pytest.mark.parametrize("blocks", [3, 600])
 def test_rows_that_look_alike_can_be_told_apart(blocks, show):
     page = show(residual(blocks, 2), fragment=f"#r={2**blocks - 3}")

@@ -16,7 +16,6 @@ from nbclient import NotebookClient
 
 nbconvert = pytest.importorskip("nbconvert")
 ROOT = Path(__file__).resolve().parents[1]
-browsers = pytest.mark.skipif(chromium.program() is None, reason="no Chromium on the PATH")
 
 BEGINNING = """
 import numpy as np, tinygrad_res as tg, viz
@@ -51,12 +50,6 @@ def exported(notebook, tmp_path_factory):
     file = tmp_path_factory.mktemp("page") / "notebook.html"
     file.write_text(page, encoding="utf-8")
     return file
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium.chromium() as running:
-        yield running
 
 
 def shown(notebook):
@@ -99,7 +92,6 @@ def soon(run, script, expected):
     return found
 
 
-@browsers
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("dark", [False, True])
 def test_an_explorer_can_be_walked_in_an_exported_notebook(browser, exported, dark):
@@ -120,7 +112,6 @@ def test_an_explorer_can_be_walked_in_an_exported_notebook(browser, exported, da
     page.close()
 
 
-@browsers
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_figures_and_plots_of_an_exported_notebook_are_drawn(browser, exported, notebook):
     page = chromium.Page(browser, exported.as_uri(), 1200, 900, False)
@@ -132,7 +123,6 @@ def test_figures_and_plots_of_an_exported_notebook_are_drawn(browser, exported, 
     page.close()
 
 
-@browsers
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_figures_and_plots_fit_a_narrow_page_and_say_what_they_show(browser, exported):
     page = chromium.Page(browser, exported.as_uri(), 600, 900, False)
@@ -146,7 +136,6 @@ def test_figures_and_plots_fit_a_narrow_page_and_say_what_they_show(browser, exp
     page.close()
 
 
-@browsers
 @pytest.mark.parametrize("dark", [False, True])
 def test_pictures_side_by_side_on_a_page_keep_their_own_colours(browser, notebook, tmp_path, dark):
     """All inline, as notebooks show them while they are open."""

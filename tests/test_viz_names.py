@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ET
 import zlib
 from html.parser import HTMLParser
 
+import chromium
 import dot_program
 import gallery
 import numpy as np
@@ -251,7 +252,7 @@ class Leaks(http.server.SimpleHTTPRequestHandler):
 
 
 def test_nothing_runs_and_no_request_leaves_a_browser(tmp_path):
-    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)  # fmt: skip
+    browser = chromium.program()
     if browser is None:
         pytest.skip("there is no Chromium to load the page in")
     asked = type("Asked", (Leaks,), {})
