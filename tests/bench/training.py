@@ -1,15 +1,18 @@
 """Training steps beside PyTorch's: time, how it grows with depth, and memory.
 
-    python tests/bench/training.py
+    python tests/bench/training.py [--threads N]
 
 A step is forward, cross-entropy, backward and an update by SGD with momentum; both sides
 run the same network from the same kind of weights, in turn, in this one process.  Memory is
 what arrays hold at the peak of a step beyond what they hold between steps, against the
-activations that PyTorch saves for its backward pass.  PyTorch: pip install '.[bench]'.
+activations that PyTorch saves for its backward pass.  With N threads for each side's matrix
+products the ratios hold on a machine that others use as well; without, both take what they
+take by themselves.  PyTorch: pip install '.[bench]'.
 """
 
 from __future__ import annotations
 
+import argparse
 import gc
 import statistics
 import sys
@@ -24,6 +27,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch.nn import functional
 
 import tinygrad_res as tg
@@ -185,6 +189,17 @@ def torch_saved(network: torch.nn.Module, images: np.ndarray, labels: np.ndarray
 
 def main() -> None:
     """Print the comparison."""
+    parser = argparse.ArgumentParser(description="Training steps beside PyTorch's.")
+    parser.add_argument("--threads", type=int, help="for each side (default: the libraries' own)")
+    threads = parser.parse_args().threads
+    if threads is not None:
+        torch.set_num_threads(threads)
+    with threadpool_limits(threads):
+        compare_all()
+
+
+def compare_all() -> None:
+    """Print times by network and depth, and memory."""
     print(f"{'training step':<34}{'ours':>12}{'PyTorch':>12}{'ratio':>8} {'goal':>6}")
     for blocks in (3, 12, 48):
         data = drawn(64, 1, 8, 8)
