@@ -9,6 +9,7 @@ import pytest
 from oracles import check_array, check_close, normal
 
 import tinygrad_res as tg
+from tinygrad_res.errors import ShapeError
 from tinygrad_res.primitives import patches
 
 draw = normal()
@@ -134,3 +135,11 @@ def test_one_dimensional_filters_equal_numpy_for_all_lengths(name, mode):
         a, v = draw(n), draw(m)
 
         check_array(getattr(tg, name)(a, v, mode), getattr(np, name)(a, v, mode))
+
+
+def test_a_filter_that_is_wider_than_the_image_is_refused_at_any_stride():
+    for stride in (1, 2, 3):
+        with pytest.raises(
+            ShapeError, match=r"filters of \(2, 3\) .* do not fit into images of \(2, 2\)"
+        ):
+            tg.conv2d(draw(1, 1, 2, 2), draw(1, 1, 2, 3), stride=stride)

@@ -323,6 +323,35 @@ def test_groups_that_are_none_are_refused():
         optim.SGD([{"params": [w]}, {"params": [w]}])
 
 
+def test_a_factor_scales_the_learning_rate_of_its_step_alone():
+    p = tg.parameter([2.0])
+    optimizer = optim.SGD([p], lr=0.1)
+    for factor in (0.5, 0.0, 1.0):  # by a slope of 3: 2 - 0.15, that, and 0.3 less
+        optimizer.zero_grad()
+        (3 * p).sum().backward()
+        optimizer.step(factor)
+        np.testing.assert_allclose(p.data, [1.55 if factor == 1.0 else 1.85])
+    assert optimizer.param_groups[0]["lr"] == 0.1
+
+
+def test_options_left_out_are_pytorchs():
+    own = {"SGD": {"lr": 1e-3, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0,
+                   "nesterov": False, "l1": 0.0}}  # fmt: skip
+    own["Adam"] = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
+    own["AdamW"] = own["Adam"] | {"weight_decay": 1e-2}
+    for name, options in own.items():
+        assert getattr(optim, name)([tg.parameter([1.0])]).defaults == options
+
+
+def test_a_state_that_was_taken_over_is_not_written_over():
+    p = tg.parameter([2.0])
+    optimizer = optim.SGD([p], lr=0.1, momentum=0.9)
+    given = {"momentum_buffer": np.array([1.0])}
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": {0: given}})
+    descend(p, optimizer, 1)
+    assert given["momentum_buffer"].tolist() == [1.0]
+
+
 def test_step_refuses_a_factor_that_is_none_and_changes_nothing():
     p = tg.parameter([2.0])
     optimizer = optim.SGD([p], lr=0.1)
