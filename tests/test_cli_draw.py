@@ -4,11 +4,11 @@ import os
 import re
 import subprocess
 import sys
-import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 import test_viz_names
+from commands import fails, shown
 
 import viz
 from tinygrad_res import drawing
@@ -82,20 +82,6 @@ def net(tmp_path, monkeypatch):
 
 def written(folder):
     return sorted(path.name for path in folder.iterdir() if path.name not in ("net.py", "sub"))
-
-
-def shown(path):
-    return " ".join(ET.parse(path).getroot().itertext())
-
-
-def fails(capsys, *arguments):
-    """Run a command that must fail, and return the one line that it says."""
-    assert main(arguments) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    (line,) = told.err.splitlines()
-    assert line.startswith("tinygrad-res: error: ")
-    return line.removeprefix("tinygrad-res: error: ")
 
 
 # draw

@@ -1,11 +1,11 @@
 """The commands draw and explore, on networks in ONNX files."""
 
 import sys
-import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import fails, shown
 
 import tinygrad_res as tg
 import viz
@@ -84,19 +84,6 @@ def files(tmp_path, monkeypatch):
 
 def written(folder):
     return sorted(path.name for path in folder.iterdir() if path.is_file())
-
-
-def shown(path):
-    return " ".join(ET.parse(path).getroot().itertext())
-
-
-def fails(capsys, *arguments):
-    """Run a command that must fail, and return the one line that it says."""
-    assert main(arguments) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    (line,) = told.err.splitlines()
-    return line.removeprefix("tinygrad-res: error: ")
 
 
 # What is drawn

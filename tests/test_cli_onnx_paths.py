@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from commands import fails
 
 import tinygrad_res as tg
 from tinygrad_res import cli, nn, onnx_files
@@ -12,7 +13,7 @@ from tinygrad_res.errors import DataError, UsageError
 
 pytest.importorskip("onnx")
 import test_onnx
-from test_cli_onnx import chain, fails, lookup, steps, written
+from test_cli_onnx import chain, lookup, steps, written
 
 X = np.random.default_rng(9).standard_normal((5, 4))
 
