@@ -29,11 +29,12 @@ from ..optim import Adam
 from ..primitives import cross_entropy
 from ..record import no_grad
 from ..tensor import tensor
-from ..training import accuracy, fit, mean_loss
+from ..training import fit, mean_loss
 from .outcome import Outcome, aligned
+from .recipe import errors_of
 from .settings import counted, quickly, ranged, seeds, settled, spread
 from .sources import DIGITS, Source, given, images
-from .sweep import grid, sweep
+from .sweep import beside, grid, sweep, where
 
 if TYPE_CHECKING:
     from viz import Plot
@@ -93,7 +94,7 @@ class IdentityMapping(Outcome):
 
     def of(self, start: str, added: int) -> list[dict[str, Any]]:
         """Return the runs of one network."""
-        return [cell for cell in self.cells if (cell["start"], cell["added"]) == (start, added)]
+        return where(self.cells, start=start, added=added)
 
     def table(self) -> str:
         """Return losses and errors, and how far the added layers are from the identity."""
@@ -194,10 +195,7 @@ def identity_mapping(
     done = sweep(deepened, cells, executor, folder, "identity mapping, networks")
     return IdentityMapping(
         **setting, seeds=numbers, quick=bool(quick), data=source,
-        cells=[
-            {**{key: cell[key] for key in ("start", "added", "seed")}, **found}
-            for cell, found in zip(cells, done, strict=True)
-        ],
+        cells=beside(cells, ("start", "added", "seed"), done),
     )  # fmt: skip
 
 
@@ -237,13 +235,9 @@ def deepened(
         evaluate=evaluate, evaluate_every=max(1, steps // POINTS), progress=False,
     )  # fmt: skip
     network.eval()
-    train, test = (
-        100 * (1 - accuracy(network, x, y))
-        for x, y in ((found.train_x, found.train_y), (found.test_x, found.test_y))
-    )
     return {
         "shallow": _loss(shallow, found), "at": [0, *sorted(went.evaluations)], "loss": losses,
-        "train": train, "test": test, "distance": [before, _distance(shallow, tail, found)],
+        **errors_of(network, found), "distance": [before, _distance(shallow, tail, found)],
     }  # fmt: skip
 
 

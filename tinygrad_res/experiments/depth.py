@@ -24,7 +24,7 @@ from .outcome import Outcome, aligned
 from .recipe import FAMILIES, check_depths, trained
 from .settings import counted, quickly, ranged, seeds, settled, spread
 from .sources import DIGITS, Source, given
-from .sweep import grid, sweep
+from .sweep import beside, grid, sweep, where
 
 if TYPE_CHECKING:
     from viz import Plot
@@ -84,8 +84,7 @@ class ByDepth(Outcome):
 
     def of(self, family: str, shortcut: str, depth: int) -> list[dict[str, Any]]:
         """Return the runs of one network."""
-        wanted = {"family": family, "shortcut": shortcut, "depth": depth}
-        return [cell for cell in self.cells if wanted.items() <= cell.items()]
+        return where(self.cells, family=family, shortcut=shortcut, depth=depth)
 
     def quickly(self, claim: str) -> list[str]:
         """Return what to say of a quick run, in which a claim may not show."""
@@ -241,13 +240,9 @@ def train_by_depth(
         points=[POINTS[bool(quick)]], data=[source.cell],
     )  # fmt: skip
     done = sweep(trained, cells, executor, folder, f"{name}, networks")
-    named = ("family", "shortcut", "depth", "seed")
     return {
         **setting, "seeds": numbers, "quick": bool(quick), "data": source,
-        "cells": [
-            {**{key: cell[key] for key in named}, **found}
-            for cell, found in zip(cells, done, strict=True)
-        ],
+        "cells": beside(cells, ("family", "shortcut", "depth", "seed"), done),
     }  # fmt: skip
 
 

@@ -28,11 +28,10 @@ from ..data import Images
 from ..errors import UsageError
 from ..nets import Network
 from ..nn import Conv2d, Linear, Module, PadShortcut, Residual, Sequential
-from ..optim import multi_step_lr
 from ..training import EVALUATION_BATCH, fit
 from ..whole_numbers import at_least
 from .lesion_report import Lesioned, Lesions
-from .recipe import FAMILIES, check_depths, make, optimizer_of
+from .recipe import FAMILIES, check_depths, make, optimizer_of, schedule_of
 from .settings import seeds, settled
 from .sources import DIGITS, given, images
 from .sweep import sweep
@@ -124,7 +123,7 @@ def _run(
     network = make(family, depth, shortcut, arrangement, rng, found.shape, found.classes)
     fit(
         network, found, optimizer_of(family, network), steps=steps, seed=seed,
-        schedule=multi_step_lr([steps // 2, 3 * steps // 4]), progress=False,
+        schedule=schedule_of(steps), progress=False,
     )  # fmt: skip
     network.eval()
     blocks = list(network.body) if shortcut == "identity" else layers(network)

@@ -20,7 +20,7 @@ from ..data import Images
 from ..errors import UsageError
 from ..nets import Network, plain_mlp, residual_mlp, resnet
 from ..nn import BatchNorm2d, Linear, Module
-from ..optim import SGD, Adam, Optimizer, multi_step_lr
+from ..optim import SGD, Adam, Optimizer, Schedule, multi_step_lr
 from ..record import no_grad
 from ..tensor import tensor
 from ..training import accuracy, fit
@@ -63,6 +63,17 @@ def optimizer_of(family: str, network: Module) -> Optimizer:
     return Adam(network.parameters(), lr=1e-3)
 
 
+def schedule_of(steps: int) -> Schedule:
+    """Return the schedule: a tenth of the rate from half of the steps on, then a hundredth."""
+    return multi_step_lr([steps // 2, 3 * steps // 4])
+
+
+def errors_of(network: Module, data: Images) -> dict[str, float]:
+    """Return the errors on the training part and on the test part in percent."""
+    parts = {"train": (data.train_x, data.train_y), "test": (data.test_x, data.test_y)}
+    return {part: 100 * (1 - accuracy(network, x, y)) for part, (x, y) in parts.items()}
+
+
 def trained(
     family: str, depth: int, shortcut: str, arrangement: str, steps: int, batch: int, points: int,
     seed: int, data: Mapping[str, Any] = DIGITS.cell,
@@ -88,15 +99,14 @@ def trained(
     errors: dict[str, list[float]] = {"train": [], "test": []}
 
     def evaluate(network: Module) -> float:
-        for part, measured in errors.items():
-            x, y = getattr(found, f"{part}_x"), getattr(found, f"{part}_y")
-            measured.append(100 * (1 - accuracy(network, x, y)))
+        for part, error in errors_of(network, found).items():
+            errors[part].append(error)
         return errors["test"][-1]
 
     every = max(1, steps // points)
     went = fit(
         network, found, optimizer_of(family, network), steps=steps, batch=batch, seed=seed,
-        schedule=multi_step_lr([steps // 2, 3 * steps // 4]), evaluate=evaluate,
+        schedule=schedule_of(steps), evaluate=evaluate,
         evaluate_every=every, progress=False,
     )  # fmt: skip
     at = sorted(went.evaluations)

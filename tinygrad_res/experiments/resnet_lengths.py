@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
-from ..optim import constant_lr, multi_step_lr, product
+from ..optim import constant_lr, product
 from ..training import fit
 from .effective_paths import measured
 from .lengths import Lengths
 from .lesion_study import ARRANGEMENT
-from .recipe import check_depths, make, optimizer_of
+from .recipe import check_depths, make, optimizer_of, schedule_of
 from .resnet_lengths_report import ResNetPathLengths
 from .settings import seeds, settled
 from .sources import DIGITS, given, images
@@ -109,9 +109,7 @@ def _run(
     before = measured(network, found, batch, samples, seed)
     went = fit(
         network, found, optimizer_of("convolutional", network), steps=steps, seed=seed,
-        schedule=product(
-            constant_lr(0.1, steps // 10), multi_step_lr([steps // 2, 3 * steps // 4])
-        ), progress=False,
+        schedule=product(constant_lr(0.1, steps // 10), schedule_of(steps)), progress=False,
     )  # fmt: skip
     after = measured(network, found, batch, samples, seed)
     return {"error": 1 - went.score, "before": before.plain(), "after": after.plain()}

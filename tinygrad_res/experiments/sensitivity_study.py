@@ -28,7 +28,7 @@ from ..tensor import Tensor, tensor
 from .outcome import Outcome, aligned, number
 from .settings import counted, quickly, ranged, seeds, settled, spread
 from .sources import DIGITS, Source, given, images
-from .sweep import grid, sweep
+from .sweep import beside, grid, sweep
 
 if TYPE_CHECKING:
     from viz import Plot
@@ -176,7 +176,7 @@ def sensitivity(
     done = sweep(measured, cells, executor, folder, "sensitivity, networks")
     return Sensitivity(
         **setting, seeds=numbers, quick=bool(quick), example=magnified(), data=source,
-        cells=[{"seed": number, **one} for number, one in zip(numbers, done, strict=True)],
+        cells=beside(cells, ["seed"], done),
     )  # fmt: skip
 
 

@@ -31,11 +31,10 @@ from .. import primitives as ops
 from ..errors import UsageError
 from ..nets import Network
 from ..nn import Module
-from ..optim import multi_step_lr
 from ..training import accuracy, fit
 from .lesion_study import ARRANGEMENT, bypass
 from .outcome import Outcome, aligned, number
-from .recipe import FAMILIES, check_depths, make, optimizer_of
+from .recipe import FAMILIES, check_depths, make, optimizer_of, schedule_of
 from .settings import numbered, quickly, ranged, seeds, settled, spread
 from .sources import DIGITS, Source, given, images
 from .sweep import grid, sweep
@@ -186,7 +185,7 @@ def _run(
     network = make(family, depth, "identity", ARRANGEMENT, rng, found.shape, found.classes)
     went = fit(
         ShortPaths(network, taken, way, seed), found, optimizer_of(family, network),
-        steps=steps, schedule=multi_step_lr([steps // 2, 3 * steps // 4]), seed=seed,
+        steps=steps, schedule=schedule_of(steps), seed=seed,
         evaluate_every=max(1, steps // POINTS), progress=False,
     )  # fmt: skip
     at = sorted(went.evaluations)

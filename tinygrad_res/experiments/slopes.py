@@ -20,7 +20,7 @@ import tinygrad_res as tg
 from ..errors import UsageError
 from ..whole_numbers import at_least
 from .outcome import Outcome, aligned
-from .sweep import grid, sweep
+from .sweep import beside, grid, sweep
 
 if TYPE_CHECKING:
     from viz import Plot
@@ -101,7 +101,7 @@ def activations(
             )
     cells = grid(name=list(names))
     done = sweep(measured, cells, executor, folder, "activations")
-    return Activations([{**cell, **found} for cell, found in zip(cells, done, strict=True)])
+    return Activations(beside(cells, ["name"], done))
 
 
 def _known(name: str, which: int) -> float | str:

@@ -22,18 +22,17 @@ import numpy as np
 
 from .. import primitives
 from ..errors import UsageError
-from ..optim import multi_step_lr
 from ..tensor import tensor
-from ..training import accuracy, fit
+from ..training import fit
 from .curvature import extreme_eigenvalues
 from .depth import KINDS, MOST_DEPTHS
 from .loss_planes import filter_direction, loss_surface, non_convexity, roughness
 from .outcome import Outcome, aligned, number
-from .recipe import check_depths, make, optimizer_of
+from .recipe import check_depths, errors_of, make, optimizer_of, schedule_of
 from .settings import counted, quickly, ranged, seeds, settled, spread
 from .sources import DIGITS, Source, given
 from .sources import images as images_of
-from .sweep import grid, sweep
+from .sweep import beside, grid, sweep, where
 
 if TYPE_CHECKING:
     from viz.plots import SurfacePlot
@@ -76,16 +75,10 @@ def surface_around(
     )  # fmt: skip
     fit(
         network, found, optimizer_of("convolutional", network), steps=steps, batch=BATCH,
-        seed=seed, schedule=multi_step_lr([steps // 2, 3 * steps // 4]), progress=False,
+        seed=seed, schedule=schedule_of(steps), progress=False,
     )  # fmt: skip
     network.eval()
-    errors = {
-        part: 100 * (1 - accuracy(network, x, y))
-        for part, x, y in (
-            ("train", found.train_x, found.train_y),
-            ("test", found.test_x, found.test_y),
-        )
-    }
+    errors = errors_of(network, found)
     x, y = found.train_x[:images], found.train_y[:images]
     first, second = (filter_direction(network, rng) for _ in range(2))
     surface = loss_surface(network, x, y, first, second, places(points))
@@ -125,7 +118,7 @@ class LossSurfaces(Outcome):
 
     def of(self, depth: int, shortcut: str) -> list[dict[str, Any]]:
         """Return the runs of one network."""
-        return [c for c in self.cells if (c["depth"], c["shortcut"]) == (depth, shortcut)]
+        return where(self.cells, depth=depth, shortcut=shortcut)
 
     def surfaces(self, depth: int, shortcut: str) -> list[np.ndarray]:
         """Return each run's losses (points, points), infinite where there is none."""
@@ -266,11 +259,7 @@ def loss_surfaces(
         **{key: [setting[key]] for key in ("steps", "points", "images")},
     )  # fmt: skip
     done = sweep(surface_around, cells, executor, folder, f"{name}, networks")
-    named = ("depth", "shortcut", "seed")
     return LossSurfaces(
         **setting, seeds=numbers, quick=bool(quick), data=source,
-        cells=[
-            {**{key: cell[key] for key in named}, **found}
-            for cell, found in zip(cells, done, strict=True)
-        ],
+        cells=beside(cells, ("depth", "shortcut", "seed"), done),
     )  # fmt: skip

@@ -47,6 +47,29 @@ def grid(**choices: Sequence[Any]) -> list[dict[str, Any]]:
     ]
 
 
+def where(cells: Iterable[Cell], **wanted: Any) -> list[Any]:
+    """Return the cells that have these settings, in their order.
+
+    >>> where(grid(depth=[20, 56], seed=[0, 1]), depth=56)
+    [{'depth': 56, 'seed': 0}, {'depth': 56, 'seed': 1}]
+    """
+    return [cell for cell in cells if wanted.items() <= cell.items()]
+
+
+def beside(
+    cells: Sequence[Cell], names: Sequence[str], found: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return what was found for each cell, and with it the settings that have these names.
+
+    >>> beside(grid(a=[7, 8], b=[3]), ["a"], [{"rest": 1}, {"rest": 2}])
+    [{'a': 7, 'rest': 1}, {'a': 8, 'rest': 2}]
+    """
+    return [
+        {**{name: cell[name] for name in names}, **one}
+        for cell, one in zip(cells, found, strict=True)
+    ]
+
+
 def sweep(
     function: Callable[..., Any], cells: Iterable[Cell], executor: Executor | None = None,
     folder: str | os.PathLike[str] | None = None, progress: str = "",

@@ -35,7 +35,7 @@ from ..nn.initialisations import default
 from .outcome import Outcome, aligned
 from .recipe import check_depths
 from .settings import counted, quickly, ranged, seeds, settled, spread
-from .sweep import grid, sweep
+from .sweep import beside, grid, sweep, where
 
 if TYPE_CHECKING:
     from viz import Plot
@@ -81,7 +81,7 @@ class VanishingGradients(Outcome):
 
     def of(self, net: str, depth: int) -> list[dict[str, Any]]:
         """Return the runs of one network."""
-        return [cell for cell in self.cells if (cell["net"], cell["depth"]) == (net, depth)]
+        return where(self.cells, net=net, depth=depth)
 
     def table(self) -> str:
         """Return gradient norms by depth, what paths cross, and the deepest network's parts."""
@@ -233,10 +233,7 @@ def vanishing_gradients(
     done = sweep(measured, cells, executor, folder, "vanishing gradients, networks")
     return VanishingGradients(
         **setting, seeds=numbers, quick=bool(quick),
-        cells=[
-            {**{key: cell[key] for key in ("net", "depth", "seed")}, **found}
-            for cell, found in zip(cells, done, strict=True)
-        ],
+        cells=beside(cells, ("net", "depth", "seed"), done),
     )  # fmt: skip
 
 

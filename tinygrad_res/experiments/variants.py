@@ -29,7 +29,7 @@ from .outcome import Outcome, aligned
 from .recipe import check_depths, make, trained
 from .settings import counted, quickly, ranged, seeds, settled, spread
 from .sources import DIGITS, Source, given, images
-from .sweep import sweep
+from .sweep import sweep, where
 
 if TYPE_CHECKING:
     from viz import Plot
@@ -103,8 +103,7 @@ class ShortcutVariants(Outcome):
 
     def of(self, shortcut: str, arrangement: str) -> list[dict[str, Any]]:
         """Return the runs of one variant."""
-        wanted = {"shortcut": shortcut, "arrangement": arrangement}
-        return [cell for cell in self.cells if wanted.items() <= cell.items()]
+        return where(self.cells, shortcut=shortcut, arrangement=arrangement)
 
     def table(self) -> str:
         """Return the errors beside the source's, and what the weight-free path carries."""
