@@ -55,6 +55,31 @@ def test_convolutions_equal_their_definition(stride, padding, dilation, groups):
 
 
 @pytest.mark.parametrize(("stride", "padding", "dilation", "groups"), GEOMETRIES)
+def test_the_cotangent_of_the_filters_is_the_adjoint(stride, padding, dilation, groups):
+    """<conv(x, v), g> = <v, w's cotangent> for any filters v, for long and for short rows of images."""
+    for channels, wide in ((4, 6), (4, 13), (16, 6)):
+        x, w, v = draw(3, channels, 5, wide), *(draw(4, channels // groups, 3, 2) for _ in "wv")
+        filters = tg.parameter(w)
+        out = tg.conv2d(x, filters, None, stride, padding, dilation, groups)
+        g = draw(*out.shape)
+        out.backward(g)
+        along = (direct(x, v, stride, padding, dilation, groups) * g).sum()
+        check_close((filters.grad.numpy() * v).sum(), along)
+
+
+@pytest.mark.cpu
+@pytest.mark.parametrize("shape", [(2, 9, 5, 6), (2, 1, 5, 16)], ids=["rows", "columns"])
+def test_a_convolution_of_two_precisions_has_the_higher(shape):
+    x, w = draw(*shape), draw(2, shape[1], 3, 2)
+    for images, filters in ((x.astype(np.float32), w), (x, w.astype(np.float32))):
+        out = tg.conv2d(images, tg.parameter(filters))
+        assert out.dtype == np.float64
+        check_array(
+            out, direct(images.astype(float), filters.astype(float), (1, 1), (0, 0), (1, 1), 1)
+        )
+
+
+@pytest.mark.parametrize(("stride", "padding", "dilation", "groups"), GEOMETRIES)
 def test_transposed_convolution_is_the_adjoint(stride, padding, dilation, groups):
     """<conv(x), y> = <x, conv_transpose(y)>, for images of every size that fits y."""
     w = draw(4, 4 // groups, 3, 2)

@@ -343,6 +343,14 @@ def test_options_left_out_are_pytorchs():
         assert getattr(optim, name)([tg.parameter([1.0])]).defaults == options
 
 
+def test_a_state_without_l1_as_pytorchs_trains_without():
+    optimizer = optim.SGD([tg.parameter([2.0])], lr=0.1, l1=2.0)
+    state = optimizer.state_dict()
+    del state["param_groups"][0]["l1"]
+    optimizer.load_state_dict(state)
+    assert optimizer.param_groups[0]["l1"] == 0.0
+
+
 def test_a_state_that_was_taken_over_is_not_written_over():
     p = tg.parameter([2.0])
     optimizer = optim.SGD([p], lr=0.1, momentum=0.9)

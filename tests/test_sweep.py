@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import threading
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -43,6 +43,10 @@ def counted(n):
 def beyond_floats(n):
     CALLS.append(n)
     return {"n": n, "norms": [float("inf"), float("nan")]}
+
+
+def unwritable(n):
+    return {n}
 
 
 def failing(n):
@@ -163,6 +167,40 @@ def test_another_function_or_setting_does_not_take_a_kept_cell(tmp_path):
     assert sweep(failing, grid(n=[0]), folder=tmp_path) == [0]
     assert sweep(divmod_of, grid(a=[1], b=[1]), folder=tmp_path) == [[1, 0]]
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_the_order_of_a_settings_names_does_not_matter(tmp_path):
+    first = sweep(divmod_of, [{"a": 7, "b": 3}], folder=tmp_path)
+    assert sweep(divmod_of, [{"b": 3, "a": 7}], folder=tmp_path) == first
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_cell_that_another_version_kept_is_computed_again(tmp_path, monkeypatch):
+    sweep(counted, grid(n=[1]), folder=tmp_path)
+    CALLS.clear()
+    monkeypatch.setattr(sys.modules[sweep.__module__], "__version__", "0.0.0")
+    sweep(counted, grid(n=[1]), folder=tmp_path)
+    assert CALLS == [1]
+
+
+class Waiting(Executor):
+    """Runs the first task, and lets the others wait."""
+
+    def __init__(self):
+        self.futures = []
+
+    def submit(self, function, /, *args, **options):
+        self.futures.append(Future())
+        if len(self.futures) == 1:
+            self.futures[0].set_result(function(*args, **options))
+        return self.futures[-1]
+
+
+def test_cells_that_wait_are_cancelled_where_the_sweep_ends_with_an_error():
+    pool = Waiting()
+    with pytest.raises(UsageError, match="returns what no file can hold"):
+        sweep(unwritable, grid(n=[1, 2, 3]), pool)
+    assert [future.cancelled() for future in pool.futures] == [False, True, True]
 
 
 def test_a_cell_that_fails_leaves_the_others_finished_and_is_named():
