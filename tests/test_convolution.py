@@ -68,6 +68,20 @@ def test_the_cotangent_of_the_filters_is_the_adjoint(stride, padding, dilation, 
 
 
 @pytest.mark.cpu
+def test_the_cotangent_of_a_signal_is_the_adjoint_for_every_small_geometry():
+    lengths, kernels, strides = range(1, 8), (1, 2, 3, 4), (1, 2, 3, 4)
+    for n, k, s, p, d in itertools.product(lengths, kernels, strides, (0, 1, 2), (1, 2)):
+        if n + 2 * p < d * (k - 1) + 1:
+            continue
+        x, v, w = tg.parameter(draw(1, 1, n)), draw(1, 1, 1, n), draw(1, 1, k)
+        out = tg.conv1d(x, w, None, s, p, d)
+        g = draw(*out.shape)
+        out.backward(g)
+        along = (direct(v, w[:, :, None], (1, s), (0, p), (1, d), 1)[:, :, 0] * g).sum()
+        check_close((x.grad.numpy() * v[0]).sum(), along, atol=1e-12, what=f"{n, k, s, p, d}")
+
+
+@pytest.mark.cpu
 @pytest.mark.parametrize("shape", [(2, 9, 5, 6), (2, 1, 5, 16)], ids=["rows", "columns"])
 def test_a_convolution_of_two_precisions_has_the_higher(shape):
     x, w = draw(*shape), draw(2, shape[1], 3, 2)

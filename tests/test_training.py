@@ -105,6 +105,15 @@ def test_seed_decides_everything():
     assert_same_state(first, same)
 
 
+def test_augmentation_draws_by_the_seed():
+    def drawn(seed):
+        found = []
+        train(small(), steps=2, seed=seed, augment=lambda x, rng: found.append(rng.random()) or x)
+        return found
+
+    assert drawn(1) == drawn(1) != drawn(2)
+
+
 def test_augmentation_draws_anew_in_every_step():
     drawn = []
     train(small(), steps=6, augment=lambda x, rng: drawn.append(rng.random()) or x)
