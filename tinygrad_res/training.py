@@ -163,32 +163,28 @@ def fit(
     >>> outcome.steps, outcome.score > 0.95
     (105, True)
     """
-    _check_kinds(network, optimizer, (loss, augment, evaluate, callback), (checkpoint, keep_best))
+    _check_kinds(network=network, optimizer=optimizer, checkpoint=checkpoint, keep_best=keep_best)
+    _check_functions(loss=loss, augment=augment, evaluate=evaluate, callback=callback)
     if schedule is not None:
         check_schedule("fit", schedule)
     train = train_x, train_y = read_part("train", data, loss is None)
     test = None if evaluate else read_part("test", data, loss is None)
     length = _length(steps, epochs, len(train_x), batch)
-    if evaluate_every is not None:
-        at_least(1, "fit", "evaluate_every", evaluate_every)
-    if patience is not None:
-        at_least(1, "fit", "patience", patience)
-        if evaluate_every is None:
-            raise UsageError(
-                f"fit: patience={patience}: say evaluate_every=, the steps between two"
-            )
+    at_least(0, "fit", "seed", seed)
+    _check_counts(
+        evaluate_every=evaluate_every, patience=patience, checkpoint_every=checkpoint_every
+    )
+    if patience is not None and evaluate_every is None:
+        raise UsageError(f"fit: patience={patience}: say evaluate_every=, the steps between two")
     if checkpoint is None and checkpoint_every is not None:
         raise UsageError(f"fit: checkpoint_every={checkpoint_every!r}: say checkpoint=, the file")
-    every = steps_per_pass(len(train_x), batch) if checkpoint_every is None else checkpoint_every
-    at_least(1, "fit", "checkpoint_every", every)
-    _check_bound("clip_norm", clip_norm)
-    _check_bound("loss_limit", loss_limit)
+    every = checkpoint_every or steps_per_pass(len(train_x), batch)
+    _check_bounds(clip_norm=clip_norm, loss_limit=loss_limit)
     device = _device(network, optimizer)
     check_targets(network, device, train, test, loss is None, augment is not None)
     score = evaluate or on_test_part(data, loss)
     loss = loss or default_loss(train_y)
     name = getattr(network, "name", None) or type(network).__name__
-    at_least(0, "fit", "seed", seed)
     settings: dict[str, Any] = {}
     if checkpoint is not None:
         settings = {
@@ -279,29 +275,37 @@ def _one_number(value: Any) -> Tensor:
     return value
 
 
-def _check_bound(name: str, bound: Any) -> None:
-    if bound is not None and not (isinstance(bound, (int, float, np.number)) and bound > 0):
-        raise UsageError(f"fit: {name}={bound!r}: must be a positive number")
+def _check_counts(**given: Any) -> None:
+    for name, count in given.items():
+        if count is not None:
+            at_least(1, "fit", name, count)
 
 
-def _check_kinds(
-    network: Any, optimizer: Any, functions: tuple[Any, ...], files: tuple[Any, ...]
-) -> None:
-    """Refuse arguments that are something else than what they stand for."""
-    path = (str, os.PathLike, type(None))
-    for what, value, kind, wanted in (
-        ("network", network, Module, "a tg.nn.Module"),
-        ("optimizer", optimizer, Optimizer, "one of tg.optim"),
-        ("checkpoint", files[0], path, "a path"),
-        ("keep_best", files[1], path, "a path"),
-    ):
+def _check_bounds(**given: Any) -> None:
+    for name, bound in given.items():
+        if bound is not None and not (isinstance(bound, (int, float, np.number)) and bound > 0):
+            raise UsageError(f"fit: {name}={bound!r}: must be a positive number")
+
+
+def _check_functions(**given: Any) -> None:
+    for name, value in given.items():
+        if value is not None and not callable(value):
+            raise UsageError(f"fit: {name}={value!r}: pass a function, or leave it out")
+
+
+_PATH = (str, os.PathLike, type(None))
+_KINDS: dict[str, tuple[Any, str]] = {
+    "network": (Module, "a tg.nn.Module"), "optimizer": (Optimizer, "one of tg.optim"),
+    "checkpoint": (_PATH, "a path"), "keep_best": (_PATH, "a path"),
+}  # fmt: skip
+
+
+def _check_kinds(**given: Any) -> None:
+    for what, value in given.items():
+        kind, wanted = _KINDS[what]
         if not isinstance(value, kind):
             found = f"{type(value).__module__}.{type(value).__name__}".removeprefix("builtins.")
             raise UsageError(f"fit: {what} is of type {found}: pass {wanted}")
-    names = ("loss", "augment", "evaluate", "callback")
-    for what, value in zip(names, functions, strict=True):
-        if value is not None and not callable(value):
-            raise UsageError(f"fit: {what}={value!r}: pass a function, or leave it out")
 
 
 def _evaluate(
@@ -332,7 +336,8 @@ def _best(history: dict[int, dict[str, float]]) -> int:
 def _in_vain(history: dict[int, dict[str, float]], every: int | None) -> int:
     """Return how many of the regular evaluations came after the best."""
     regular = {step: said for step, said in history.items() if step % (every or 1) == 0}
-    return sum(step > _best(regular) for step in regular) if regular else 0
+    best = _best(regular) if regular else 0
+    return sum(step > best for step in regular)
 
 
 def _fingerprint(*parts: Any) -> str:
