@@ -155,14 +155,9 @@ def load(
         )
     before, drawing = network.state_dict(), _states(network)
     prefix = "network."
+    held = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
     try:
-        network.load_state_dict(
-            {
-                name[len(prefix) :]: array
-                for name, array in arrays.items()
-                if name.startswith(prefix)
-            }
-        )
+        network.load_state_dict(held)
     except DataError as error:
         raise DataError(f"{where}: is of another network: {error}") from error
     try:
@@ -245,18 +240,23 @@ def _remembered(
 
 def _check_same(where: str, there: dict[str, Any], here: dict[str, Any]) -> None:
     """Refuse to go on with other settings, which would be another training."""
-    differing = [
-        f"{name} was {there.get(name)} and is {here.get(name)}"
-        for name in {**there, **here}
-        if there.get(name) != here.get(name)
-    ]
+    differing = _differing(there, here)
     if differing:
         raise UsageError(
-            f"{where}: is of another training: {'; '.join(differing)}. Go on as it began, begin anew "
+            f"{where}: is of another training: {differing}. Go on as it began, begin anew "
             "with resume=False, or begin another from here, with a checkpoint of its own: take the "
             "network with tg.checkpoints.load(path, network), and what the optimiser remembers with "
             "load(path, network, optimizer, own_options=True)"
         )
+
+
+def _differing(there: dict[str, Any], here: dict[str, Any]) -> str:
+    """Say what was another; nothing where all is the same."""
+    return "; ".join(
+        f"{name} was {there.get(name)} and is {here.get(name)}"
+        for name in {**there, **here}
+        if there.get(name) != here.get(name)
+    )
 
 
 def _options(groups: list[dict[str, Any]], sizes_only: bool) -> dict[str, Any]:
@@ -272,17 +272,12 @@ def _options(groups: list[dict[str, Any]], sizes_only: bool) -> dict[str, Any]:
 
 def _check_generators(where: str, there: dict[str, Any], here: dict[str, Any]) -> None:
     """Refuse generators in other places, or of other kinds."""
-    differing = [
-        f"{name} was {kinds[0]} and is {kinds[1]}"
-        for name in {**there, **here}
-        if (
-            kinds := [states.get(name, {}).get("bit_generator", "none") for states in (there, here)]
-        )
-        and kinds[0] != kinds[1]
-    ]
+    none = dict.fromkeys({**there, **here}, "none")
+    kinds = ({name: rng.get("bit_generator") for name, rng in of.items()} for of in (there, here))
+    differing = _differing(*(none | kind for kind in kinds))
     if differing:
         raise DataError(
-            f"{where}: is of a network with other generators of random numbers: {'; '.join(differing)}"
+            f"{where}: is of a network with other generators of random numbers: {differing}"
         )
 
 

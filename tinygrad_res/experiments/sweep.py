@@ -98,16 +98,16 @@ def sweep(
     [[2, 1], [2, 2]]
     """
     cells, pool = list(cells), pool_of("sweep", executor)
-    names = [_name(function, cell) for cell in cells]
-    if len(set(names)) < len(names):
+    asked = {_name(function, cell): cell for cell in cells}
+    if len(asked) < len(cells):
         raise UsageError("sweep: two cells are the same: each would be computed twice")
     kept = None if folder is None else Path(folder)
     if kept is not None:
         make_writable("sweep: folder", kept)
-    found = {name: _read(kept, name) for name in names if kept is not None}
+    found = {name: _read(kept, name) for name in asked if kept is not None}
     done = {name: outcome[0] for name, outcome in found.items() if outcome is not None}
     missing: dict[str, BaseException] = {}
-    todo = {name: cell for name, cell in zip(names, cells, strict=True) if name not in done}
+    todo = {name: cell for name, cell in asked.items() if name not in done}
     bar = tqdm(
         total=len(cells), initial=len(done), desc=progress, unit="cell", leave=False,
         disable=not progress,
@@ -118,13 +118,14 @@ def sweep(
             if isinstance(outcome, BaseException):
                 missing[name] = outcome
                 continue
-            done[name] = json.loads(_plain(function, outcome))
+            value = _plain(function, outcome)
+            done[name] = json.loads(value)
             if kept is not None:
-                write_whole(kept / f"{name}.json", _kept(_plain(function, outcome)))
+                write_whole(kept / f"{name}.json", _kept(value))
             bar.update()
     if missing:
-        raise _incomplete(dict(zip(names, cells, strict=True)), done, missing, folder)
-    return [done[name] for name in names]
+        raise _incomplete(asked, done, missing, folder)
+    return [done[name] for name in asked]
 
 
 def divmod_of(a: int, b: int) -> list[int]:
