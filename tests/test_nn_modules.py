@@ -295,6 +295,10 @@ def test_lists_and_dicts_do_what_pythons_do():
     assert list(named.values()) == parts[1:] and len(named) == 2
     with pytest.raises(KeyError):
         named["a"]
+    named.train()  # which sets an attribute that is no module
+    for missing in ("a", "training"):
+        with pytest.raises(KeyError, match=missing):
+            del named[missing]
 
 
 def test_a_bias_may_be_taken_away():

@@ -157,7 +157,9 @@ class ModuleDict(Module):
         return dict(self.children())[name]
 
     def __delitem__(self, name: str) -> None:
-        del vars(self)[next(key for key in self if key == name)]
+        if name not in self:
+            raise KeyError(name)
+        del vars(self)[name]
 
     def __len__(self) -> int:
         return sum(1 for _ in self.children())

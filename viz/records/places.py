@@ -251,6 +251,7 @@ class _Sheet:
     # Places
 
     def places(self) -> Places:
+        """Return where everything stands."""
         centres = self._centres()
         lines = [self._line(i, centres) for i in range(len(self.links))]
         walls = upright(lines)
