@@ -183,18 +183,33 @@ def test_table_of_degradation_sets_errors_beside_the_source_and_says_what_rises(
     table = by_depth(Degradation, ERRORS).table()
     lines = table.splitlines()
     said = [line for line in lines if line.startswith("convolutional, ")]
-    changes = "from 20 to 56 layers the training error changes by"
+    changes = "from 20 to 56 layers training error"
     assert said == [
-        f"convolutional, plain: {changes} +6.50 points, rising in 2 of 2; test +0.00",
-        f"convolutional, residual: {changes} -0.75 points, rising in 0 of 2; test +0.00",
+        f"convolutional, plain: {changes} +6.50 points, up in 2 of 2; test +0.00",
+        f"convolutional, residual: {changes} -0.75 points, up in 0 of 2; test +0.00",
         "convolutional, 56 layers: after 5 steps the residual network is ahead in 2 of 2",
     ]
     row = next(cells_of(x) for x in lines if x.startswith("convolutional    residual      56"))
     assert [cell.strip() for cell in row] == [
         "convolutional", "residual", "56", "51.8 (51.2 to 52.2)", "1.75 (1.25 to 2.25)", "9",
-        "0.1", "6.97",
+        "6.97", "0.1",
     ]  # fmt: skip
     assert not any("6.97" in line for line in lines if "plain" in line or "fully" in line)
+
+
+@pytest.mark.parametrize(
+    ("plain", "residual", "side"),
+    [(7.5, 1.25, "for"), (7.5, 2.5, "against"), (0.5, 1.25, "against")],
+)
+def test_degradation_is_shown_where_plain_errors_rise_and_residual_ones_do_not(
+    plain, residual, side
+):
+    errors = {**ERRORS, ("none", 56): plain, ("identity", 56): residual}
+    found = by_depth(Degradation, errors)
+    said = " ".join(found.table().partition("in short, ")[2].split())
+    assert said.startswith(f"{side} the claim: from 20 to 56 layers")
+    assert f"convolutional, {plain - 1:+.2f} points plain and {residual - 2:+.2f} residual" in said
+    assert ("plain networks train worse" in found.plot().title) == (side == "for")
 
 
 def test_plot_of_degradation_has_a_band_of_runs_for_each_depth():
@@ -233,10 +248,11 @@ def test_responses_are_told_of_all_layers_and_of_the_two_in_each_block():
             last = cell["responses"][1::2]
             cell["responses"][1::2] = [sizes[cell["depth"], cell["seed"]]] * len(last)
     lines = found.table().splitlines()
-    said = (
-        "smaller in the residual network: all layers in 2 of 2, first of each block in 0 of 2, last"
-    )
-    assert f"convolutional, 56 layers: {said} of each block in 2 of 2" in lines
+    smaller = lines[
+        lines.index("runs in which the residual network's are smaller than the plain one's") :
+    ]
+    row = next(x for x in smaller if x.startswith("convolutional        56"))
+    assert [cell.strip() for cell in cells_of(row)[2:]] == ["2 of 2", "0 of 2", "2 of 2"]
     deeper = "last of each block smaller with 56 layers than with 20 in 1 of 2"
     assert f"convolutional, residual: {deeper}" in lines
     panel = found.plot().panels[1]
@@ -338,11 +354,10 @@ def test_first_layer_gradient_is_pytorchs():
 
 def test_table_of_vanishing_gradients_tells_paths_and_what_they_cross(untrained):
     lines = untrained.table().splitlines()
-    row = next(line for line in lines if line.startswith("residual      20"))
+    _, row = [line for line in lines if line.startswith("residual      20")]
     assert row.split()[-4:] == ["2^9", "1", "to", "19"]
-    assert next(line for line in lines if line.startswith("relu          20")).split()[-2:] == [
-        "1", "19"
-    ]  # fmt: skip
+    _, row = [line for line in lines if line.startswith("relu          20")]
+    assert row.split()[-2:] == ["1", "19"]
     assert "(3 rows between are left out)" in lines
 
 
@@ -480,13 +495,17 @@ def test_variants_are_trained_and_set_beside_the_source(monkeypatch):
     monkeypatch.setattr(variants, "HE_2016", {key: variants.HE_2016[key] for key in chosen})
     found = shortcut_variants(depth=8, steps=2, batch=8, runs=1)
     lines = found.table().splitlines()
-    rows = {tuple(line.split()[:2]): line.split() for line in lines[3:6]}
-    assert set(rows) == set(variants.HE_2016)
-    assert rows["scaled", "original"][5:] == ["12.35", "0.125", "0.5^n", "1"]
-    assert rows["identity", "full-preactivation"][5:] == ["6.37", "1", "1", "1"]
-    assert rows["dropout", "original"][5] == "fail"
+    trained, carried = (
+        {tuple(line.split()[:2]): line.split()[2:] for line in some}
+        for some in (lines[3:6], lines[8:11])
+    )
+    assert set(trained) == set(carried) == set(variants.HE_2016)
+    assert carried["scaled", "original"] == ["0.125", "0.5^n", "1"]
+    assert carried["identity", "full-preactivation"] == ["1", "1", "1"]
+    published = {variant: found[2] for variant, found in trained.items()}
+    assert published == dict(zip(chosen, ("12.35", "6.37", "fail"), strict=True))
     (scaled,) = found.of("scaled", "original")
-    assert float(rows["scaled", "original"][2]) == pytest.approx(scaled["loss"][-1], rel=0.01)
+    assert float(trained["scaled", "original"][3]) == pytest.approx(scaled["loss"][-1], rel=0.01)
     assert found.carries("scaled") == 0.125
     panels = found.plot().panels
     assert [len(panel.series) for panel in panels] == [2, 1]
@@ -503,7 +522,10 @@ def test_a_variant_that_diverges_is_said_to_and_takes_nothing_with_it(monkeypatc
     monkeypatch.setattr(variants, "HE_2016", {key: variants.HE_2016[key] for key in chosen})
     monkeypatch.setattr(variants, "trained", training)
     found = shortcut_variants(depth=8, steps=2, batch=8, runs=2)
-    rows = {line.split()[0]: line for line in found.table().splitlines() if " original " in line}
+    rows = {
+        shortcut: " ".join(line for line in found.table().splitlines() if line.startswith(shortcut))
+        for shortcut, _ in chosen
+    }
     assert "diverged" not in rows["identity"]
     assert (
         rows["scaled"].count("; 1 of 2 diverged") == rows["dropout"].count("2 of 2 diverged") == 3

@@ -229,6 +229,14 @@ def test_table_gives_errors_in_per_cent_and_the_paths_that_are_left():
         assert row in rows
 
 
+def test_lesions_tell_whether_the_residual_network_loses_less():
+    found = made()
+    one = "a deleted layer leaves the plain network"
+    assert f"in short, for the claim: {one} 85 % wrong" in found.table()
+    swapped = made(residual=found.plain, plain=found.residual).table()
+    assert f"in short, against the claim: {one} 7.5 % wrong" in swapped
+
+
 def test_table_says_which_single_units_a_residual_network_cannot_lose():
     table = made().table()
     assert "the worst single unit is number 2, from the input; 1 of 4 cost more" in table
@@ -420,7 +428,7 @@ def test_table_sets_closed_forms_beside_veits_numbers():
     for row in (  # the estimate of equal branches is binomial, too: with p = gain / (1 + gain)
         "paths: 95 % from 19 20 20",
         "to 35 34 34",
-        "gradient along one path, factor a unit below 1 1 0.3",
+        "single path: factor a unit below 1 1 0.3",
         "estimate: 95 % from 5 20 7",
         "to 17 34 19",  # 96.4 %; 7 to 18 hold 94.9 %
         "centre 27 12.5",
@@ -437,11 +445,23 @@ def test_an_estimate_below_the_exact_norm_is_told_as_a_sample_too_small():
     few = dict.fromkeys(run.single, 1e-30)
     assert missed(dataclasses.replace(run, single=few)) == 55
     table = closed(after=(dataclasses.replace(run, single=few),), quick=True).table()
-    assert (
-        "after: the estimate's centre is above the exact one in 1 of 1 runs; it is below" in table
-    )
-    assert "below the exact norm at 55 of 55 lengths" in table
+    after = table[table.index("after training: the estimate's centre") :].splitlines()
+    assert after[0].endswith("centre is above the exact one in 1 of 1 runs;")
+    assert after[1] == "  it is below the exact norm at 55 of 55 lengths"
     assert "quick setting: 54 units, 9 steps, 4 samples for each length" in table
+
+
+def test_paths_are_told_to_be_short_where_estimate_and_exact_gradient_are_in_that_order():
+    said = " ".join(closed().table().partition("in short, ")[2].split())
+    assert said.startswith("for the claim: the gradient comes through short paths")
+    assert (
+        "of 2^54 paths, which cross 27 of 54 units on average, the estimate centres at 12.5" in said
+    )
+    assert said.endswith("the exact gradient, which no sampling gives, at 4.92")
+    run = at_random(54, 0.3)
+    none = dataclasses.replace(run, single={k: 1e-30**k for k in run.single})
+    assert "in short, against the claim" in closed(after=(none,)).table()
+    assert "in short, for the claim in part" in closed(after=(none, run)).table()
 
 
 def test_numbers_of_54_units_are_not_held_against_another_depth():

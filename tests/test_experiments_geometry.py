@@ -438,6 +438,11 @@ def test_the_table_says_where_planes_curve_down_with_shortcuts_and_without():
     assert "20 layers: not convex at 100 % of the points without shortcuts, at 0 % with" in table
     row = next(line for line in table.splitlines() if line.startswith("plain") and "0.25" in line)
     assert row.split()[:5] == ["plain", "20", "100", "(0", "to"]
+    assert "in short, for the claim: the loss around a network without shortcuts" in table
+    other = {"none": "identity", "identity": "none"}
+    swapped = [{**cell, "shortcut": other[cell["shortcut"]]} for cell in cells]
+    table = LossSurfaces((20,), 600, 9, 64, (0, 1, 2), False, swapped).table()
+    assert "in short, against the claim" in table
 
 
 @pytest.mark.parametrize(

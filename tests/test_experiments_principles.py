@@ -74,7 +74,7 @@ def test_numbers_read_back_from_the_file(shown, name, tmp_path):
 
 FIGURES = {
     "chain-rule": "2 paths",
-    "fully-connected": "0 weight-free paths of 3",
+    "fully-connected": "3 paths to a weight of the layer before the last",
     "forward-paths": "6 of 40 paths are active",
     "dead-units": "3 of 27 paths are active",
     "residual-module": "1 weight-free path of 4",
@@ -128,6 +128,9 @@ def test_a_claim_that_fails_is_said_to(shown):
     assert "cats" in wrong.table()
     assert "x: 1 (z was expected)  does not hold" in wrong.table()
     assert wrong.table().count("does not hold") == 2
+    count = sum(claim.holds is not None for claim in wrong.claims)
+    assert f"in short, for the claim in part: {count - 2} of {count} statements" in wrong.table()
+    assert f"in short, for the claim: {count - 2} of {count - 2} statements" in outcome.table()
     assert not Claim("value", (1.0,), (1.0 + 1e-9,)).holds
     assert Claim("value", (1.0,), (1.0 + 1e-13,)).holds
     assert not Claim("value", (1.0,), (math.nan,)).holds
@@ -366,9 +369,13 @@ def test_zoo_counts_parameters_and_paths(small_zoo):
     assert (found["resnet20"].weight_free, found["resnet20"].between) == (1, 512)
     assert (found["plain-mlp"].weight_free, found["plain-mlp"].between) == (0, 1)
     assert all(one.gradient > 0 and one.peak > 0 for one in small_zoo.networks)
-    line = next(line for line in small_zoo.table().splitlines() if line.startswith("resnet20"))
+    table = small_zoo.table()
+    line, *more = [line for line in table.splitlines() if line.startswith("resnet20 ")]
     assert line.split("  ")[0] == "resnet20" and "z^2 (1 + z^2)^9" in line and "0.27 M" in line
-    assert "2 to 20    11" in line and f"{found['resnet20'].gradient:.3g}" in line
+    assert "2 to 20    11" in line and f"{found['resnet20'].gradient:.3g}" in " ".join(
+        [line, *more]
+    )
+    assert "in short, for the claim: 3 of 3 networks have" in table
 
 
 @pytest.mark.parametrize(
@@ -382,6 +389,7 @@ def test_zoo_says_where_a_network_is_another_one(small_zoo, changes):
     wrong = dataclasses.replace(small_zoo, networks=tuple(networks))
     assert [one.holds for one in wrong.networks] == [True, False, True]
     assert wrong.table().count("does not hold") == 1
+    assert "in short, against the claim: 2 of 3 networks have" in wrong.table()
 
 
 def test_zoo_plots_shares_that_sum_to_one_and_saves_exact_counts(small_zoo, tmp_path):

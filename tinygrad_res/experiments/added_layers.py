@@ -18,6 +18,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from ..primitives import cross_entropy
 from ..record import no_grad
 from ..tensor import tensor
 from ..training import fit, mean_loss
-from .outcome import Outcome, aligned
+from .outcome import Outcome, aligned, in_short, on_one_side
 from .recipe import errors_of
 from .settings import counted, quickly, ranged, seeds, settled, spread
 from .sources import DIGITS, Source, given, images
@@ -98,17 +99,16 @@ class IdentityMapping(Outcome):
 
     def table(self) -> str:
         """Return losses and errors, and how far the added layers are from the identity."""
-        heads = ["added layers", "how many", "shallow loss", "loss at first", "loss at last",
-                 "above shallow", "training error %", "from identity"]  # fmt: skip
+        heads = ["added layers", "how many", "loss at first", "loss at last", "above shallow",
+                 "training error %", "from identity"]  # fmt: skip
         rows = []
         for start in STARTS:
             for added in self.added:
                 runs = self.of(start, added)
-                above = sum(run["loss"][-1] > run["shallow"] for run in runs)
                 rows.append([
-                    start, str(2 * added), spread([run["shallow"] for run in runs]),
+                    start, str(2 * added),
                     *(spread([run["loss"][at] for run in runs]) for at in (0, -1)),
-                    f"{above} of {len(runs)}",
+                    self._above(start, added),
                     spread([run["train"] for run in runs]),
                     spread([run["distance"][1] for run in runs]),
                 ])  # fmt: skip
@@ -119,15 +119,55 @@ class IdentityMapping(Outcome):
         )
         return "\n".join([
             what,
-            "", aligned(heads, rows), "",
-            "from identity: ||A(h) - h|| / ||h|| of all added layers A in the end, on training images",
+            "", aligned(heads, rows), "", *self._shallow(),
             "above shallow: runs that end with a higher loss than the shallow network's",
+            "from identity: ||A(h) - h|| / ||h|| of all added layers A in the end, on training images",
             "He et al. 2015, section 1: identities on top of a trained network are a solution by",
             "construction, yet solvers fail to find one as good; with F the difference from the",
             "identity, zero is the solution (section 3.1).  They give no number for this.",
+            self._in_short(),
             *quickly(self.quick, f"{self.steps} steps; that random plain layers stay above is a claim of deeper "
                      "networks in the full setting"),
         ])  # fmt: skip
+
+    def _above(self, start: str, added: int) -> str:
+        """Write how many runs end with a higher loss than the shallow network's."""
+        runs = self.of(start, added)
+        return f"{sum(run['loss'][-1] > run['shallow'] for run in runs)} of {len(runs)}"
+
+    def _shallow(self) -> list[str]:
+        """Return what the networks began from, which starts of one kind share."""
+        kinds = {start.partition(",")[0]: start for start in STARTS}
+        return [
+            f"loss of the shallow network, {kind}: "
+            + spread([run["shallow"] for run in self.of(start, self.added[0])])
+            for kind, start in kinds.items()
+        ]
+
+    def _worse_at_random(self, kind: str) -> bool:
+        """Return whether the most layers end higher from random weights than from an identity."""
+        random, identity = (
+            median(run["loss"][-1] for run in self.of(start, max(self.added)))
+            for start in STARTS if start.startswith(kind)
+        )  # fmt: skip
+        return bool(random > identity)
+
+    def _in_short(self) -> str:
+        """Say which starts end above the shallow network where the most layers are added."""
+        most = max(self.added)
+        above = {
+            start: [run["loss"][-1] > run["shallow"] for run in self.of(start, most)]
+            for start in STARTS
+        }
+        both = [
+            all(above["plain, random"]),
+            not any(above["residual, F = 0"]), not any(above["residual, random"]),
+        ]  # fmt: skip
+        told = "; ".join(f"{start}, in {self._above(start, most)}" for start in STARTS)
+        return in_short(
+            on_one_side(both),
+            f"{2 * most} added layers end with a higher loss than the network without them: {told}",
+        )
 
     def plot(self) -> Plot:
         """Return the training loss while the added layers are trained."""
@@ -141,7 +181,9 @@ class IdentityMapping(Outcome):
         }
         return viz.plot_series(
             panels, x="step", y="loss on the training part", at=self.cells[0]["at"], log=True,
-            title=f"Layers added to a network trained on {self.data.said}",
+            title=f"Added layers train well from the identity, badly at random: {self.data.said}"
+            if all(self._worse_at_random(kind) for kind in ("plain", "residual"))
+            else f"Layers added to a network trained on {self.data.said}",
         )  # fmt: skip
 
 

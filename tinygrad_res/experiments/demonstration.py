@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import Formula, Tensor
 from ..whole_numbers import at_least
-from .outcome import Outcome, aligned, number
+from .outcome import Outcome, aligned, filled, in_short, number, on_one_side
 from .settings import counted, numbered, quickly, ranged, spread
 from .sweep import sweep
 
@@ -113,7 +113,7 @@ class Demonstration(Outcome):
         """Return the claims beside what was found, and the sums term by term."""
         measured = [claim for claim in self.claims if not isinstance(claim.found[0], str)]
         rows = [
-            (claim.words, _shown(claim.said), _shown(claim.found), VERDICTS[claim.holds])
+            (claim.words, _shown(claim.said), _found(claim), VERDICTS[claim.holds])
             for claim in measured
         ]
         phrases = [claim.sentence() for claim in self.claims if claim not in measured]
@@ -124,11 +124,23 @@ class Demonstration(Outcome):
             [
                 self.title, f"source: {self.source}",
                 f"drawn at random, {numbered(self.seeds)}{ranged(self.seeds)}", "",
-                aligned(("", "expected", "found", ""), rows), *phrases, "", *FOOTING,
+                aligned(("", "expected", "found", ""), rows, width=WHOLE), *phrases, "", *FOOTING,
+                self._in_short(),
                 *quickly(self.quick, f"{counted(self.seeds)}; what is counted is the same for every seed"), *sums,
             ]
         )  # fmt: skip
 
+    def _in_short(self) -> str:
+        """Say how many of the statements hold, of those that anything is expected of."""
+        said = [claim.holds for claim in self.claims if claim.holds is not None]
+        return in_short(
+            on_one_side(said),
+            f"{sum(said)} of {len(said)} statements hold for {numbered(self.seeds)}",
+        )
+
+
+WHOLE = 125
+"""A table's width up to which what was found stays beside what was expected."""
 
 FOOTING = (
     "expected: what the source says, a closed form or NumPy alone; found: by the engine, from the",
@@ -231,14 +243,23 @@ def _shown(values: Sequence[Any]) -> str:
     return "" if values[0] is None else spread(values)
 
 
+def _found(claim: Claim) -> str:
+    """Write what was found; of differences that should be 0 the largest, and once what is twice."""
+    if len(claim.found) > 1 and all(isinstance(v, float) and v == 0 for v in claim.said):
+        return f"up to {number(float(max(claim.found)))}"
+    said, found = _shown(claim.said), _shown(claim.found)
+    return "the same" if claim.holds and said == found and "to" in said else found
+
+
 def _lines(one: Sum, last: bool) -> list[str]:
     """Return a line for each term, and behind the last step each in LaTeX."""
     text, latex = (_terms(written, one.terms) for written in (one.text, one.latex))
-    return [
+    lines = [
         f"  {one.of}, {one.step}: {one.terms} term{'s' * (one.terms != 1)}, {number(one.value)}",
         *(f"    {sign} {term}" for sign, term in zip("=" + "+" * len(text), text, strict=False)),
         *(f"    {'LaTeX:' if i == 0 else '     +'} {term}" for i, term in enumerate(latex * last)),
     ]
+    return [filled(line, indent=12) for line in lines]
 
 
 def _terms(written: str, count: int) -> list[str]:

@@ -20,7 +20,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
-from .outcome import Outcome, aligned
+from .outcome import Outcome, aligned, in_short, on_one_side
 from .recipe import FAMILIES, check_depths, trained
 from .settings import counted, quickly, ranged, seeds, settled, spread
 from .sources import DIGITS, Source, given
@@ -108,8 +108,8 @@ class Degradation(ByDepth):
     def table(self) -> str:
         """Return final errors, and for each kind of network whether the deepest is the worse."""
         first = self.cells[0]["at"][0]
-        heads = ["family", "net", "layers", f"after {first} steps", "in the end", "test error %",
-                 "training loss", "He et al., test %"]  # fmt: skip
+        heads = ["family", "net", "layers", f"training error % after {first} steps",
+                 "training error % in the end", "test error %", "He et al., test %", "training loss"]  # fmt: skip
         rows = []
         for family in FAMILIES:
             for shortcut, kind in KINDS.items():
@@ -118,14 +118,14 @@ class Degradation(ByDepth):
                     known = family == "convolutional" and shortcut == "identity"
                     rows.append([
                         family, kind, str(depth), spread([run["train"][0] for run in runs]),
-                        *(spread([run[what][-1] for run in runs]) for what in ("train", "test", "loss")),
+                        *(spread([run[what][-1] for run in runs]) for what in ("train", "test")),
                         CIFAR.get(depth, "") if known else "",
+                        spread([run["loss"][-1] for run in runs]),
                     ])  # fmt: skip
         lines = [
             self.heading(), "", aligned(heads, rows, words=2),
-            f"after {first} steps, in the end: training error in %, early to see who is faster",
-            f"one image of {self.data.train:,} is {100 / self.data.train:.3f} %", "",
-            *self._verdicts(), "", SOURCE.format(here=self.data.beside),
+            "", f"one training image of {self.data.train:,} is {100 / self.data.train:.3f} %", "",
+            *self._verdicts(), "", SOURCE.format(here=self.data.beside), *self._in_short(),
         ]  # fmt: skip
         return "\n".join([*lines, *self.quickly("the order of errors in depth")])
 
@@ -155,7 +155,8 @@ class Degradation(ByDepth):
         return viz.plot_series(
             panels, x="step", at=self.cells[0]["at"],
             y={title: f"{title.rpartition(', ')[2]} error in %" for title in panels},
-            title=f"Training and test error on {self.data.said}, by depth",
+            title=("Deeper plain networks train worse, residual ones do not: " if self.supported
+                   else "Training and test error by depth: ") + self.data.said,
         )  # fmt: skip
 
     def _verdicts(self) -> list[str]:
@@ -166,9 +167,8 @@ class Degradation(ByDepth):
                 train, test = (self.rises(family, shortcut, what) for what in ("train", "test"))
                 up = sum(rise > 0 for rise in train)
                 lines.append(
-                    f"{family}, {kind}: from {low} to {high} layers the training error changes by "
-                    f"{median(train):+.2f} points, rising in {up} of {len(train)}; test "
-                    f"{median(test):+.2f}"
+                    f"{family}, {kind}: from {low} to {high} layers training error "
+                    f"{median(train):+.2f} points, up in {up} of {len(train)}; test {median(test):+.2f}"
                 )
             early, plain = (
                 [run["train"][0] for run in self.of(family, shortcut, high)]
@@ -179,6 +179,29 @@ class Degradation(ByDepth):
                 f"is ahead in {below(early, plain)}"
             )
         return lines
+
+    def _rise(self, family: str, shortcut: str) -> float:
+        return median(self.rises(family, shortcut))
+
+    @property
+    def supported(self) -> bool | None:
+        """Whether training errors rise with depth without shortcuts, and do not with them."""
+        return on_one_side(
+            self._rise(family, "none") > 0 >= self._rise(family, "identity") for family in FAMILIES
+        )
+
+    def _in_short(self) -> list[str]:
+        low, high = min(self.depths), max(self.depths)
+        if low == high:
+            return []
+        told = "; ".join(
+            f"{family}, {self._rise(family, 'none'):+.2f} points plain and "
+            f"{self._rise(family, 'identity'):+.2f} residual"
+            for family in FAMILIES
+        )
+        return [in_short(
+            self.supported, f"from {low} to {high} layers the median training error changes: {told}"
+        )]  # fmt: skip
 
 
 def degradation(
@@ -273,22 +296,24 @@ class Responses(ByDepth):
             "grows; so it, and with it the mean of all layers, may respond more than a plain one.  What",
             "the block adds, its last layer, starts smaller by the square root of the number of blocks.",
             "Their figure has every layer; their argument, that F is near zero, is about the last ones.",
+            self._in_short(),
             *self.quickly("how responses part"),
         ])  # fmt: skip
 
     def _verdicts(self) -> list[str]:
-        lines = []
-        for family in FAMILIES:
-            for depth in self.depths:
-                told = [
-                    f"{where} in {below(*(self._means(family, kind, depth, where) for kind in ('identity', 'none')))}"
-                    for where in PLACES
-                ]
-                lines.append(
-                    f"{family}, {depth} layers: smaller in the residual network: {', '.join(told)}"
-                )
-            low, high = min(self.depths), max(self.depths)
-            if low < high:
+        """Return in how many runs responses are smaller with shortcuts, and with more layers."""
+        rows = [
+            [family, str(depth), *(
+                below(*(self._means(family, kind, depth, where) for kind in ("identity", "none")))
+                for where in PLACES
+            )]
+            for family in FAMILIES for depth in self.depths
+        ]  # fmt: skip
+        lines = ["runs in which the residual network's are smaller than the plain one's", ""]
+        lines += [aligned(["family", "layers", *PLACES], rows), ""]
+        low, high = min(self.depths), max(self.depths)
+        if low < high:
+            for family in FAMILIES:
                 deep, shallow = (
                     self._means(family, "identity", depth, LAST) for depth in (high, low)
                 )
@@ -297,6 +322,29 @@ class Responses(ByDepth):
                     f"{below(deep, shallow)}"
                 )
         return lines
+
+    def _in_short(self) -> str:
+        """Say in how many networks residual layers respond less, and deeper ones less still."""
+        low, high = min(self.depths), max(self.depths)
+        pairs = [
+            (self._means(family, "identity", depth, LAST), self._means(family, "none", depth, LAST))
+            for family in FAMILIES for depth in self.depths
+        ]  # fmt: skip
+        less = [a < b for residual, plain in pairs for a, b in zip(residual, plain, strict=True)]
+        told = (
+            f"what a block adds, its last layer, responds less than a plain one in {sum(less)} of "
+            f"{len(less)} runs"
+        )
+        if low == high:
+            return in_short(on_one_side(less), told)
+        deeper = [
+            a < b for family in FAMILIES
+            for a, b in zip(*(self._means(family, "identity", d, LAST) for d in (high, low)), strict=True)
+        ]  # fmt: skip
+        return in_short(
+            on_one_side(less + deeper),
+            f"{told}, and less with {high} layers than with {low} in {sum(deeper)} of {len(deeper)}",
+        )
 
     def _means(self, family: str, shortcut: str, depth: int, where: str) -> list[float]:
         """Return each run's mean over the layers of a place."""
@@ -319,7 +367,7 @@ class Responses(ByDepth):
         }
         return viz.plot_series(
             panels, x="blocks before it, from the input",
-            title=f"Responses of networks trained on {self.data.said}",
+            title=f"How much layers respond, plain and residual: {self.data.said}",
             y="standard deviation of a block's first and last layer", log=True,
         )  # fmt: skip
 

@@ -111,7 +111,12 @@ class FullyConnected(Demonstration):
         import viz
 
         L, (w, _), _ = _layers(**self.setting, seed=self.seeds[0])
-        return viz.draw(paths(L, w, level="scalar", at=(0, 0)), labels="both")
+        found = paths(L, w, level="scalar", at=(0, 0))
+        return viz.draw(
+            found,
+            labels="both",
+            headline=f"{found.count()} paths to a weight of the layer before the last",
+        )
 
 
 def fully_connected(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from .outcome import Outcome, aligned
+from .outcome import Outcome, aligned, in_short, on_one_side
 from .settings import counted, quickly, ranged, spread
 from .sources import DIGITS, Source
 
@@ -179,6 +179,21 @@ class Lesions(Outcome):
             [*self._heading(), "", text, "", *self._orders(), *self._worst(), *self._footing()]
         )
 
+    def _in_short(self) -> str:
+        """Say what a single deletion and half of all leave of both networks."""
+        ours, theirs = (
+            [100 * statistics.median(one.single) for one in runs]
+            for runs in (self.residual, self.plain)
+        )
+        better = [a < b for a, b in zip(ours, theirs, strict=True)]
+        return in_short(
+            on_one_side(better),
+            f"a deleted layer leaves the plain network {spread(theirs)} % wrong, a deleted unit the "
+            f"residual one {spread(ours)} %, and intact it had "
+            f"{spread([100 * one.intact for one in self.residual])} %; the worst costs it "
+            f"{spread([100 * max(one.single) for one in self.residual])} %",
+        )
+
     def _worst(self) -> list[str]:
         """Say which single deletions hurt the residual network, of which the median says nothing."""
         numbers = [
@@ -217,7 +232,7 @@ class Lesions(Outcome):
         }
         return viz.plot_series(
             panels, x={title: x.format(*of) for title, (x, _) in PANELS.items()}, y="test error in %",
-            title=f"Deleted and swapped layers of networks trained on {self.data.said}",
+            title=f"What networks trained on {self.data.said} lose with layers deleted or swapped",
         )  # fmt: skip
 
     def _heading(self) -> list[str]:
@@ -240,10 +255,10 @@ class Lesions(Outcome):
         ]
         if not any(self.residual[0].changes):
             lines.append("fully connected: no unit changes the shape, and nothing is normalised")
-        return lines + quickly(
+        return [*lines, self._in_short(), *quickly(
             self.quick, f"{self.steps} steps of MLPs, {self.draws} draws; theirs are convolutional, as are "
             "the full setting's",
-        )  # fmt: skip
+        )]  # fmt: skip
 
 
 def _spread(runs: Sequence[Lesioned], row: Row) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from viz import Figure, Plot
 
 PICTURES = (".svg", ".pdf", ".png")
+
+WIDTH = 110
+"""The most characters in a line of a table, so that a screen or a page shows it whole."""
+
+NARROW = 10
+"""The fewest characters that a head is folded to, unless it has fewer."""
 
 
 class Outcome(ABC):
@@ -52,28 +59,98 @@ class Outcome(ABC):
         raise FigureError(f"save: {str(path)!r} does not end in a known format: use {known}")
 
 
-def aligned(heads: Sequence[str], rows: Iterable[Sequence[Any]], words: int = 1) -> str:
+def aligned(
+    heads: Sequence[str], rows: Iterable[Sequence[Any]], words: int = 1, width: int = WIDTH
+) -> str:
     """Return a table as text: the first columns, of words, to the left, numbers to the right.
+
+    Where a table is too wide, its heads take several lines; where that does not help either, its
+    last columns follow below, beside those that tell its rows apart.
 
     Args:
         heads: what stands over the columns.
         rows: the cells; numbers are written in three digits, whole numbers exactly.
         words: how many columns hold words.
+        width: the most characters in a line, as far as the columns allow.
 
     >>> print(aligned(["net", "depth", "error"], [["plain", 20, 0.08125], ["residual", 110, 0.05]]))
     net       depth   error
     plain        20  0.0813
     residual    110    0.05
     """
-    lines = [list(heads), *([number(cell) for cell in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            f"{cell:{'<' if i < words else '>'}{width}}"
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
+    cells = [[number(cell) for cell in row] for row in rows]
+    columns = [[head, *column] for head, *column in zip(heads, *cells, strict=True)]
+    if _wide(columns) > width:
+        columns = _folded(heads, cells)
+    columns = [
+        [f"{cell:{'<' if i < words else '>'}{_wide([column])}}" for cell in column]
+        for i, column in enumerate(columns)
+    ]
+    keys = next(
+        (k for k in range(1, len(heads)) if len({tuple(row[:k]) for row in cells}) == len(cells)),
+        words,
     )
+    tables = [columns[:keys]]
+    for column in columns[keys:]:
+        if len(tables[-1]) > keys and _wide([*tables[-1], column]) > width:
+            tables.append(columns[:keys])
+        tables[-1] = [*tables[-1], column]
+    texts = [["  ".join(line).rstrip() for line in zip(*table, strict=True)] for table in tables]
+    return "\n\n".join("\n".join(lines).lstrip("\n") for lines in texts)
+
+
+def _wide(columns: Sequence[Sequence[str]]) -> int:
+    """Return how many characters a line of columns takes, two between each."""
+    return sum(2 + max(map(len, column)) for column in columns) - 2
+
+
+def _folded(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return columns whose heads take as many lines as make them as narrow as what is below."""
+    below = list(zip(*cells, strict=True))
+    lines = [
+        textwrap.wrap(head, max(NARROW, *map(len, head.split()), *map(len, column)),
+                      break_on_hyphens=False)
+        for head, column in zip((head or " " for head in heads), below, strict=True)
+    ]  # fmt: skip
+    high = max(map(len, lines))
+    return [
+        [*(high - len(head)) * [""], *head, *column]
+        for head, column in zip(lines, below, strict=True)
+    ]
+
+
+def filled(words: str, indent: int = 2) -> str:
+    """Return words in lines that are no wider than a table, the further ones indented.
+
+    >>> print(filled("=" * 108 + " and y"))
+    ============================================================================================================
+      and y
+    """
+    return textwrap.fill(
+        words, WIDTH, subsequent_indent=indent * " ", break_on_hyphens=False, break_long_words=False
+    )
+
+
+SIDES = {True: "for the claim", False: "against the claim", None: "for the claim in part"}
+
+
+def on_one_side(held: Iterable[bool]) -> bool | None:
+    """Return whether a claim held in all runs, or in none; ``None`` where it held in some.
+
+    >>> on_one_side([True, True]), on_one_side([False]), on_one_side([True, False])
+    (True, False, None)
+    """
+    sides = set(held)
+    return sides.pop() if len(sides) == 1 else None
+
+
+def in_short(supported: bool | None, words: str) -> str:
+    """Return the sentence that a table ends with: on which side the numbers come out, and which.
+
+    >>> in_short(False, "both networks learn alike")
+    'in short, against the claim: both networks learn alike'
+    """
+    return filled(f"in short, {SIDES[supported]}: {words}")
 
 
 def number(value: Any) -> str:

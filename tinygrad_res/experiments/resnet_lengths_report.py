@@ -11,7 +11,7 @@ import numpy as np
 
 from .length_report import listed
 from .lengths import Lengths
-from .outcome import Outcome, aligned
+from .outcome import Outcome, aligned, in_short, on_one_side
 from .settings import numbered, quickly, spread
 from .sources import DIGITS, Source
 
@@ -76,7 +76,7 @@ def missed(run: Lengths) -> int:
 ROWS: tuple[tuple[str, str, Callable[[Lengths], float]], ...] = (
     ("paths: 95 % from", "19", lambda run: interval(run.counts)[0]),
     ("  to", "35", lambda run: interval(run.counts)[1]),
-    ("gradient along one path, factor a unit", "below 1", falloff),
+    ("single path: factor a unit", "below 1", falloff),
     ("estimate: 95 % from", "5", lambda run: interval(run.estimate)[0]),
     ("  to", "17", lambda run: interval(run.estimate)[1]),
     ("  these are of all paths, in %", "0.45",
@@ -130,7 +130,7 @@ class ResNetPathLengths(Outcome):
             )]
             for words, said, value in ROWS
         ]  # fmt: skip
-        heads = ["length", "Veit et al.", "before training", "after"]
+        heads = ["length", "Veit et al.", "before training", "after training"]
         wrong = spread([100 * error for error in self.errors])
         lines = [
             f"preresnet{self.depth}: {units} residual units, 2^{units} paths; {numbered(self.seeds)}",
@@ -143,6 +143,7 @@ class ResNetPathLengths(Outcome):
             "median over runs (their range); intervals are the shortest that hold 95 %",
             "estimate: paths of a length times the mean norm of the gradient along one of them;",
             "exact: the norm of the gradient along all of them together",
+            "single path: by what each unit more that it crosses multiplies the gradient along it",
             *self._verdicts(),
         ]
         known = (
@@ -152,17 +153,31 @@ class ResNetPathLengths(Outcome):
         unknown = ("Veit et al. 2016 give numbers for a depth of 110 alone",)
         return "\n".join([
             *lines, *(known if same else unknown),
+            self._in_short(),
             *quickly(self.quick, f"{units} units, {self.steps} steps, {self.samples} samples for each length; the "
                      "claim is of 54 units, those of the full setting"),
         ])  # fmt: skip
 
+    def _in_short(self) -> str:
+        """Say where paths, their estimate and the exact gradient are centred after training."""
+        centres = [(_centre(run), run.estimate_centre, run.exact_centre) for run in self.after]
+        shorter = [exact < estimate < paths for paths, estimate, exact in centres]
+        paths, estimate, exact = map(spread, zip(*centres, strict=True))
+        units = (self.depth - 2) // 2
+        return in_short(
+            on_one_side(shorter),
+            f"the gradient comes through short paths, shorter than the estimate says: of 2^{units} paths, which "
+            f"cross {paths} of {units} units on average, the estimate centres at {estimate} after training, "
+            f"and the exact gradient, which no sampling gives, at {exact}",
+        )
+
     def _verdicts(self) -> list[str]:
         """Say on which side of the exact norms the estimate comes out, and why."""
-        both = {"before training": self.before, "after": self.after}
+        both = {"before training": self.before, "after training": self.after}
         return [
             *(f"{stage}: the estimate's centre is above the exact one in "
-              f"{sum(run.estimate_centre > run.exact_centre for run in runs)} of {len(runs)} runs; it is below the exact "
-              f"norm at {spread([missed(run) for run in runs])} of {len(runs[0].counts)} lengths"
+              f"{sum(run.estimate_centre > run.exact_centre for run in runs)} of {len(runs)} runs;\n"
+              f"  it is below the exact norm at {spread([missed(run) for run in runs])} of {len(runs[0].counts)} lengths"
               for stage, runs in both.items()),
             "all norms together are at least the norm of their sum, so where the estimate is below the",
             "exact norm, too few paths were sampled: single ones differ by orders of magnitude, and a",
@@ -173,7 +188,7 @@ class ResNetPathLengths(Outcome):
         """Return the panels of Veit et al.'s figure 6, with the exact norms beside the estimate."""
         import viz
 
-        stages = {"before training": self.before, "after": self.after}
+        stages = {"before training": self.before, "after training": self.after}
         paths, single = "Paths of each length", "Gradient along one path"
         both = {
             f"Gradient along all paths, {name}": {
@@ -195,7 +210,7 @@ class ResNetPathLengths(Outcome):
             y={paths: "share of all paths", single: "mean norm",
                **dict.fromkeys(both, "share of the total")},
             log={single: True},
-            title=f"Path lengths in preresnet{self.depth}, trained on {self.data.said}",
+            title=f"Which path lengths carry the gradient of preresnet{self.depth}, on {self.data.said}",
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
@@ -204,6 +219,11 @@ class ResNetPathLengths(Outcome):
         for stage, runs in (("before", self.before), ("after", self.after)):
             values[stage] = [listed(run) for run in runs]
         return values
+
+
+def _centre(run: Lengths) -> float:
+    """Return how many units a path crosses, on average over all paths."""
+    return sum(k * n for k, n in run.counts.items()) / sum(run.counts.values())
 
 
 def _shares(masses: Sequence[Mapping[int, float]]) -> list[list[float]]:

@@ -25,7 +25,7 @@ from ..nets import Network, residual_mlp
 from ..record import no_grad
 from ..report import train
 from ..tensor import Tensor, tensor
-from .outcome import Outcome, aligned, number
+from .outcome import Outcome, aligned, in_short, number
 from .settings import counted, quickly, ranged, seeds, settled, spread
 from .sources import DIGITS, Source, given, images
 from .sweep import beside, grid, sweep
@@ -109,7 +109,7 @@ class Sensitivity(Outcome):
             aligned(["block", "before training", "after training"], rows), "",
             f"closed form before training, wide layers without biases: {self.expected:.3g}",
             f"median block after training: {spread(over)}", "",
-            *self._bridge(),
+            *self._bridge(), self._in_short(),
             *quickly(self.quick, f"{self.steps} steps of {self.blocks} blocks"),
         ])  # fmt: skip
 
@@ -125,6 +125,16 @@ class Sensitivity(Outcome):
             "  the blocks, so 51 would take 5,200 of them",
         ]
 
+    def _in_short(self) -> str:
+        """Say how much more a trained branch feels of a change, beside the example."""
+        felt = [value for run in self.cells for value in run["after"]]
+        more, large = median(felt) > 1, median(felt) >= SAID["F(x) = H - x"][2] / 2
+        return in_short(
+            True if large else (None if more else False),
+            f"a change of H is {number(median(felt))} times as large to a trained F, relatively; in the "
+            f"example, near the identity, it is {number(SAID['F(x) = H - x'][2])} times",
+        )
+
     def plot(self) -> Plot:
         """Return the sensitivity of each block, before and after training."""
         import viz
@@ -134,7 +144,7 @@ class Sensitivity(Outcome):
              for stage in ("before", "after")},
             x="block, from the input", y="change of ||F|| in %, for 1 % of ||H||", at=range(1, 1 + self.blocks),
             log=True,
-            title=f"How much larger a relative change of H = F + x is to F: {self.data.said}",
+            title=f"A relative change of H = F + x is larger to F: {self.data.said}",
         )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,7 +36,7 @@ from .gradient_noise import (
     white_noise,
     wide_correlation,
 )
-from .outcome import Outcome, aligned
+from .outcome import Outcome, aligned, in_short, number, on_one_side
 from .settings import quickly, ranged, seeds, settled, spread
 from .sweep import grid, sweep
 
@@ -174,9 +175,22 @@ class ShatteredGradients(Outcome):
             "a batch normalisation; without one inputs become alike with depth and gradients keep",
             "more, L^-3 in place of 2^-L. With one, it leaves out that the normalisation takes off",
             "what branches add to all inputs alike",
+            self._in_short(),
         ]
         lines += quickly(self.quick, "narrow networks and few of them")
         return "\n".join(lines)
+
+    def _in_short(self) -> str:
+        """Say how alike the gradients of the deepest networks are."""
+        depth = max(self.depths)
+        alike = {net: median(by_depth[depth]) for net, by_depth in self.correlations.items()}
+        pairs = [("plain", "residual"), ("plain BN", "residual BN")]
+        kept = [alike[plain] < alike[residual] for plain, residual in pairs]
+        told = ", ".join(f"{number(value)} {net}" for net, value in alike.items())
+        return in_short(
+            on_one_side(kept),
+            f"behind {depth} block{'s' * (depth != 1)} the gradients at two inputs correlate by: {told}",
+        )
 
     def plot(self) -> Plot:
         """Return the autocorrelation by lag, and the correlation by depth."""

@@ -15,6 +15,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from ..tensor import tensor
 from ..training import fit
 from .curvature import hessian
 from .degeneracy import POINTS, degenerate, null_directions
-from .outcome import Outcome, aligned
+from .outcome import Outcome, aligned, in_short, number, on_one_side
 from .settings import counted, quickly, ranged, seeds, settled, spread
 from .sweep import grid, sweep
 
@@ -198,11 +199,14 @@ class Singularities(Outcome):
                 net, when,
                 *(spread([100 * near_zero(run[when], share) for run in runs]) for share in (TINY, SMALL)),
                 spread([100 * float((np.array(run[when]) < -TINY * max(run[when])).mean()) for run in runs]),
-                *([spread([run["loss"] for run in runs]),
-                   spread([100 * run["accuracy"] for run in runs])] if when == "after" else ["", ""]),
             ]
             for net, runs in self.hessians.items()
             for when in ("before", "after")
+        ]  # fmt: skip
+        ends = [
+            [net, spread([run["loss"] for run in runs]),
+             spread([100 * run["accuracy"] for run in runs])]
+            for net, runs in self.hessians.items()
         ]  # fmt: skip
         points = [
             [
@@ -224,8 +228,10 @@ class Singularities(Outcome):
             "",
             f"2. eigenvalues of the Hessian of MLPs of {self.blocks} blocks of width {NARROW}, with {size}",
             f"parameters, before and after {self.steps} steps of training on digits of 4 x 4 pixels",
-            aligned(["net", "training", f"% up to {TINY:g}", f"% up to {SMALL:g}", "% negative",
-                     "loss", "accuracy %"], hessians, words=2),
+            aligned(["net", "training", f"% up to {TINY:g}", f"% up to {SMALL:g}", "% negative"],
+                    hessians, words=2),
+            "",
+            aligned(["net", "loss in the end", "training images right in %"], ends),
             "",
             f"3. the Hessian's null directions in networks of {UNITS} units put on a singularity",
             aligned(["point", "net", "null directions", "closed form", "% of gradient there"],
@@ -240,11 +246,39 @@ class Singularities(Outcome):
             "Orhan & Pitkow 2018 argue for what part 3 shows, and find fewer degenerate eigenvalues with",
             "  shortcuts in networks on CIFAR; they give curves, no numbers.  Ours are small, on digits, and",
             "  have dead units besides: compare which is larger, not by how much",
+            self._in_short(),
         ]  # fmt: skip
         lines += quickly(
             self.quick, "small networks, trained for a moment; part 3 is exact in any setting"
         )
         return "\n".join(lines)
+
+    def _in_short(self) -> str:
+        """Say of the three parts whether shortcuts leave networks less singular."""
+        depth = max(self.depths)
+        ranks = {
+            stack: median(effective_rank(np.array(run)) for run in by_depth[depth])
+            for stack, by_depth in self.jacobians.items()
+        }
+        null = {
+            net: median(100 * near_zero(run["after"], TINY) for run in runs)
+            for net, runs in self.hessians.items()
+        }
+        free = {
+            net: sum(median(run["null"] for run in by_net[net]) for by_net in self.points.values())
+            for net in ("plain", "residual")
+        }
+        parts = [
+            ranks["residual"] > ranks["plain"], null["residual"] < null["plain"],
+            free["residual"] < free["plain"],
+        ]  # fmt: skip
+        return in_short(
+            on_one_side(parts),
+            f"with shortcuts {depth} layers keep an effective rank of {number(ranks['residual'])}, without "
+            f"{number(ranks['plain'])}; of the trained Hessian's eigenvalues {number(null['residual'])} % are "
+            f"all but zero, without {number(null['plain'])} %; null directions on the singularities: "
+            f"{free['residual']:g}, without {free['plain']:g}",
+        )
 
     def plot(self) -> Plot:
         """Return singular values of the deepest networks, and the Hessians' spectra."""

@@ -24,7 +24,7 @@ from ..nets import skip_regression
 from ..optim import SGD
 from ..training import fit
 from ..whole_numbers import at_least
-from .outcome import Outcome, aligned
+from .outcome import Outcome, aligned, in_short
 from .settings import counted, numbered, quickly, ranged, spread
 from .sweep import grid, sweep
 
@@ -125,13 +125,13 @@ class SkipRegression(Outcome):
 
     def table(self) -> str:
         """Return a line for each kind of data and penalty, and the first run's coefficients."""
-        heads = ("data", "penalty", "units left", "from least squares", "test error",
-                 "linear model's", "noise")  # fmt: skip
+        heads = ("data", "penalty", "units left", "test error", "linear model's", "noise",
+                 "from least squares")  # fmt: skip
         lines = [
             (
                 kind, words, spread([one.left for one in runs]),
-                spread([one.distance for one in runs]), spread([one.error for one in runs]),
-                spread([one.linear for one in runs]), runs[0].noise,
+                spread([one.error for one in runs]), spread([one.linear for one in runs]),
+                runs[0].noise, spread([one.distance for one in runs]),
             )
             for (kind, words), runs in self._groups().items()
         ]  # fmt: skip
@@ -145,6 +145,7 @@ class SkipRegression(Outcome):
             aligned(heads, lines, words=2), "", *self._verdicts(), "",
             *self._coefficients(), "", *FOOTING,
             f"{self.steps} proximal steps on all training examples at once",
+            self._in_short(),
             *quickly(self.quick, f"{self.steps} steps, few penalties, {counted(self.seeds)}"),
         ])  # fmt: skip
 
@@ -180,16 +181,32 @@ class SkipRegression(Outcome):
 
     def _verdicts(self) -> list[str]:
         """Return what the fits say of the three claims."""
-        penalties = [p for kind, p in self.rows() if kind == "linear"]
-        gone = [p for p in penalties if all(one.pruned for one in self.rows()["linear", p])]
-        bent = {p: runs for (kind, p), runs in self.rows().items() if kind != "linear" and p}
-        kept = [p for p, runs in bent.items() if min(one.left for one in runs)]
+        gone, kept = self._gone(), self._kept()
         which = "all" if self.exact else "not all"
         return [
             f"no hidden units: {which} coefficients are those of least squares to {EXACT:g}",
             "linear data: the penalties that leave no unit, and least squares: " + _listed(gone),
             "linear + perturbation: the penalties that leave units in every run: " + _listed(kept),
         ]
+
+    def _gone(self) -> list[float]:
+        """Return the penalties that leave the linear model alone on linear data, in every run."""
+        fits = {p: runs for (kind, p), runs in self.rows().items() if kind == "linear"}
+        return [p for p, runs in fits.items() if all(one.pruned for one in runs)]
+
+    def _kept(self) -> list[float]:
+        """Return the penalties that leave units on data that bend, in every run."""
+        bent = {p: runs for (kind, p), runs in self.rows().items() if kind != "linear" and p}
+        return [p for p, runs in bent.items() if min(one.left for one in runs)]
+
+    def _in_short(self) -> str:
+        """Say whether a single penalty does both."""
+        both = [p for p in self._gone() if p in self._kept()]
+        return in_short(
+            bool(self.exact and self._gone() and self._kept()) and (bool(both) or None),
+            f"a skip layer alone is {'' if self.exact else 'not '}least squares; the penalties that prune "
+            f"every unit where the data are linear, and not where they bend: {_listed(both)}",
+        )
 
     def _coefficients(self) -> list[str]:
         """Return the first run's coefficients on linear data, each fit beside least squares."""

@@ -19,7 +19,7 @@ import tinygrad_res as tg
 
 from ..errors import UsageError
 from ..whole_numbers import at_least
-from .outcome import Outcome, aligned
+from .outcome import Outcome, aligned, in_short, number, on_one_side
 from .sweep import beside, grid, sweep
 
 if TYPE_CHECKING:
@@ -64,7 +64,18 @@ class Activations(Outcome):
             f"after {LAYERS}: the factor of {LAYERS} activations on a gradient's norm, weights left aside.",
             "Gradient norms by layer against depth, with weights: tinygrad-res experiment",
             "vanishing-gradients",
+            self._in_short(),
         ])  # fmt: skip
+
+    def _in_short(self) -> str:
+        """Say what is left of a gradient behind several activations, weights aside."""
+        left = {cell["name"]: cell["mean_square"] ** (LAYERS / 2) for cell in self.cells}
+        shrunk = [value < 1 for value in left.values()]
+        told = ", ".join(f"{name} {number(value)}" for name, value in left.items())
+        return in_short(
+            on_one_side(shrunk),
+            f"{LAYERS} activations leave on average of a gradient's norm: {told}",
+        )
 
     def plot(self) -> Plot:
         """Return the functions, and below them their derivatives."""

@@ -27,7 +27,7 @@ from ..training import fit
 from .curvature import extreme_eigenvalues
 from .depth import KINDS, MOST_DEPTHS
 from .loss_planes import filter_direction, loss_surface, non_convexity, roughness
-from .outcome import Outcome, aligned, number
+from .outcome import Outcome, aligned, in_short, number, on_one_side
 from .recipe import check_depths, errors_of, make, optimizer_of, schedule_of
 from .settings import counted, quickly, ranged, seeds, settled, spread
 from .sources import DIGITS, Source, given
@@ -169,6 +169,7 @@ class LossSurfaces(Outcome):
             "and no number for them. There the plain network's is benign with 20 layers and chaotic",
             "with 56, and with shortcuts both are benign. Theirs train for 300 passes; in so short a",
             f"training as ours plain networks arrive up to 32 layers; here {self.data.beside}",
+            self._in_short(),
         ]  # fmt: skip
         lines += quickly(
             self.quick, f"{self.steps} steps of shallow networks, for which no difference is expected; "
@@ -189,6 +190,19 @@ class LossSurfaces(Outcome):
             for depth in self.depths
         ]
 
+    def _rougher(self) -> list[bool]:
+        """Return for each depth whether the plane is less convex without shortcuts."""
+        return [self.uneven(d, "none") > self.uneven(d, "identity") for d in self.depths]
+
+    def _in_short(self) -> str:
+        """Say at how many depths the plane is less convex without shortcuts."""
+        rougher = self._rougher()
+        return in_short(
+            on_one_side(rougher),
+            "the loss around a network without shortcuts curves down at more points than with them at "
+            f"{sum(rougher)} of {len(rougher)} depths",
+        )
+
     def plot(self) -> SurfacePlot:
         """Return the first run's surfaces as contours, and as lines along the first direction."""
         import viz
@@ -201,7 +215,8 @@ class LossSurfaces(Outcome):
         return viz.plot_surface(
             surfaces, at=places(self.points), measure="training loss",
             x="first direction, in norms of filters", y="second direction, in norms of filters",
-            title=f"The loss around networks trained on {self.data.said}, with shortcuts and without",
+            title=("With shortcuts the loss curves down at fewer points: " if all(self._rougher())
+                   else "The loss with shortcuts and without: ") + self.data.said,
         )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from ..grading import norm
 from ..nets import Network, plain_mlp, residual_mlp
 from ..nn import Sigmoid, Tanh, he_normal, xavier_normal
 from ..nn.initialisations import default
-from .outcome import Outcome, aligned
+from .outcome import Outcome, aligned, in_short, number
 from .recipe import check_depths
 from .settings import counted, quickly, ranged, seeds, settled, spread
 from .sweep import beside, grid, sweep, where
@@ -107,6 +108,7 @@ class VanishingGradients(Outcome):
             "weights: sigmoid and tanh as Glorot & Bengio 2010; relu as PyTorch's default, of variance",
             "1 / (3 fan-in); relu, He as He et al. 2015 (Rectifiers), of variance 2 / fan-in; residual:",
             "relu's weights, and shortcuts round every two layers; all biases 0",
+            *self._in_short(),
             *quickly(self.quick, f"up to {max(self.depths)} layers of width {self.width}, {counted(self.seeds)}"),
         ])  # fmt: skip
 
@@ -145,6 +147,19 @@ class VanishingGradients(Outcome):
             for depth in (min(self.depths), max(self.depths))
         )
         return [b / a if a else math.nan for a, b in zip(shallow, deep, strict=True)]
+
+    def _in_short(self) -> list[str]:
+        """Say what depth does to the gradient at the first layer, with shortcuts and without."""
+        low, high = min(self.depths), max(self.depths)
+        if low == high:
+            return []
+        left = {net: median(self.factor(net, "first")) for net in ("sigmoid", "relu", "residual")}
+        return [in_short(
+            left["sigmoid"] < 1 and left["relu"] < min(1, left["residual"]),
+            f"from {low} to {high} layers the first layer's gradient is multiplied by "
+            f"{number(left['sigmoid'])} with sigmoids and {number(left['relu'])} with ReLUs, and with the "
+            f"same ReLUs and weights and shortcuts by {number(left['residual'])}",
+        )]  # fmt: skip
 
     def _deeper(self) -> list[str]:
         """Return by what more layers multiply the gradient at each place."""

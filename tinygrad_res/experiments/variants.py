@@ -11,6 +11,7 @@ identity; there the product says what the activations behind the additions take 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
@@ -25,7 +26,7 @@ from ..data import Images
 from ..errors import GradientError, UsageError
 from ..nets import ARRANGEMENTS
 from ..record import no_grad
-from .outcome import Outcome, aligned
+from .outcome import Outcome, aligned, in_short, number
 from .recipe import check_depths, make, trained
 from .settings import counted, quickly, ranged, seeds, settled, spread
 from .sources import DIGITS, Source, given, images
@@ -107,15 +108,15 @@ class ShortcutVariants(Outcome):
 
     def table(self) -> str:
         """Return the errors beside the source's, and what the weight-free path carries."""
-        heads = ["shortcut", "arrangement", "training loss", "training error %", "test error %",
-                 "He et al., test %", "path carries", "closed form", "reaches of positions"]  # fmt: skip
-        rows = []
+        ends, carrying = [], []
         for (shortcut, arrangement), known in HE_2016.items():
             runs = self.of(shortcut, arrangement)
-            rows.append([
-                shortcut, arrangement,
-                *(_arrived(runs, what) for what in ("loss", "train", "test")),
-                known, spread([run["path"]["gain"] for run in runs]),
+            ends.append([
+                shortcut, arrangement, *(_arrived(runs, what) for what in ("train", "test")), known,
+                _arrived(runs, "loss"),
+            ])  # fmt: skip
+            carrying.append([
+                shortcut, arrangement, spread([run["path"]["gain"] for run in runs]),
                 CLOSED.get((shortcut, arrangement), ""),
                 spread([run["path"]["reached"] for run in runs]),
             ])  # fmt: skip
@@ -128,7 +129,11 @@ class ShortcutVariants(Outcome):
             f"{(1 / (1 + np.exp(-6.0))) ** self.units:.6g}"
         )
         return "\n".join([
-            what, "", aligned(heads, rows, words=2), "",
+            what, "",
+            aligned(["shortcut", "arrangement", "training error %", "test error %", "He et al., test %",
+                     "training loss"], ends, words=2), "",
+            aligned(["shortcut", "arrangement", "path carries", "closed form", "reaches of positions"],
+                    carrying, words=2), "",
             "path carries: by what the path that avoids all branches multiplies a gradient, before",
             "  training: 1 where it arrives unchanged; reaches: the share of the positions in x that get",
             "  any of it.  Shortcuts are measured in units of full pre-activation, where nothing else is",
@@ -140,9 +145,28 @@ class ShortcutVariants(Outcome):
             "  that the mean stays 1 and the path reaches 0.5^n of the positions.  Here few steps and",
             f"  {self.depth} layers on {self.data.beside}: the order may differ,",
             "  and no error can be compared by size.",
+            self._in_short(),
             *quickly(self.quick, f"{self.steps} steps of {self.depth} layers; the order of errors needs the "
                      "full setting"),
         ])  # fmt: skip
+
+    def _in_short(self) -> str:
+        """Say what the scaled shortcuts leave, and how many variants end above the identity."""
+        carried, closed = self.carries("scaled"), 0.5**self.units
+        holds = math.isclose(carried, closed, rel_tol=1e-6)
+        others = [v for v in HE_2016 if v[1] == "original" and v[0] != "identity"]
+        same = [one["loss"][-1] for one in _that_arrived(self.of("identity", "original"))]
+        above = [
+            not runs or not same
+            or median(one["loss"][-1] for one in runs) > median(same)
+            for runs in (_that_arrived(self.of(*v)) for v in others)
+        ]  # fmt: skip
+        return in_short(
+            (all(above) or None) if holds else False,
+            f"a factor 0.5 on {self.units} shortcuts leaves {number(carried)} of the gradient, 0.5^n being "
+            f"{number(closed)}; {sum(above)} of {len(above)} shortcuts that are no identity end with a higher "
+            "training loss than the identity, or diverge",
+        )
 
     def plot(self) -> Plot:
         """Return the training error over the steps: a panel for each of the two tables."""
@@ -208,9 +232,9 @@ def shortcut_variants(
     numbers = seeds(name, seed, setting.pop("runs"))
     source = given(name, data, limit, numbers[0])
     named = [
-        {"shortcut": shortcut, "arrangement": arrangement, "seed": number}
+        {"shortcut": shortcut, "arrangement": arrangement, "seed": one}
         for shortcut, arrangement in HE_2016
-        for number in numbers
+        for one in numbers
     ]
     trainings = [
         {**cell, "family": "convolutional", **setting, "points": POINTS[bool(quick)],

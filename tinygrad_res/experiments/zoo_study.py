@@ -27,7 +27,7 @@ from ..errors import UsageError
 from ..nets import DENSENETS, IMAGENET_RESNETS, MODELS, build
 from ..whole_numbers import at_least
 from .demonstration import polynomial
-from .outcome import Outcome, aligned
+from .outcome import Outcome, aligned, in_short
 from .settings import quickly
 from .sweep import sweep
 
@@ -140,13 +140,13 @@ class Zoo(Outcome):
         """Return a line for each network."""
         heads = (
             "network", "paths by weight layers crossed", "parameters", "published", "layers crossed",
-            "mean", "paths", "weight-free", "of these paths", "gradient norm", "peak MB", "",
+            "mean", "paths", "", "weight-free", "of these paths", "gradient norm", "peak MB",
         )  # fmt: skip
         rows = [
             (
                 one.name, one.formula, f"{one.parameters:,}", one.published, one.crossed, one.mean,
-                _power(sum(one.counts.values())), one.weight_free, one.weight_free / one.between,
-                one.gradient, one.peak, "holds" if one.holds else "does not hold",
+                _power(sum(one.counts.values())), "holds" if one.holds else "does not hold",
+                one.weight_free, one.weight_free / one.between, one.gradient, one.peak,
             )
             for one in self.networks
         ]  # fmt: skip
@@ -162,6 +162,11 @@ class Zoo(Outcome):
             f"arrays held meanwhile, in float32; ImageNet networks on {self.side} x {self.side},",
             "CIFAR's on 32 x 32.  holds: the recorded network has the paths of the polynomial, which is",
             "by hand from the papers' tables, the published parameters, and a finite gradient",
+            in_short(
+                all(one.holds for one in self.networks),
+                f"{sum(one.holds for one in self.networks)} of {len(self.networks)} networks have the "
+                "published parameters and the paths of their polynomial",
+            ),
             *quickly(self.quick, f"{len(self.networks)} of {len(MODELS)} networks"),
         ])  # fmt: skip
 
