@@ -103,6 +103,21 @@ def test_normalisations_of_float32_stay_float32(weights):
         assert y.dtype == x.grad.dtype == np.float32
 
 
+@pytest.mark.cpu
+def test_batch_norm_adds_half_precision_up_in_single(put):
+    x = np.float16(100) + np.float16([[-1], [1]] * 1000)  # whose sum leaves float16
+
+    y = tg.batch_norm(put(x), put(np.ones(1, np.float16)), put(np.zeros(1, np.float16)))
+
+    check_close(y, x - 100, rtol=1e-3)
+
+
+def test_rms_norm_adds_the_resolution_of_the_dtype_where_eps_is_left_out(put):
+    for dtype in (np.float32, np.float64):
+        small = np.sqrt(np.finfo(dtype).eps)
+        check_close(tg.rms_norm(put(dtype([small, small])), 2), [2**-0.5] * 2, rtol=1e-5)
+
+
 def test_integers_and_lists_are_normalised_as_floats():
     check_close(tg.layer_norm([[1, 3], [5, 5]], 2, eps=1e-12), [[-1, 1], [0, 0]])
 

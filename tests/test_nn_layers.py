@@ -1,6 +1,7 @@
 """Layers against PyTorch's, one by one: values, gradients, state; pinned numbers besides."""
 
 import copy
+import math
 
 import numpy as np
 import oracles
@@ -191,6 +192,13 @@ def test_an_embeddings_rows_are_pinned_without_pytorch():
     np.testing.assert_array_equal(layer.weight.grad.data, [[0, 0], [0, 0], [2, 2]])
 
 
+def test_a_padding_row_counted_from_the_end_starts_as_zeros_and_is_not_trained():
+    layer = nn.Embedding(3, 2, padding_idx=-1, rng=0)
+    layer([2, 1]).backward(np.ones((2, 2)))
+    np.testing.assert_array_equal(layer.weight.data == 0, [[False] * 2, [False] * 2, [True] * 2])
+    np.testing.assert_array_equal(layer.weight.grad.data, [[0, 0], [1, 1], [0, 0]])
+
+
 def test_no_path_leads_through_an_embedding_but_to_its_weight():
     layer = nn.Embedding(3, 2)
     assert tg.paths(layer([1]).sum(), layer.weight).count_by("weight") == {0: 1}
@@ -283,6 +291,15 @@ def test_a_weight_without_fans_is_refused():
         nn.he_normal(RNG, (3,))
 
 
+def test_biases_start_within_the_root_of_one_over_the_fan_in():
+    for layer, bound in ((nn.Linear(4, 400, rng=0), 1 / 2), (nn.Conv2d(2, 400, 2, rng=0), 8**-0.5)):
+        assert 0.95 * bound < abs(layer.bias.data).max() <= bound
+
+
+def test_filters_are_as_high_and_wide_as_said():
+    assert nn.Conv2d(2, 4, (3, 5)).weight.shape == (4, 2, 3, 5)
+
+
 def test_layers_are_drawn_again_from_the_same_seed():
     make = lambda rng: nn.Conv2d(3, 4, 3, rng=rng).state_dict()  # noqa: E731
     one, two, three = make(7), make(np.random.default_rng(7)), make(8)
@@ -371,6 +388,40 @@ def test_last_windows_that_reach_beyond_an_image_are_pinned_without_pytorch():
             kind(2, padding=2, ceil_mode=True)
     with pytest.raises(ShapeError, match=r"MaxPool2d: input \(3, 3\): expected images"):
         nn.MaxPool2d(2, ceil_mode=True)(x[0, 0])
+
+
+def pooled(x, size, stride, padding, ceil, padding_counts):
+    """Return the maxima and means of windows one by one; no window starts behind the image."""
+    starts = []
+    for n, k, s, p in zip(x.shape, size, stride, padding, strict=True):
+        count = (math.ceil if ceil else math.floor)((n + 2 * p - k) / s) + 1
+        starts.append([i * s - p for i in range(count) if not (ceil and i * s - p >= n)])
+    found = [np.empty(tuple(map(len, starts))) for _ in range(2)]
+    for at in np.ndindex(*found[0].shape):
+        corner = [along[i] for along, i in zip(starts, at, strict=True)]
+        ends = [c + k for c, k in zip(corner, size, strict=True)]
+        part = x[tuple(slice(max(c, 0), e) for c, e in zip(corner, ends, strict=True))]
+        reach = [
+            min(e, n + p) - c for e, n, p, c in zip(ends, x.shape, padding, corner, strict=True)
+        ]
+        found[0][at] = part.max()
+        found[1][at] = part.sum() / (math.prod(reach) if padding_counts else part.size)
+    return found
+
+
+@pytest.mark.parametrize("counts", [True, False])
+@pytest.mark.parametrize("ceil", [True, False])
+@pytest.mark.parametrize(
+    ("size", "stride", "padding"),
+    [((3, 2), (2, 3), (1, 0)), ((2, 3), (3, 2), (0, 1)), ((3, 3), (1, 2), (1, 1))],
+)
+def test_windows_are_pooled_one_by_one(size, stride, padding, ceil, counts):
+    x = np.random.default_rng(0).standard_normal((6, 8))
+    largest, means = pooled(x, size, stride, padding, ceil, counts)
+    most = nn.MaxPool2d(size, stride, padding, ceil_mode=ceil)
+    mean = nn.AvgPool2d(size, stride, padding, ceil_mode=ceil, count_include_pad=counts)
+    np.testing.assert_array_equal(most(x[None, None]).data[0, 0], largest)
+    np.testing.assert_allclose(mean(x[None, None]).data[0, 0], means, rtol=1e-12)
 
 
 @pytest.mark.parametrize(
