@@ -31,6 +31,10 @@ def files(tmp_path, monkeypatch):
     np.savez(tmp_path / "nan.npz", x=np.where(X > 1, np.nan, X))
     np.savez(tmp_path / "wide.npz", x=np.ones((5, 3)))
     (tmp_path / "text.npz").write_text("hello, world")
+    np.savez_compressed(tmp_path / "damaged.npz", x=X)
+    content = bytearray((tmp_path / "damaged.npz").read_bytes())
+    content[46:76] = b"\xff" * 30  # zlib cannot go on there
+    (tmp_path / "damaged.npz").write_bytes(content)
     np.save(tmp_path / "one.npy", X)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -123,6 +127,7 @@ def test_single_precision_is_held_to_its_own_tolerance(files, monkeypatch, capsy
         (["chain.onnx:logit"], "has no output 'logit' (did you mean 'logits'?)"),
         (["chain.onnx", "--data", "none.npz"], "--data none.npz: there is no such file"),
         (["chain.onnx", "--data", "text.npz"], "write it with numpy.savez(path, x=...)"),
+        (["chain.onnx", "--data", "damaged.npz"], "write it with numpy.savez(path, x=...)"),
         (["chain.onnx", "--data", "one.npy"], "write it with numpy.savez(path, x=...)"),
         (["chain.onnx", "--data", "empty.npz"], "--data empty.npz: holds no array: give x"),
         (["chain.onnx", "--data", "named.npz"], "holds an array 'y': the network's inputs are x"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 
 from . import nn
 from .errors import DataError, Error, UsageError
+from .files import read_npz
 from .guess import did_you_mean
 from .nn.onnx_network import OnnxNetwork
 from .nn.onnx_reading import Input, Plan
@@ -197,11 +197,11 @@ def read_arrays(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
         DataError: the file cannot be read, or holds an array of another name.
     """
     try:
-        with np.load(path, allow_pickle=False) as held:
-            arrays = {name: held[name] for name in held.files}
+        with path.open("rb") as file:
+            arrays = read_npz(file)
     except FileNotFoundError as error:
         raise DataError(f"--data {path}: there is no such file") from error
-    except (OSError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError) as error:
         raise DataError(
             f"--data {path}: cannot be read as an .npz file of plain numbers: write it with "
             f"numpy.savez(path, {', '.join(f'{name}=...' for name in names)})"

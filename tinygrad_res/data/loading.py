@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DataError
+from ..files import read_npz
 from ..tensor import raw
 from ..whole_numbers import at_least
 from .cifar import load_cifar10, load_cifar100
@@ -50,23 +49,20 @@ def load(source: str | os.PathLike[str], seed: int = 0, verify: bool = True) -> 
             "cifar-10-batches-py; load_cifar10(path) reads it under any name"
         )
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in ("x", "y")}
+        with path.open("rb") as file:
+            arrays = read_npz(file, ("x", "y"))
     except FileNotFoundError as error:
         raise DataError(f"data {source}: there is no such file") from error
-    except KeyError as error:
-        raise DataError(
-            f"data {source}: holds the arrays {_names(path)}; it must hold x, the images, and y, "
-            "their classes"
-        ) from error
-    except (
-        OSError, ValueError, TypeError, EOFError, RuntimeError, MemoryError, zlib.error,
-        zipfile.BadZipFile,
-    ) as error:  # fmt: skip
+    except (OSError, ValueError) as error:
         raise DataError(
             f"data {source}: cannot be read as an .npz file of plain numbers: write it with "
             "numpy.savez(path, x=images, y=classes)"
         ) from error
+    if len(arrays) < 2:
+        raise DataError(
+            f"data {source}: holds the arrays {_names(path)}; it must hold x, the images, and y, "
+            "their classes"
+        )
     return split(str(source), arrays["x"], arrays["y"], seed)
 
 

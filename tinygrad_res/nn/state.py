@@ -21,7 +21,7 @@ import numpy as np
 
 from .. import backend
 from ..errors import DataError, DtypeError, ShapeError, UsageError
-from ..files import write_whole
+from ..files import read_npz, write_whole
 from ..tensor import Tensor, raw
 
 if TYPE_CHECKING:
@@ -167,10 +167,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         raise DataError(f"load: cannot read {str(path)!r} ({error.strerror or error})") from error
     except DtypeError as error:
         raise DataError(f"load: {str(path)!r}: {error}") from error
-    except (
-        ValueError, TypeError, KeyError, EOFError, RuntimeError, MemoryError, zlib.error,
-        zipfile.BadZipFile,
-    ) as error:  # fmt: skip
+    except (ValueError, TypeError, KeyError, AttributeError, MemoryError) as error:
         raise DataError(
             f"load: {str(path)!r} is damaged, or holds no arrays of numbers ({error})"
         ) from error
@@ -254,8 +251,7 @@ def _to_npz(values: dict[str, np.ndarray]) -> bytes:
 
 
 def _from_npz(content: bytes) -> tuple[dict[str, np.ndarray], Any]:
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        values = {name: archive[name] for name in archive.files}
+    values = read_npz(io.BytesIO(content))
     return values, values.pop(VERSION_KEY, 0)
 
 
