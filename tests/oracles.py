@@ -174,6 +174,21 @@ def check_finite(found: Any) -> None:
     assert np.isfinite(host(found)).all()
 
 
+def check_on_device(
+    xp: Any, module: Any, values: Any, rtol: float, atol: float, *more: Any, **options: Any
+) -> None:
+    """Check that a module computes on a device what it computes on the host, and the gradient."""
+    found = []
+    for device, array in (("cpu", np.asarray), ("cuda", xp.asarray)):
+        x = tg.tensor(array(values), requires_grad=True)
+        y = module.to(device, np.float64)(x, *more, **options)
+        y.sum().backward()
+        found.append((y, x.grad))
+    for here, there in zip(*found, strict=True):
+        assert there.device == "cuda"
+        check_close(there, here, rtol=rtol, atol=atol)
+
+
 def check_dtype_stays(f: Callable[..., Any], dtype: Any) -> None:
     """Assert that values and derivatives of ``f``, in every mode, have the operand's dtype."""
     x = np.linspace(0.25, 0.95, 8, dtype=dtype).reshape(2, 4)

@@ -85,19 +85,11 @@ def test_a_learned_scale_is_trained_and_counts_as_scale_not_as_weight():
 
 
 def test_gates_and_scales_compute_on_a_device_what_they_compute_on_the_host(xp):
-    values, found = RNG.standard_normal((2, 4, 5, 5)), []
     block = nn.Sequential(
         nn.Residual(nn.Conv2d(4, 4, 3, padding=1), gate=nn.Gate(4)),
         nn.Residual(nn.Conv2d(4, 4, 1), nn.GatedShortcut(nn.Gate(4), nn.Scale(np.full(5, 0.5)))),
     )
-    for device, array in (("cpu", np.asarray), ("cuda", xp.asarray)):
-        x = tg.tensor(array(values), requires_grad=True)
-        y = block.to(device, np.float64)(x)
-        y.sum().backward()
-        found.append((y, x.grad))
-    for here, there in zip(*found, strict=True):
-        assert there.device == "cuda"
-        oracles.check_close(there, here, rtol=1e-9, atol=1e-11)
+    oracles.check_on_device(xp, block, RNG.standard_normal((2, 4, 5, 5)), 1e-9, 1e-11)
 
 
 # How branches start

@@ -181,17 +181,7 @@ def test_blocks_compute_on_a_device_what_they_compute_on_the_host(xp):
         nn.MaxPool2d(3, 2, 1), nn.DenseBlock(2, 3, 2), nn.Transition(7, 4),
         nn.Residual(nn.Conv2d(4, 6, 1, 2), nn.ProjectionShortcut(4, 6, 2)),
     )  # fmt: skip
-    values, found = RNG.standard_normal((2, 3, 16, 16)), []
-
-    for device, array in (("cpu", np.asarray), ("cuda", xp.asarray)):
-        x = tg.tensor(array(values), requires_grad=True)
-        y = network.to(device, np.float64)(x)
-        y.sum().backward()
-        found.append((y, x.grad))
-
-    for here, there in zip(*found, strict=True):
-        assert there.device == "cuda"
-        oracles.check_close(there, here, rtol=1e-9, atol=1e-11)
+    oracles.check_on_device(xp, network, RNG.standard_normal((2, 3, 16, 16)), 1e-9, 1e-11)
 
 
 # The same networks, written in PyTorch by hand.
