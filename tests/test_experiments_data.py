@@ -125,7 +125,7 @@ def test_pictures_say_which_images():
     part = Source("/c", 100, title="CIFAR-10", train=100, whole=50_000)
     for source, words in ((part, "CIFAR-10 (100 training images)"), (DIGITS, "digits")):
         found = depth.Degradation((8,), 2, 8, (0,), False, cells, source)
-        assert found.plot().title == f"Training and test error by depth: {words}"
+        assert found.plot().title == f"Training error by depth: {words}"
 
 
 def test_a_training_is_the_one_written_out_on_the_loaded_images(cifar10):

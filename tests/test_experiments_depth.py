@@ -214,15 +214,12 @@ def test_degradation_is_shown_where_plain_errors_rise_and_residual_ones_do_not(
 
 def test_plot_of_degradation_has_a_band_of_runs_for_each_depth():
     panels = by_depth(Degradation, ERRORS).plot().panels
-    assert [(panel.title, panel.y) for panel in panels] == [
-        (f"{family}, {part}", f"{part} error in %")
-        for family in recipe.FAMILIES for part in ("training", "test")
-    ]  # fmt: skip
+    assert [panel.title for panel in panels] == list(recipe.FAMILIES)
+    assert {panel.y for panel in panels} == {"training error in %"}
     names = [series.name for series in panels[0].series]
     assert names == [f"{kind}, {n} layers" for kind in ("plain", "residual") for n in (20, 56)]
     deep = panels[0].series[1]
     assert (deep.x, deep.y, deep.low, deep.high) == ((5, 10), (58, 8), (57.5, 7.5), (58.5, 8.5))
-    assert panels[1].series[1].y == (60, 9)
 
 
 @pytest.mark.parametrize("kind", [Degradation, Responses])

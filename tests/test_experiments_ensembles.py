@@ -476,6 +476,8 @@ def test_plot_of_path_lengths_has_the_panels_of_figure_6_and_the_exact_norms(tmp
     (run,) = result.after
     assert counts.series[0].y == pytest.approx([math.comb(54, k) / 2**54 for k in range(55)])
     assert single.log
+    assert [one.name for one in after.series] == ["exact, centre 4.92", "estimate, centre 12.5"]
+    assert result.plot().title.startswith("preresnet110's gradient takes shorter paths")
     assert single.series[1].y == pytest.approx([0.3**k for k in range(55)])
     for series, mass in zip(after.series, (run.norms, run.estimate), strict=True):
         assert series.y == pytest.approx([m / sum(mass.values()) for m in mass.values()])

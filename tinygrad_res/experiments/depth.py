@@ -109,7 +109,7 @@ class Degradation(ByDepth):
         """Return final errors, and for each kind of network whether the deepest is the worse."""
         first = self.cells[0]["at"][0]
         heads = ["family", "net", "layers", f"training error % after {first} steps",
-                 "training error % in the end", "test error %", "He et al., test %", "training loss"]  # fmt: skip
+                 "training error % in the end", "test error %", "He 2015, test %", "training loss"]  # fmt: skip
         rows = []
         for family in FAMILIES:
             for shortcut, kind in KINDS.items():
@@ -140,23 +140,23 @@ class Degradation(ByDepth):
         return [b[what][-1] - a[what][-1] for a, b in zip(shallow, deep, strict=True)]
 
     def plot(self) -> Plot:
-        """Return the errors over the steps: two panels for each family, training and test."""
+        """Return the training error over the steps: a panel for each family."""
         import viz
 
         panels = {
-            f"{family}, {words}": {
-                f"{kind}, {depth} layers": [run[what] for run in self.of(family, shortcut, depth)]
+            family: {
+                f"{kind}, {depth} layers": [
+                    run["train"] for run in self.of(family, shortcut, depth)
+                ]
                 for shortcut, kind in KINDS.items()
                 for depth in self.depths
             }
             for family in FAMILIES
-            for what, words in (("train", "training"), ("test", "test"))
         }
         return viz.plot_series(
-            panels, x="step", at=self.cells[0]["at"],
-            y={title: f"{title.rpartition(', ')[2]} error in %" for title in panels},
+            panels, x="step", y="training error in %", at=self.cells[0]["at"],
             title=("Deeper plain networks train worse, residual ones do not: " if self.supported
-                   else "Training and test error by depth: ") + self.data.said,
+                   else "Training error by depth: ") + self.data.said,
         )  # fmt: skip
 
     def _verdicts(self) -> list[str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .length_report import listed
 from .lengths import Lengths
-from .outcome import Outcome, aligned, in_short, on_one_side
+from .outcome import Outcome, aligned, in_short, number, on_one_side
 from .settings import numbered, quickly, spread
 from .sources import DIGITS, Source
 
@@ -158,14 +159,17 @@ class ResNetPathLengths(Outcome):
                      "claim is of 54 units, those of the full setting"),
         ])  # fmt: skip
 
+    def _shorter(self) -> list[bool]:
+        """Return for each run whether exact, estimate and paths are centred in that order."""
+        return [run.exact_centre < run.estimate_centre < _centre(run) for run in self.after]
+
     def _in_short(self) -> str:
         """Say where paths, their estimate and the exact gradient are centred after training."""
         centres = [(_centre(run), run.estimate_centre, run.exact_centre) for run in self.after]
-        shorter = [exact < estimate < paths for paths, estimate, exact in centres]
         paths, estimate, exact = map(spread, zip(*centres, strict=True))
         units = (self.depth - 2) // 2
         return in_short(
-            on_one_side(shorter),
+            on_one_side(self._shorter()),
             f"the gradient comes through short paths, shorter than the estimate says: of 2^{units} paths, which "
             f"cross {paths} of {units} units on average, the estimate centres at {estimate} after training, "
             f"and the exact gradient, which no sampling gives, at {exact}",
@@ -192,11 +196,13 @@ class ResNetPathLengths(Outcome):
         paths, single = "Paths of each length", "Gradient along one path"
         both = {
             f"Gradient along all paths, {name}": {
-                "exact": _shares([run.norms for run in runs]),
-                "estimate": _shares([run.estimate for run in runs]),
+                f"exact, centre {number(median(run.exact_centre for run in runs))}":
+                    _shares([run.norms for run in runs]),
+                f"estimate, centre {number(median(run.estimate_centre for run in runs))}":
+                    _shares([run.estimate for run in runs]),
             }
             for name, runs in stages.items()
-        }
+        }  # fmt: skip
         return viz.plot_series(
             {
                 paths: {"": _shares([self.after[0].counts])},
@@ -210,7 +216,9 @@ class ResNetPathLengths(Outcome):
             y={paths: "share of all paths", single: "mean norm",
                **dict.fromkeys(both, "share of the total")},
             log={single: True},
-            title=f"Which path lengths carry the gradient of preresnet{self.depth}, on {self.data.said}",
+            title=(f"preresnet{self.depth}'s gradient takes shorter paths than sampled ones say: "
+                   if all(self._shorter()) else f"Paths of preresnet{self.depth} by length: ")
+            + self.data.said,
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:

@@ -150,25 +150,24 @@ class SkipRegression(Outcome):
         ])  # fmt: skip
 
     def plot(self) -> Plot:
-        """Return how many hidden units are left, and the error, against the penalties in a row."""
+        """Return how many hidden units are left, and the error, against the penalty."""
         import viz
 
         rows = self.rows()
         penalties = sorted({penalty for _, penalty in rows})
-        places = {penalty: number for number, penalty in enumerate(penalties, 1)}
-        panels: dict[str, dict[str, dict[int, list[float]]]] = {}
+        panels: dict[str, dict[str, dict[float, list[float]]]] = {}
         for title, value in (
             ("What the penalty leaves", lambda one: float(one.left)),
             ("What it costs", lambda one: one.error / one.linear),
         ):
             panels[title] = {
-                kind: {place: [value(one) for one in rows[kind, p]] for p, place in places.items()}
+                kind: {p: [value(one) for one in rows[kind, p]] for p in penalties}
                 for kind in KINDS
             }
         words = (f"hidden units left, of {self.hidden}", "test error over that of the linear model")
         return viz.plot_series(
             panels, y=dict(zip(panels, words, strict=True)),
-            x="the penalties in order: " + ", ".join(f"{p:g}" for p in places),
+            x="penalty, the factor on the L1 norm", log_x=any(penalties),
             title="A penalty returns the linear model where data are linear, and keeps units where they bend",
         )  # fmt: skip
 
