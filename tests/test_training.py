@@ -1,6 +1,7 @@
 """Training: what ``fit`` makes of a network, and that a stopped training goes on bit for bit."""
 
 import dataclasses
+import itertools
 import json
 import math
 import os
@@ -184,6 +185,31 @@ def test_resumed_training_is_the_uninterrupted_one_bit_for_bit(tmp_path, make, e
     assert outcome.losses == expected.losses
     assert {k: v for k, v in outcome.evaluations.items() if k != 27} == expected.evaluations
     assert_same_state(resumed, whole)
+
+
+def test_a_resumed_training_keeps_the_best_network_of_the_runs_before(tmp_path):
+    network, best = small(), tmp_path / "best.npz"
+    options = {"checkpoint": tmp_path / "a.npz", "keep_best": best, "evaluate_every": 1}
+    train(network, steps=2, evaluate=lambda _: 0.9, **options)
+    kept = best.read_bytes()
+    train(small(), steps=4, evaluate=lambda _: 0.1, **options)
+    assert best.read_bytes() == kept
+
+
+def test_seconds_are_those_of_all_runs(tmp_path, monkeypatch):
+    ticks = itertools.count()
+    clock = types.SimpleNamespace(perf_counter=lambda: float(next(ticks)))
+    monkeypatch.setattr(sys.modules[fit.__module__], "time", clock)
+    options = {"checkpoint": tmp_path / "a.npz", "checkpoint_every": 1}
+    first = train(small(), steps=5, **options)
+    assert train(small(), steps=6, **options).seconds > first.seconds
+
+
+def test_a_network_that_was_evaluated_is_trained_in_training_mode():
+    fresh, evaluated = small(), small().eval()
+    train(fresh, steps=2), train(evaluated, steps=2)
+    assert_same_state(evaluated, fresh)
+    assert all(module.training for module in evaluated.modules())
 
 
 def test_convolutions_resume_bit_for_bit(tmp_path):
