@@ -27,7 +27,8 @@ from tinygrad_res.experiments import (
     vanishing_gradients,
     variants,
 )
-from tinygrad_res.experiments.depth import KINDS, Degradation, Responses
+from tinygrad_res.experiments.depth import KINDS, Degradation
+from tinygrad_res.experiments.response_study import Responses
 from tinygrad_res.experiments.sensitivity_study import Sensitivity, magnified
 from tinygrad_res.experiments.settings import settled
 from tinygrad_res.nn import BatchNorm2d, Linear
@@ -506,6 +507,42 @@ def test_variants_are_trained_and_set_beside_the_source(monkeypatch):
     assert found.carries("scaled") == 0.125
     panels = found.plot().panels
     assert [len(panel.series) for panel in panels] == [2, 1]
+
+
+def test_a_table_of_variants_tells_the_end_of_the_curves():
+    paths = {"gain": 1.0, "reached": 1.0}
+    cells = [
+        {"shortcut": shortcut, "arrangement": arrangement, "seed": 0, "at": [1, 2], "path": paths,
+         "loss": [0.75, 0.25], "train": [71.0, 31.0], "test": [72.0, 32.0]}
+        for shortcut, arrangement in variants.HE_2016
+    ]  # fmt: skip
+    table = variants.ShortcutVariants(8, 2, 8, (0,), False, cells).table()
+    assert all(f" {end} " in table for end in ("0.25", "31", "32"))
+    assert not any(f" {start} " in table for start in ("0.75", "71", "72"))
+
+
+def test_errors_of_the_sources_are_those_of_their_tables():
+    shortcuts = ["6.61", "12.35", "8.70", "6.91", "12.22", "fail"]  # He et al. 2016, table 1
+    arrangements = ["8.17", "7.84", "6.71", "6.37"]  # and table 2
+    assert list(variants.HE_2016.values()) == shortcuts + arrangements
+    by_depth = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43}  # He et al. 2015, table 6
+    assert by_depth == depth.CIFAR
+
+
+def test_fully_connected_networks_train_with_adam_and_a_point_has_the_loss_since_the_one_before():
+    found = recipe.trained("fully connected", 8, "none", "original", 4, 16, points=2, seed=1)
+    images = data.load("digits", 1)
+    network = nets.plain_mlp(3, rng=np.random.default_rng(1))
+    optimizer, batches, losses = tg.optim.Adam(network.parameters(), lr=1e-3), images.batches(16, 1), []
+    for factor in (1, 1, 0.1, 0.01):
+        x, y = next(batches)
+        loss = tg.cross_entropy(network(tg.tensor(x)), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step(factor)
+        losses.append(loss.item())
+    assert found["at"] == [2, 4]
+    assert found["loss"] == pytest.approx([np.mean(losses[:2]), np.mean(losses[2:])], rel=1e-5)
 
 
 def test_a_variant_that_diverges_is_said_to_and_takes_nothing_with_it(monkeypatch):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from .active_paths import dead_units, forward_sums
 from .added_layers import identity_mapping
-from .depth import degradation, responses
+from .depth import degradation
 from .effective_paths import effective_path_length
 from .five_blocks_study import five_blocks
 from .junctions import chain_rule, fully_connected
@@ -21,6 +21,7 @@ from .lengths import Lengths, at_random, path_lengths
 from .lesion_study import lesions
 from .outcome import Outcome
 from .resnet_lengths import resnet_path_lengths
+from .response_study import responses
 from .sensitivity_study import sensitivity
 from .shattering import shattered_gradients
 from .short_path_training import short_paths

@@ -81,7 +81,13 @@ class Activations(Outcome):
         """Return the functions, and below them their derivatives."""
         import viz
 
-        return viz.plot_activations(*(cell["name"] for cell in self.cells))
+        whole = all(cell["largest"] <= 1 for cell in self.cells)
+        return viz.plot_activations(
+            *(cell["name"] for cell in self.cells),
+            title="Derivatives of at most 1 shrink a gradient"
+            if whole
+            else "Activations and their derivatives",
+        )
 
 
 def activations(

@@ -132,7 +132,7 @@ class ShortcutVariants(Outcome):
             what, "",
             aligned(["shortcut", "arrangement", "training error %", "test error %", "He et al., test %",
                      "training loss"], ends, words=2), "",
-            aligned(["shortcut", "arrangement", "path carries", "closed form", "reaches of positions"],
+            aligned(["shortcut", "arrangement", "path carries", "closed form", "reaches, of positions"],
                     carrying, words=2), "",
             "path carries: by what the path that avoids all branches multiplies a gradient, before",
             "  training: 1 where it arrives unchanged; reaches: the share of the positions in x that get",

@@ -140,7 +140,7 @@ class Zoo(Outcome):
         """Return a line for each network."""
         heads = (
             "network", "paths by weight layers crossed", "parameters", "published", "layers crossed",
-            "mean", "paths", "", "weight-free", "of these paths", "gradient norm", "peak MB",
+            "mean", "paths", "", "weight-free", "their share", "gradient norm", "peak MB",
         )  # fmt: skip
         rows = [
             (

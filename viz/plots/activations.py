@@ -38,21 +38,23 @@ class ActivationsPlot(Plot):
 
     def __init__(
         self, panels: list[Panel], at: np.ndarray, values: dict[str, np.ndarray],
-        derivatives: dict[str, np.ndarray], kinks: dict[str, dict[float, float]],
+        derivatives: dict[str, np.ndarray], kinks: dict[str, dict[float, float]], title: str = "",
     ) -> None:  # fmt: skip
-        super().__init__(panels)
+        super().__init__(panels, title)
         self.at, self.values, self.derivatives, self.kinks = at, values, derivatives, kinks
 
 
 def plot_activations(
-    *functions: str | Callable[..., Any] | Mapping[str, Any], low: float = -4.0, high: float = 4.0
-) -> ActivationsPlot:
+    *functions: str | Callable[..., Any] | Mapping[str, Any], low: float = -4.0, high: float = 4.0,
+    title: str = "",
+) -> ActivationsPlot:  # fmt: skip
     """Plot activation functions and, below, their derivatives as the engine computes them.
 
     Args:
         functions: names of the engine's functions, such as ``"sigmoid"`` or ``"gelu"``;
             functions of a tensor, element by element; or ``{name: function}``.
         low, high: the stretch to plot.
+        title: a line above.
 
     Returns:
         A plot; ``at``, ``values``, ``derivatives`` and ``kinks`` hold the numbers.
@@ -86,7 +88,7 @@ def plot_activations(
         Panel("x", "f(x)", tuple(curves), whole=False),
         Panel("x", "derivative f′(x)", tuple(slopes), note=note, whole=False),
     ]
-    return ActivationsPlot(panels, at, values, derivatives, kinks)
+    return ActivationsPlot(panels, at, values, derivatives, kinks, title)
 
 
 def _stretch(low: float, high: float) -> tuple[float, float]:
