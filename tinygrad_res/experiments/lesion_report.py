@@ -179,15 +179,23 @@ class Lesions(Outcome):
             [*self._heading(), "", text, "", *self._orders(), *self._worst(), *self._footing()]
         )
 
-    def _in_short(self) -> str:
-        """Say what a single deletion and half of all leave of both networks."""
+    def _medians(self) -> tuple[list[float], list[float]]:
+        """Return each run's median error in % after one deletion, residual and plain."""
         ours, theirs = (
             [100 * statistics.median(one.single) for one in runs]
             for runs in (self.residual, self.plain)
         )
-        better = [a < b for a, b in zip(ours, theirs, strict=True)]
+        return ours, theirs
+
+    def _better(self) -> list[bool]:
+        """Return for each run whether one deletion costs the residual network less."""
+        return [a < b for a, b in zip(*self._medians(), strict=True)]
+
+    def _in_short(self) -> str:
+        """Say what a single deletion and half of all leave of both networks."""
+        ours, theirs = self._medians()
         return in_short(
-            on_one_side(better),
+            on_one_side(self._better()),
             f"a deleted layer leaves the plain network {spread(theirs)} % wrong, a deleted unit the "
             f"residual one {spread(ours)} %, and intact it had "
             f"{spread([100 * one.intact for one in self.residual])} %; the worst costs it "
@@ -232,7 +240,8 @@ class Lesions(Outcome):
         }
         return viz.plot_series(
             panels, x={title: x.format(*of) for title, (x, _) in PANELS.items()}, y="test error in %",
-            title=f"What networks trained on {self.data.said} lose with layers deleted or swapped",
+            title=("Without a layer a plain network fails, a residual one mostly works on: " if all(self._better())
+                   else "What networks lose with layers deleted or swapped: ") + self.data.said,
         )  # fmt: skip
 
     def _heading(self) -> list[str]:

@@ -80,14 +80,18 @@ class Responses(ByDepth):
                 )
         return lines
 
-    def _in_short(self) -> str:
-        """Say in how many networks residual layers respond less, and deeper ones less still."""
-        low, high = min(self.depths), max(self.depths)
+    def _less(self) -> list[bool]:
+        """Return for each network and run whether the last layers of residual blocks respond less."""
         pairs = [
             (self._means(family, "identity", depth, LAST), self._means(family, "none", depth, LAST))
             for family in FAMILIES for depth in self.depths
         ]  # fmt: skip
-        less = [a < b for residual, plain in pairs for a, b in zip(residual, plain, strict=True)]
+        return [a < b for residual, plain in pairs for a, b in zip(residual, plain, strict=True)]
+
+    def _in_short(self) -> str:
+        """Say in how many networks residual layers respond less, and deeper ones less still."""
+        low, high = min(self.depths), max(self.depths)
+        less = self._less()
         told = (
             f"what a block adds, its last layer, responds less than a plain one in {sum(less)} of "
             f"{len(less)} runs"
@@ -124,7 +128,8 @@ class Responses(ByDepth):
         }
         return viz.plot_series(
             panels, x="blocks before it, from the input",
-            title=f"How much layers respond, plain and residual: {self.data.said}",
+            title=("What residual blocks add is smaller than plain layers' outputs: " if all(self._less())
+                   else "How much layers respond, plain and residual: ") + self.data.said,
             y="standard deviation of a block's first and last layer", log=True,
         )  # fmt: skip
 
