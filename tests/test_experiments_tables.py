@@ -65,3 +65,9 @@ def test_a_claim_that_holds_in_some_runs_is_held_in_part():
         " against the claim: so",
         " for the claim in part: so",
     ]
+
+
+def test_a_wide_table_without_rows_is_its_heads():
+    table = aligned([f"a long head of column {i}" for i in range(6)], [])
+    assert max(map(len, table.splitlines())) <= WIDTH
+    assert sorted(re.findall(r"\d", table)) == list("012345")

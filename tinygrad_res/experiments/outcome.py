@@ -81,7 +81,7 @@ def aligned(
     cells = [[number(cell) for cell in row] for row in rows]
     columns = [[head, *column] for head, *column in zip(heads, *cells, strict=True)]
     if _wide(columns) > width:
-        columns = _folded(heads, cells)
+        columns = _folded(columns)
     columns = [
         [f"{cell:{'<' if i < words else '>'}{_wide([column])}}" for cell in column]
         for i, column in enumerate(columns)
@@ -104,18 +104,18 @@ def _wide(columns: Sequence[Sequence[str]]) -> int:
     return sum(2 + max(map(len, column)) for column in columns) - 2
 
 
-def _folded(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> list[list[str]]:
+def _folded(columns: Sequence[Sequence[str]]) -> list[list[str]]:
     """Return columns whose heads take as many lines as make them as narrow as what is below."""
-    below = list(zip(*cells, strict=True))
     lines = [
-        textwrap.wrap(head, max(NARROW, *map(len, head.split()), *map(len, column)),
-                      break_on_hyphens=False)
-        for head, column in zip((head or " " for head in heads), below, strict=True)
-    ]  # fmt: skip
+        textwrap.wrap(
+            head, max(NARROW, *map(len, [*head.split(), *column])), break_on_hyphens=False
+        )
+        for head, *column in columns
+    ]
     high = max(map(len, lines))
     return [
         [*(high - len(head)) * [""], *head, *column]
-        for head, column in zip(lines, below, strict=True)
+        for head, (_, *column) in zip(lines, columns, strict=True)
     ]
 
 

@@ -33,6 +33,7 @@ from ..grading import norm
 from ..nets import Network, plain_mlp, residual_mlp
 from ..nn import Sigmoid, Tanh, he_normal, xavier_normal
 from ..nn.initialisations import default
+from ..whole_numbers import as_power
 from .outcome import Outcome, aligned, in_short, number
 from .recipe import check_depths
 from .settings import counted, quickly, ranged, seeds, settled, spread
@@ -98,7 +99,7 @@ class VanishingGradients(Outcome):
                 rows.append([
                     net, str(depth),
                     *(spread([run["norms"][at(depth)] for run in runs]) for at in PLACES.values()),
-                    f"2^{count.bit_length() - 1}" if count > 1 else "1",
+                    as_power(count),
                     str(low) if low == high else f"{low} to {high}",
                 ])  # fmt: skip
         return "\n".join([

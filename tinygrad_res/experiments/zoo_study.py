@@ -25,7 +25,7 @@ import numpy as np
 from .. import paths, primitives, tensor
 from ..errors import UsageError
 from ..nets import DENSENETS, IMAGENET_RESNETS, MODELS, build
-from ..whole_numbers import at_least
+from ..whole_numbers import as_power, at_least
 from .demonstration import polynomial
 from .outcome import Outcome, aligned, in_short
 from .settings import quickly
@@ -145,7 +145,7 @@ class Zoo(Outcome):
         rows = [
             (
                 one.name, one.formula, f"{one.parameters:,}", one.published, one.crossed, one.mean,
-                _power(sum(one.counts.values())), "holds" if one.holds else "does not hold",
+                as_power(sum(one.counts.values())), "holds" if one.holds else "does not hold",
                 one.weight_free, one.weight_free / one.between, one.gradient, one.peak,
             )
             for one in self.networks
@@ -349,7 +349,3 @@ def _written(factor: Factor) -> str:
     counts, power = factor
     inner = polynomial(counts) if len(counts) == 1 else f"({polynomial(counts)})"
     return inner if power == 1 else f"{inner}^{power}"
-
-
-def _power(n: int) -> str:
-    return f"2^{n.bit_length() - 1}" if n > 1 and n & (n - 1) == 0 else str(n)
