@@ -20,6 +20,7 @@ from .optim import Adam
 from .path_calculus import paths
 from .tensor import Tensor, tensor
 from .training import fit
+from .whole_numbers import as_power
 
 SHOWN = 24  # rows of the table; the report holds them all
 DIVERGED = 1e4  # a cross-entropy that no learning network has
@@ -112,7 +113,7 @@ class PathReport:
             f"{whole:>+12.4f}"
         )
         lines.append(
-            f"weight-free: {self.counts.get(0, 0)} of {_power(self.total)} paths, "
+            f"weight-free: {self.counts.get(0, 0)} of {as_power(self.total, _digits)} paths, "
             f"carries {self.shares.get(0, 0.0):.4g} of the gradient"
         )
         return "\n".join(lines)
@@ -144,11 +145,6 @@ def _digits(n: int) -> str:
     if len(digits) <= 18:
         return f"{n:,}"
     return f"{digits[0]}.{digits[1:5]}...e+{len(digits) - 1}"
-
-
-def _power(n: int) -> str:
-    """Write a count as a power of two where it is one."""
-    return f"2^{n.bit_length() - 1}" if n > 1 and n & (n - 1) == 0 else _digits(n)
 
 
 def examine(

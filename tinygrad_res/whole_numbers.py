@@ -1,8 +1,9 @@
-"""Whole numbers as arguments: any integer type, and a clear word for anything else."""
+"""Whole numbers: as arguments, of any integer type, and as counts that are written down."""
 
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 from .errors import UsageError
@@ -26,3 +27,13 @@ def at_least(least: int, name: str, what: str, number: Any) -> int:
     if found is None or found < least:
         raise UsageError(f"{name}: {what}={number!r}: pass an int of at least {least}")
     return found
+
+
+def as_power(count: int, otherwise: Callable[[int], str] = str) -> str:
+    """Write a count of paths as a power of two where it is one, else as ``otherwise`` does.
+
+    >>> as_power(2**54), as_power(1), as_power(12)
+    ('2^54', '1', '12')
+    """
+    is_power = count > 1 and count & (count - 1) == 0
+    return f"2^{count.bit_length() - 1}" if is_power else otherwise(count)
