@@ -405,6 +405,15 @@ def test_path_lengths_are_measured_before_and_after_for_each_seed(tiny):
                 assert run.norms[k] <= run.estimate[k]
 
 
+def test_paths_are_sampled_by_the_seed_before_and_after(monkeypatch):
+    seeds, measured = [], resnet_lengths.measured
+    monkeypatch.setattr(
+        resnet_lengths, "measured", lambda *given: seeds.append(given[-1]) or measured(*given)
+    )
+    resnet_lengths._run(**TINY, seed=5)
+    assert seeds == [5, 5]
+
+
 def test_path_lengths_do_not_depend_on_the_executor_and_are_kept(tmp_path, monkeypatch):
     here = resnet_path_lengths(**TINY, runs=1, folder=tmp_path)
     with ThreadPoolExecutor(2) as threads:
@@ -620,9 +629,9 @@ def test_table_of_short_path_training_takes_differences_seed_by_seed():
     anew = {"all": (0.02, 0.05), "dropped": (0.04, 0.06), "constant": (0.01, 0.03)}
     found = ShortPathTraining("resnet20", 9, 4, 8, (0, 1), False, (4, 8), errors, anew)
     rows = [" ".join(line.split()) for line in found.table().splitlines()]
-    assert "all 9 2^9 6.10 3 (1 to 5) 3.5 (2 to 5)" in rows
-    assert "short, others dropped 4 2^4 5.96 5.5 (4 to 7) 5 (4 to 6) 1.5 (1 to 2)" in rows
-    assert "short, others constant 4 2^4 5.96 2 (1 to 3) 2 (1 to 3) -1.5 (-2 to -1)" in rows
+    assert "all 2^9 6.10 3 (1 to 5) 3.5 (2 to 5)" in rows
+    assert "short, others dropped 2^4 5.96 5.5 (4 to 7) 5 (4 to 6) 1.5 (1 to 2)" in rows
+    assert "short, others constant 2^4 5.96 2 (1 to 3) 2 (1 to 3) -1.5 (-2 to -1)" in rows
     said = "Veit et al.: better, 5.96 against 6.10 %"
     assert f"short, others dropped: worse than all paths in 2 of 2 runs; {said}" in rows
     assert f"short, others constant: worse than all paths in 0 of 2 runs; {said}" in rows

@@ -238,14 +238,13 @@ class ShortPathTraining(Outcome):
             last = [row[-1] for row in runs]
             more = [100 * (a - b) for a, b in zip(self.anew[way], self.anew["all"], strict=True)]
             rows.append([
-                "all" if way == "all" else f"short, others {way}", longest, f"2^{longest}",
+                "all" if way == "all" else f"short, others {way}", f"2^{longest}",
                 WAYS[way][0], spread([100 * error for error in last]),
                 spread([100 * error for error in self.anew[way]]),
                 "" if way == "all" else spread(more),
             ])  # fmt: skip
         heads = [
             "paths",
-            "longest",
             "in a step",
             "Veit et al.",
             "test error in %",
