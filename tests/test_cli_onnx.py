@@ -14,14 +14,14 @@ from tinygrad_res.cli import main
 from tinygrad_res.errors import UsageError
 
 onnx = pytest.importorskip("onnx")
-import test_onnx  # noqa: E402 - it needs the package as well
+import onnx_programs  # noqa: E402 - it needs the package as well
 
 RNG = np.random.default_rng(7)
 
 
 def chain(blocks=3, width=4):
     """Write a stem, residual blocks and a head as PyTorch's exporter does, weights numbered."""
-    w, rng = test_onnx.Writer(), np.random.default_rng(7)
+    w, rng = onnx_programs.Writer(), np.random.default_rng(7)
 
     def linear(x, module):
         array = w.weight(f"onnx::MatMul_{len(w.arrays)}", rng.standard_normal((width, width)) / 2)
@@ -38,7 +38,7 @@ def chain(blocks=3, width=4):
 
 def lookup(places=2, width=3):
     """Token ids that an embedding takes through a cast and another axis, and a mask of integers."""
-    w = test_onnx.Writer()
+    w = onnx_programs.Writer()
     ids = w.add("Unsqueeze", w.add("Cast", "ids", to=onnx.TensorProto.INT32), np.array([0]))
     h = w.add("Gather", w.weight("table", RNG.standard_normal((places, width))), ids, axis=0)
     mask = w.add("Unsqueeze", w.add("Cast", "mask", to=onnx.TensorProto.DOUBLE), np.array([1]))
@@ -49,7 +49,7 @@ def lookup(places=2, width=3):
 
 def steps():
     """Two inputs, one of unknown rank, and outputs of which the first holds integers."""
-    w = test_onnx.Writer()
+    w = onnx_programs.Writer()
     w.add("Add", "a", "b", out="s")
     w.add("ArgMax", "s", axis=0, out="label")
     w.add("Mul", "a", "b", out="p")
@@ -58,13 +58,13 @@ def steps():
 
 def window():
     """A convolution that one pixel is too small for."""
-    w = test_onnx.Writer()
+    w = onnx_programs.Writer()
     w.add("Conv", "x", w.weight("k", np.ones((1, 1, 3, 3))), name="/conv/Conv", out="y")
     return w.model({"x": ("f", ["n", 1, "h", "w"])}, ["y"])
 
 
 def unsupported():
-    w = test_onnx.Writer()
+    w = onnx_programs.Writer()
     w.add("Det", "x", name="one")
     w.add("FusedMatMul", "x", "x", name="two", domain="com.microsoft", out="y")
     return w.model({"x": ("f", [2, 2])}, ["y"])
@@ -73,9 +73,17 @@ def unsupported():
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     """A folder to work in, which holds the networks."""
-    monkeypatch.setattr(test_onnx, "RNG", np.random.default_rng(5))
+    monkeypatch.setattr(onnx_programs, "RNG", np.random.default_rng(5))
     (tmp_path / "models").mkdir()
-    for build in (chain, lookup, steps, window, unsupported, test_onnx.mlp, test_onnx.transformer):
+    for build in (
+        chain,
+        lookup,
+        steps,
+        window,
+        unsupported,
+        onnx_programs.mlp,
+        onnx_programs.transformer,
+    ):
         (tmp_path / "models" / f"{build.__name__}.onnx").write_bytes(build().SerializeToString())
     (tmp_path / "models" / "text.onnx").write_text("hello, world")
     monkeypatch.chdir(tmp_path)
@@ -144,7 +152,7 @@ def test_weights_that_were_only_numbered_are_called_after_their_modules(files, c
 @pytest.fixture
 def merged(files):
     """A network of which three layers use one weight, the numbered one."""
-    w = test_onnx.Writer()
+    w = onnx_programs.Writer()
     w.weight("9", np.eye(2))
     w.weight("a.weight", np.eye(2))
     h = w.add("MatMul", "x", "9", name="/a/MatMul")  # whose name is taken
@@ -177,7 +185,7 @@ def test_what_is_not_highlighted_is_faded(files):
 
 
 def test_an_output_may_have_a_colon_in_its_name(files, capsys):
-    w = test_onnx.Writer()
+    w = onnx_programs.Writer()
     w.add("Relu", "in.onnx:0", out="out:0")
     model = w.model({"in.onnx:0": ("f", [2])}, ["out:0"])
     Path("m.onnx").write_bytes(model.SerializeToString())
@@ -207,7 +215,7 @@ def test_token_ids_are_drawn_from_all_places_and_paths_lead_to_what_they_look_up
 
 
 def test_ids_that_look_up_what_is_computed_are_zero(files):
-    w = test_onnx.Writer()
+    w = onnx_programs.Writer()
     w.add("Gather", w.add("Slice", "x", [0], [1], [0]), "k", axis=0, out="y")
     model = w.model({"k": ("i", [9]), "x": ("f", [4])}, ["y"])
     Path("m.onnx").write_bytes(model.SerializeToString())
@@ -305,7 +313,7 @@ def test_shapes_and_seeds_that_are_none_end_as_other_bad_options_do(files, capsy
 
 
 def test_a_network_without_inputs_leads_to_a_parameter_that_is_asked_for(files, capsys):
-    w = test_onnx.Writer()
+    w = onnx_programs.Writer()
     w.add("Exp", w.weight("table", np.ones((2, 2))), out="y")
     Path("m.onnx").write_bytes(w.model({}, ["y"]).SerializeToString())
     assert "no input, only parameters: choose by --to 'table'" in fails(capsys, "draw", "m.onnx")
@@ -320,7 +328,7 @@ def test_without_the_package_the_error_says_how_to_get_it(files, capsys, monkeyp
 
 
 def test_an_output_without_floats_anywhere_says_so(files):
-    w = test_onnx.Writer()
+    w = onnx_programs.Writer()
     w.add("ArgMax", "x", axis=0, out="y")
     Path("m.onnx").write_bytes(w.model({"x": ("f", [3])}, ["y"]).SerializeToString())
     with pytest.raises(UsageError, match="carries no gradient: no output holds floats"):

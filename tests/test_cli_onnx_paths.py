@@ -12,7 +12,7 @@ from tinygrad_res.cli import main
 from tinygrad_res.errors import DataError, UsageError
 
 pytest.importorskip("onnx")
-import test_onnx
+import onnx_programs
 from test_cli_onnx import chain, lookup, steps, written
 
 X = np.random.default_rng(9).standard_normal((5, 4))
@@ -21,8 +21,8 @@ X = np.random.default_rng(9).standard_normal((5, 4))
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     """A folder to work in, which holds networks and arrays."""
-    monkeypatch.setattr(test_onnx, "RNG", np.random.default_rng(5))
-    for build in (chain, lookup, steps, test_onnx.mlp):
+    monkeypatch.setattr(onnx_programs, "RNG", np.random.default_rng(5))
+    for build in (chain, lookup, steps, onnx_programs.mlp):
         (tmp_path / f"{build.__name__}.onnx").write_bytes(build().SerializeToString())
     np.savez(tmp_path / "x.npz", x=X)
     np.savez(tmp_path / "named.npz", y=X)
@@ -73,7 +73,7 @@ def test_the_account_is_that_of_the_paths_of_the_network_on_the_given_numbers(fi
 
 
 def test_parts_are_products_of_the_weights_worked_out_without_the_engine(files):
-    w = test_onnx.Writer()
+    w = onnx_programs.Writer()
     a, b = np.array([[2.0, 0.0], [0.0, 3.0]]), np.array([[1.0, 1.0], [0.0, 1.0]])
     h = w.add("MatMul", "x", w.weight("a", a), name="/a/MatMul")
     w.add("Add", w.add("MatMul", h, w.weight("b", b), name="/b/MatMul"), h, out="y")
@@ -105,7 +105,7 @@ def test_token_ids_lead_to_what_they_look_up(files, capsys):
 
 
 def test_single_precision_is_held_to_its_own_tolerance(files, monkeypatch, capsys):
-    w = test_onnx.Writer()
+    w = onnx_programs.Writer()
     h = w.add("MatMul", "x", w.weight("a", np.random.default_rng(1).standard_normal((8, 8)).astype(np.float32)))  # fmt: skip
     w.add("Add", h, "x", out="y")
     model = w.model({"x": ("f", [1, 8])}, ["y"])

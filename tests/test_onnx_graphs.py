@@ -12,7 +12,7 @@ from tinygrad_res.errors import GradientError
 
 onnx = pytest.importorskip("onnx")
 reference = pytest.importorskip("onnx.reference")
-from test_onnx import Writer, exported, load, of_network  # noqa: E402 - it needs the package as well
+from onnx_programs import Writer, exported, load, of_network  # noqa: E402 - it needs the package as well
 
 RNG = np.random.default_rng(11)
 X = np.linspace(-3, 3, 8).reshape(2, 4)
@@ -233,7 +233,7 @@ def test_an_array_that_the_exporter_merged_for_several_layers_is_told(tmp_path, 
     assert "share 1 of its 1 parameters, such as layers.0.fc.weight" in message
     assert "which layers.0.fc, layers.1.fc use" in message
     assert "used by several modules: layers.0.fc.weight" in repr(network)
-    assert told[0].filename.endswith("test_onnx.py")  # which called from_onnx
+    assert told[0].filename.endswith("onnx_programs.py")  # which called from_onnx
 
 
 def test_a_layer_that_is_called_again_or_tied_to_an_embedding_is_no_merge(tmp_path):
