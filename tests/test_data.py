@@ -35,6 +35,19 @@ def test_seed_decides_the_split():
     assert (a.test_y != c.test_y).any()
 
 
+def test_seed_decides_the_split_of_a_file(tmp_path):
+    path = archive(tmp_path, x=RNG.standard_normal((40, 3)), y=np.arange(40) % 8)
+    same, other = data.load(path, 1), data.load(path, 2)
+    np.testing.assert_array_equal(same.test_y, data.load(path, 1).test_y)
+    assert (same.test_y != other.test_y).any()
+
+
+def test_classes_are_those_of_both_parts():
+    x, low, high = np.zeros((2, 3), np.float32), np.array([0, 1]), np.array([0, 2])
+    assert data.Images("mine", x, low, x, high).classes == 3
+    assert data.Images("mine", x, high, x, low).classes == 3
+
+
 def test_batches_visit_every_image_once_in_each_pass():
     digits = data.load("digits")
     batches = digits.batches(337, seed=0)

@@ -72,6 +72,15 @@ def test_flips_mirror_half_of_the_images():
     assert 160 < sum(mirrored) < 240
 
 
+def test_cifar_is_cropped_by_4_and_then_flipped():
+    x = np.random.default_rng(0).standard_normal((50, 2, 8, 8))
+    rng = np.random.default_rng(3)
+    cropped = data.crop(x, rng, padding=4)
+    mirrored = rng.random(50) < 0.5
+    expected = np.stack([c[..., ::-1] if m else c for c, m in zip(cropped, mirrored, strict=True)])
+    np.testing.assert_array_equal(data.crop_and_flip(x, 3), expected)
+
+
 def test_augmentation_follows_its_generator_and_leaves_its_argument():
     x = RNG.standard_normal((20, 3, 8, 8)).astype(np.float32)
     before = x.copy()
@@ -121,6 +130,16 @@ def test_perturbed_data_are_linear_but_for_a_wave():
 def test_regressions_refuse_numbers_out_of_their_bounds(options):
     with pytest.raises(UsageError, match="linear_regression: "):
         data.linear_regression(**options)
+
+
+def test_the_noise_of_the_moons_is_drawn_by_the_seed():
+    def shape(seed):  # of all points along one axis, whichever part they are in
+        drawn = data.two_moons(seed=seed)
+        x = np.sort(np.concatenate([drawn.train_x, drawn.test_x])[:, 0])
+        return (x - x[0]) / (x[-1] - x[0])
+
+    np.testing.assert_array_equal(shape(1), shape(1))
+    assert abs(shape(1) - shape(2)).max() > 1e-3
 
 
 def test_spirals_are_told_apart_by_their_neighbours_and_by_no_line():

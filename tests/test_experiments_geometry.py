@@ -11,7 +11,7 @@ import standin
 
 import tinygrad_res as tg
 from tinygrad_res.errors import GradientError, ShapeError, UsageError
-from tinygrad_res.experiments import singularity_study
+from tinygrad_res.experiments import singularity_study, surface_study
 from tinygrad_res.experiments.curvature import extreme_eigenvalues, hessian, hessian_product
 from tinygrad_res.experiments.degeneracy import POINTS, degenerate
 from tinygrad_res.experiments.gradient_noise import (
@@ -422,6 +422,27 @@ def test_loss_surfaces_are_told_drawn_and_kept(landscapes, tmp_path):
     values = json.loads(landscapes.save(tmp_path / "a.json").read_text())
     assert values["cells"] == landscapes.cells
     assert set(landscapes.plot().surfaces) == {"residual, 8 layers", "plain, 8 layers"}
+
+
+def test_surfaces_are_those_of_networks_in_evaluation(monkeypatch):
+    def surface(network, x, y, first, second, places):
+        assert not any(module.training for module in network.modules())
+        assert (x == images.train_x[:4]).all() and (y == images.train_y[:4]).all()
+        raise ZeroDivisionError  # the surface is not what is asked for
+
+    images = tg.data.load("digits", 3)
+    monkeypatch.setattr(surface_study, "loss_surface", surface)
+    with pytest.raises(ZeroDivisionError):
+        surface_study.surface_around(8, "none", steps=2, points=3, images=4, seed=3)
+
+
+def test_errors_of_the_source_are_those_of_its_figure_5():
+    known = {20: (7.37, 8.18), 56: (5.89, 13.31), 110: (5.79, 16.44)}
+    shortcuts = ("identity", "none")
+    told = {
+        (s, depth): e for depth, pair in known.items() for s, e in zip(shortcuts, pair, strict=True)
+    }
+    assert told == surface_study.CIFAR
 
 
 def test_the_table_says_where_planes_curve_down_with_shortcuts_and_without():

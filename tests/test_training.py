@@ -205,6 +205,21 @@ def test_seconds_are_those_of_all_runs(tmp_path, monkeypatch):
     assert train(small(), steps=6, **options).seconds > first.seconds
 
 
+def test_booleans_are_no_numbers_to_predict():
+    y = np.arange(20)[:, None] % 2 == 0
+    with pytest.raises(DataError, match="dtype bool, where the network gives"):
+        targets.check_numbers("here", y, (20, 1))
+    targets.check_numbers("here", y.astype(float), (20, 1))
+
+
+def test_an_evaluation_gives_each_module_its_mode_back():
+    network = small()
+    network[2].eval()
+    with targets.evaluating(network):
+        assert not any(module.training for module in network.modules())
+    assert [part.training for part in network] == [True, True, False, True, True]
+
+
 def test_a_network_that_was_evaluated_is_trained_in_training_mode():
     fresh, evaluated = small(), small().eval()
     train(fresh, steps=2), train(evaluated, steps=2)
