@@ -4,8 +4,10 @@ import functools
 import itertools
 import json
 import math
+import multiprocessing
 import pickle
 import re
+import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import numpy as np
@@ -14,9 +16,12 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import tinygrad_res as tg
 from tinygrad_res import data, nets, report
+from tinygrad_res.cli import main
 from tinygrad_res.errors import FigureError, FileError, GraphError, UsageError
 from tinygrad_res.experiments import (
+    EXPERIMENTS,
     EffectivePathLength,
+    Experiment,
     at_random,
     effective_path_length,
     effective_paths,
@@ -421,3 +426,23 @@ def test_only_the_sweep_shows_a_bar(capsys, monkeypatch, run):
     shown = capsys.readouterr().err
     assert "cell" in shown
     assert not re.search("training|weighing|sampling", shown)
+
+
+@pytest.mark.parametrize(("more", "said"), [
+    ([], "tinygrad-res: interrupted; nothing was written\n"),
+    (["--keep", "kept"],
+     "tinygrad-res: interrupted; what is finished is kept in kept: the same command goes on from there\n"),
+])  # fmt: skip
+def test_an_interruption_ends_the_workers_and_says_what_is_kept(
+    tmp_path, monkeypatch, capsys, more, said
+):
+    def run(executor, **_):
+        executor.submit(time.sleep, 600)
+        executor.submit(time.sleep, 600)
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(EXPERIMENTS, "zoo", Experiment(run, "nothing"))
+    assert main(["experiment", "zoo", "--jobs", "2", *more]) == 130
+    assert capsys.readouterr().err == said
+    assert not multiprocessing.active_children()

@@ -306,3 +306,22 @@ def test_experiments_that_train_on_nothing_have_no_such_option(capsys):
     with pytest.raises(SystemExit):
         main(["experiment", "chain-rule", "--data", "digits"])
     assert "unrecognized arguments: --data digits" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name", ["degradation", "loss-surface", "path-lengths", "responses", "shortcut-variants"]
+)
+def test_rows_of_features_are_refused_before_a_convolutional_network_is_trained(tmp_path, name):
+    path = tmp_path / "rows.npz"
+    np.savez(path, x=np.ones((40, 64), np.float32), y=np.arange(40) % 10)
+    with pytest.raises(DataError, match=r"rows.npz: examples of shape \(64,\), but convolutional"):
+        EXPERIMENTS[name].run(**SMALL[name], data=path)
+
+
+def test_rows_of_features_are_taken_by_fully_connected_networks(tmp_path):
+    path = tmp_path / "rows.npz"
+    x = np.random.default_rng(0).standard_normal((40, 64)).astype(np.float32)
+    np.savez(path, x=x, y=np.arange(40) % 10)
+    assert len(EXPERIMENTS["lesions"].run(**SMALL["lesions"], data=path).residual) > 0
+    with pytest.raises(DataError, match="convolutional networks take"):
+        EXPERIMENTS["lesions"].run(family="convolutional", data=path)

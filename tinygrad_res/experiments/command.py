@@ -83,13 +83,29 @@ def _experiment(options: argparse.Namespace) -> int:
         if options.jobs > 1:
             fresh = multiprocessing.get_context("spawn")  # forked threads would hang
             executor = stack.enter_context(ProcessPoolExecutor(options.jobs, mp_context=fresh))
-        outcome = EXPERIMENTS[options.name].run(
-            quick=options.quick, seed=options.seed, executor=executor, folder=options.keep,
-            **chosen,
-        )  # fmt: skip
+        try:
+            outcome = EXPERIMENTS[options.name].run(
+                quick=options.quick, seed=options.seed, executor=executor, folder=options.keep,
+                **chosen,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            _end(executor)
+            if options.keep is not None:
+                raise KeyboardInterrupt(
+                    f"what is finished is kept in {options.keep}: the same command goes on from there"
+                ) from None
+            raise
     names = [f"{options.name}.{ending}" for ending in ("png", "json")]
     for name in names:
         outcome.save(options.out / name)
     print(outcome.table())
     print(f"wrote {' and '.join(names)} in {options.out}{os.sep}")
     return 0
+
+
+def _end(executor: ProcessPoolExecutor | None) -> None:
+    """End the workers at once: a pool waits for what they took, which may be minutes."""
+    if executor is not None:
+        for worker in multiprocessing.active_children():
+            worker.kill()
+        executor.shutdown(cancel_futures=True)

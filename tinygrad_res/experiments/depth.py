@@ -252,7 +252,7 @@ def train_by_depth(
     if setting["steps"] < 2:
         raise UsageError(f"{name}: steps={steps}: train for at least 2 steps")
     numbers = seeds(name, seed, setting.pop("runs"))
-    source = given(name, data, limit, numbers[0])
+    source = given(name, data, limit, numbers[0], pixels=True)
     cells = grid(
         family=families, shortcut=list(KINDS), depth=setting["depths"], seed=numbers,
         arrangement=["original"], steps=[setting["steps"]], batch=[setting["batch"]],

@@ -100,7 +100,7 @@ def lesions(
         raise UsageError("lesions: depth=8: no two units can be swapped: use 14, 20, 26, ...")
     runs, steps, draws = chosen["runs"], chosen["steps"], chosen["draws"]
     numbers = seeds("lesions", seed, runs)
-    source = given("lesions", data, limit, numbers[0])
+    source = given("lesions", data, limit, numbers[0], pixels=family == "convolutional")
     cells = [
         {"family": family, "depth": layers, "shortcut": shortcut, "steps": steps,
          "draws": draws, "seed": number, "data": source.cell}

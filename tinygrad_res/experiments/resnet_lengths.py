@@ -80,7 +80,7 @@ def resnet_path_lengths(
     )
     check_depths(name, (chosen["depth"],))
     numbers = seeds(name, seed, chosen.pop("runs"))
-    source = given(name, data, limit, numbers[0])
+    source = given(name, data, limit, numbers[0], pixels=True)
     if not 2 <= chosen["batch"] <= source.test:
         raise UsageError(
             f"{name}: batch={chosen['batch']}: there are {source.test} held-out images: use 2 to "

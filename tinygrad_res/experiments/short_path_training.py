@@ -157,7 +157,7 @@ def short_paths(
     units = (chosen["depth"] - 2) // 2
     taken = round(23 / 54 * units)
     numbers = seeds("short_paths", seed, chosen["runs"])
-    source = given("short_paths", data, limit, numbers[0])
+    source = given("short_paths", data, limit, numbers[0], pixels=family == "convolutional")
     setting = {"family": family, "depth": chosen["depth"], "taken": taken, "steps": chosen["steps"],
                "data": source.cell}  # fmt: skip
     cells = [{**setting, **cell} for cell in grid(way=list(WAYS), seed=numbers)]

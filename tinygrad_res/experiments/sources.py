@@ -83,7 +83,10 @@ DIGITS = Source()
 """What is meant where nothing is said."""
 
 
-def given(name: str, data: str | os.PathLike[str], limit: int | None = None, seed: int = 0) -> Source:  # fmt: skip
+def given(
+    name: str, data: str | os.PathLike[str], limit: int | None = None, seed: int = 0,
+    pixels: bool = False,
+) -> Source:  # fmt: skip
     """Read images once, so that whatever is wrong with them is said before any work.
 
     Args:
@@ -92,6 +95,7 @@ def given(name: str, data: str | os.PathLike[str], limit: int | None = None, see
             for ``tg.data.load``.
         limit: the most images to take of either part.
         seed: of the first run; it splits data that have no test part of their own.
+        pixels: whether convolutional networks are trained, which take images and no rows.
 
     Raises:
         UsageError: the limit is less than the number of classes, or the seed less than 0.
@@ -109,6 +113,11 @@ def given(name: str, data: str | os.PathLike[str], limit: int | None = None, see
         path = os.path.abspath(path)
     content = _checksum(path)
     whole = _read(path, content, _drawn(path, at_least(0, name, "seed", seed)))
+    if pixels and len(whole.shape) != 3:
+        raise DataError(
+            f"{name}: data {data}: examples of shape {whole.shape}, but convolutional networks take "
+            "images: store x as (N, channels, height, width)"
+        )
     if limit is not None and limit < whole.classes:
         raise UsageError(
             f"{name}: limit={limit}: there are {whole.classes} classes: take an image of each"

@@ -264,7 +264,7 @@ def loss_surfaces(
     if setting["steps"] < 2:
         raise UsageError(f"{name}: steps={steps}: train for at least 2 steps")
     numbers = seeds(name, seed, setting.pop("runs"))
-    source = given(name, data, limit, numbers[0])
+    source = given(name, data, limit, numbers[0], pixels=True)
     if setting["images"] > source.train:
         raise UsageError(
             f"{name}: images={setting['images']}: there are {source.train} training images"

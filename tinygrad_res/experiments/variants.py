@@ -230,7 +230,7 @@ def shortcut_variants(
     if setting["steps"] < 2:
         raise UsageError(f"{name}: steps={steps}: train for at least 2 steps")
     numbers = seeds(name, seed, setting.pop("runs"))
-    source = given(name, data, limit, numbers[0])
+    source = given(name, data, limit, numbers[0], pixels=True)
     named = [
         {"shortcut": shortcut, "arrangement": arrangement, "seed": one}
         for shortcut, arrangement in HE_2016
