@@ -350,6 +350,10 @@ def test_first_layer_gradient_is_pytorchs():
     assert found == pytest.approx([float(w.grad.norm()) for w in weights], rel=1e-10)
 
 
+def test_gradients_are_told_at_the_first_middle_and_last_layer():
+    assert [at(20) for at in vanishing.PLACES.values()] == [0, 10, 19]
+
+
 def test_table_of_vanishing_gradients_tells_paths_and_what_they_cross(untrained):
     lines = untrained.table().splitlines()
     _, row = [line for line in lines if line.startswith("residual      20")]

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import math
+import types
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -150,6 +151,18 @@ SMALL = {"family": "fully connected", "depth": 14, "plain_depth": 8, "draws": 3,
 @pytest.fixture(scope="module")
 def small():
     return lesions(**SMALL, steps=105, seed=3)
+
+
+def test_every_draw_deletes_and_swaps_other_units(monkeypatch):
+    def deleted(network, data, ways):  # in the place of an error: a bit for each
+        return sum(2**i for i, way in enumerate(ways) if isinstance(way, functools.partial))
+
+    monkeypatch.setattr(surgery, "fit", lambda *_, **__: None)
+    monkeypatch.setattr(surgery, "_error", deleted)
+    found = surgery._run("fully connected", 26, "identity", steps=1, draws=4, seed=0)
+    assert [len({bin(bits).count("1") for bits in row}) for row in found["deleted"]] == [1] * 7
+    assert all(len(set(row)) > 1 for row in found["deleted"][1:])
+    assert all(len(set(row)) > 1 for row in found["taus"][2:])
 
 
 def test_lesions_tell_a_residual_network_from_a_plain_one(small):
@@ -412,6 +425,12 @@ def test_paths_are_sampled_by_the_seed_before_and_after(monkeypatch):
     )
     resnet_lengths._run(**TINY, seed=5)
     assert seeds == [5, 5]
+
+
+def test_the_error_is_what_the_score_leaves(monkeypatch):
+    monkeypatch.setattr(resnet_lengths, "fit", lambda *_, **__: types.SimpleNamespace(score=0.75))
+    monkeypatch.setattr(resnet_lengths, "measured", lambda *_: at_random(3, 0.3))
+    assert resnet_lengths._run(**TINY, seed=5)["error"] == 0.25
 
 
 def test_path_lengths_do_not_depend_on_the_executor_and_are_kept(tmp_path, monkeypatch):

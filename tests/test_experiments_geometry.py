@@ -65,6 +65,11 @@ def test_kappas_are_the_moments_of_two_normals(rho):
     assert kappa_1(rho) == pytest.approx(2 * (mass * product).sum(), abs=2e-3)
 
 
+def test_stated_correlation_of_small_normalised_branches_falls_with_the_square_of_beta():
+    assert stated_correlation(NETS["residual BN 0.1"], 300) == pytest.approx(1 / 2)
+    assert stated_correlation(NETS["residual BN"], 3) == pytest.approx(1 / 2)
+
+
 def test_wide_limit_is_the_papers_where_inputs_stay_uncorrelated():
     for depth in (1, 5, 20):
         normalised = wide_correlation(NETS["plain BN"], depth)

@@ -421,6 +421,11 @@ def test_on_linear_data_hidden_units_are_pruned_to_the_linear_model(regression):
     assert one.left == 0 and one.distance < 1e-8
 
 
+def test_noise_beside_errors_is_a_square_as_they_are(regression):
+    fits = (*regression.alone, *regression.pruned)
+    assert [one.noise for one in fits] == pytest.approx([0.01] * len(fits))
+
+
 def test_without_a_penalty_no_unit_is_pruned(regression):
     assert [
         regression.rows()[kind, 0.0][0].left for kind in ("linear", "linear + perturbation")

@@ -149,6 +149,31 @@ def test_unknown_variants_are_refused_with_the_choices():
         nets.vgg(12)
 
 
+def test_a_preactivated_projection_shares_the_one_activation():
+    activation, relu, block = nets.imagenet_resnet(
+        18, rng=0, arrangement="full-preactivation"
+    ).body[2]
+    assert [type(part) for part in (activation, relu)] == [nn.BatchNorm2d, nn.ReLU]
+    kinds = [type(part) for part in block.branch]
+    assert kinds == [nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.Conv2d]
+    assert isinstance(block.shortcut, nn.Conv2d)
+
+
+def test_a_unit_that_makes_images_smaller_has_a_shortcut_that_does():
+    order, layers = nets.ARRANGEMENTS["original"], [(4, 3, 2), (4, 3, 1)]
+    unit = nets.units.unit(4, layers, order, "identity", np.random.default_rng(0))
+    assert unit(np.ones((2, 4, 6, 6), np.float32)).shape == (2, 4, 3, 3)
+
+
+def test_blocks_of_mlps_are_drawn_as_said():
+    def ones(rng, shape):
+        return np.ones(shape, np.float32)
+
+    for network in (nets.plain_mlp(2, draw=ones), nets.residual_mlp(2, draw=ones, branches="he")):
+        for layer in network.body.modules():
+            assert not isinstance(layer, nn.Linear) or (layer.weight.data == 1).all()
+
+
 def test_preactivated_projections_start_behind_the_shared_activation():
     torch = pytest.importorskip("torch", reason=TORCH_REASON)
     unit = nets.imagenet_resnet(18, rng=0, arrangement="full-preactivation").body[2]

@@ -37,6 +37,14 @@ def scopes(network, x):
     return {node.scope for node in tg.graph(network(leaf)).nodes if node.op}
 
 
+def test_constants_take_the_precision_of_what_they_meet(tmp_path):
+    w = Writer()
+    fixed = w.add("Constant", value_floats=[2.0, 3.0])
+    w.add("Mul", "x", w.add("Cast", fixed, to=11), out="y")
+    y = load(tmp_path, w.model({"x": ("f", [2])}, ["y"]))(np.ones(2, np.float32))
+    assert (y.dtype, y.data.tolist()) == (np.float32, [2.0, 3.0])
+
+
 # Activations
 
 

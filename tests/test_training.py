@@ -205,6 +205,14 @@ def test_seconds_are_those_of_all_runs(tmp_path, monkeypatch):
     assert train(small(), steps=6, **options).seconds > first.seconds
 
 
+def test_labels_are_held_against_the_network_where_examples_are_augmented_too():
+    network, labels = small(), DIGITS.train_y.copy()
+    labels[7] = 12
+    wrong = dataclasses.replace(DIGITS, train_y=labels)
+    with pytest.raises(DataError, match="label 12 at index 7, but the network has 10 outputs"):
+        fit(network, wrong, momentum(network), steps=1, augment=data.crop_and_flip)
+
+
 def test_booleans_are_no_numbers_to_predict():
     y = np.arange(20)[:, None] % 2 == 0
     with pytest.raises(DataError, match="dtype bool, where the network gives"):
