@@ -7,7 +7,9 @@ run the same network from the same kind of weights, in turn, in this one process
 what arrays hold at the peak of a step beyond what they hold between steps, against the
 activations that PyTorch saves for its backward pass.  With N threads for each side's matrix
 products the ratios hold on a machine that others use as well; without, both take what they
-take by themselves.  PyTorch: pip install '.[bench]'.
+take by themselves.  A ratio is the median of those of neighbouring rounds, which hold while the
+machine's speed drifts, so it is not quite the quotient of the medians beside it; growth is by
+how much a step takes longer than that of the network above, one figure for each side.  PyTorch: pip install '.[bench]'.
 """
 
 from __future__ import annotations
@@ -129,15 +131,22 @@ def drawn(batch: int, *shape: int) -> tuple[np.ndarray, np.ndarray]:
     return images, RNG.integers(0, 10, batch)
 
 
-def compare(name: str, ours: Step, theirs: Step, goal: float | None, rounds: int = 9) -> None:
-    """Print the medians of both sides, in turn, and of the ratios of neighbouring rounds."""
+def compare(
+    name: str, ours: Step, theirs: Step, goal: float, above: tuple[float, float] | None,
+    rounds: int = 9,
+) -> tuple[float, float]:  # fmt: skip
+    """Print and return the medians of both sides, in turn, beside those of the network above."""
     for step in (ours, theirs) * 2:
         step()
     times = [(_seconds(ours), _seconds(theirs)) for _ in range(rounds)]
     mine, other = (statistics.median(column) for column in zip(*times, strict=True))
     ratio = statistics.median(a / b for a, b in times)
-    wanted = f"{goal:6.2f}" if goal else "     -"
-    print(f"{name:<34}{1e3 * mine:9.2f} ms{1e3 * other:9.2f} ms{ratio:8.2f} {wanted}", flush=True)
+    growth = f"   x {mine / above[0]:.2f}, x {other / above[1]:.2f}" if above else ""
+    print(
+        f"{name:<34}{1e3 * mine:9.2f} ms{1e3 * other:9.2f} ms{ratio:8.2f}{goal:7.2f}{growth}",
+        flush=True,
+    )
+    return mine, other
 
 
 def _seconds(step: Step) -> float:
@@ -200,21 +209,24 @@ def main() -> None:
 
 def compare_all() -> None:
     """Print times by network and depth, and memory."""
-    print(f"{'training step':<34}{'ours':>12}{'PyTorch':>12}{'ratio':>8} {'goal':>6}")
+    print(f"{'training step':<34}{'ours':>12}{'PyTorch':>12}{'ratio':>8}{'goal':>7}   growth")
+    above = None
     for blocks in (3, 12, 48):
         data = drawn(64, 1, 8, 8)
-        compare(
+        above = compare(
             f"residual MLP, {blocks} blocks, 64 x 8x8",
-            our_step(nets.residual_mlp(blocks), *data), torch_step(torch_mlp(blocks), *data), 0.9,
+            our_step(nets.residual_mlp(blocks), *data), torch_step(torch_mlp(blocks), *data),
+            0.9, above,
         )  # fmt: skip
     for batch, shape in ((64, (1, 8, 8)), (32, (3, 32, 32))):
+        above = None
         for depth in (20, 32, 56):
             data = drawn(batch, *shape)
-            compare(
+            above = compare(
                 f"ResNet-{depth}, {batch} x {shape[1]}x{shape[2]}",
                 our_step(nets.resnet(depth, shape[0]), *data),
                 torch_step(torch_resnet(depth, shape[0]), *data),
-                3.0, rounds=5,
+                3.0, above, rounds=5,
             )  # fmt: skip
     for batch, shape in ((64, (1, 8, 8)), (32, (3, 32, 32))):
         data = drawn(batch, *shape)

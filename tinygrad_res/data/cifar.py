@@ -26,6 +26,9 @@ from .pickled import read_pickled
 
 PIXELS = 3 * 32 * 32
 PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
+_UNOFFICIAL = (
+    "tg.data.load(path, verify=False) reads others of the same form, to store as an .npz file"
+)
 
 
 @dataclass(frozen=True)
@@ -204,7 +207,7 @@ def _checked_file(where: str, path: Path, form: Form, verify: bool) -> bytes:
     elif verify and len(content) != 10_000 * (PIXELS + 1):
         raise DataError(
             f"{where}: {path.name} has {len(content)} bytes and must have {10_000 * (PIXELS + 1)}: "
-            "unpack it again; verify=False reads files with other numbers of images"
+            "unpack it again; tg.data.load(path, verify=False) reads other numbers of images"
         )
     return content
 
@@ -224,8 +227,7 @@ def _from_archive(
             hint = f"it is {known[found]}" if found in known else f"its MD5 sum is {found}"
             sums = " or ".join(f"{form.md5} ({form.archive})" for form in forms)
             raise DataError(
-                f"{where}: {hint}, and must be {sums}: fetch it again from {PAGE}; verify=False "
-                "reads other files of the same form"
+                f"{where}: {hint}, and must be {sums}: fetch it again from {PAGE}; {_UNOFFICIAL}"
             )
     wanted = {f"{form.folder}/{file}": file for form in forms for file in (*form.train, *form.test)}
     files: dict[str, bytes] = {}
@@ -269,8 +271,7 @@ def _md5(file: io.BufferedReader | io.BytesIO) -> str:
 def _check_md5(where: str, found: str, official: str) -> None:
     if found != official:
         raise DataError(
-            f"{where}: its MD5 sum is {found} and must be {official}: fetch it again from {PAGE}; "
-            "verify=False reads other files of the same form"
+            f"{where}: its MD5 sum is {found} and must be {official}: fetch it again from {PAGE}; {_UNOFFICIAL}"
         )
 
 
