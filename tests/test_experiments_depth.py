@@ -350,6 +350,26 @@ def test_first_layer_gradient_is_pytorchs():
     assert found == pytest.approx([float(w.grad.norm()) for w in weights], rel=1e-10)
 
 
+def test_weights_behind_sigmoids_and_tanh_have_the_variance_of_glorot():
+    for net in ("sigmoid", "tanh"):
+        network = vanishing.NETS[net](9, 64, np.random.default_rng(0))
+        weights = [layer.weight.data for layer in network.weight_layers()[1:-1]]
+        assert np.var(weights) == pytest.approx(1 / 64, rel=0.03)
+
+
+def test_a_quick_run_is_measured_as_often_as_it_says(monkeypatch):
+    def sweep(function, cells, *_):
+        points.extend(cell["points"] for cell in cells)
+        raise ZeroDivisionError
+
+    points = []
+    monkeypatch.setattr(depth, "POINTS", {False: 6, True: 3})
+    monkeypatch.setattr(depth, "sweep", sweep)
+    with pytest.raises(ZeroDivisionError):
+        degradation(depths=(8,), steps=2, runs=1, quick=True)
+    assert set(points) == {3}
+
+
 def test_gradients_are_told_at_the_first_middle_and_last_layer():
     assert [at(20) for at in vanishing.PLACES.values()] == [0, 10, 19]
 
@@ -417,6 +437,33 @@ def test_table_of_added_layers_counts_runs_that_end_worse(added):
             x for x in added.table().splitlines() if x.startswith(f"{start}  ") and " 6  " in x
         )
         assert f"{worse} of 2" in row
+
+
+def test_what_ends_below_the_shallow_network_is_not_above_it_though_it_began_there():
+    cells = [
+        {"start": start, "added": 1, "seed": 0, "shallow": 1.0, "at": [0, 2], "loss": [2.0, 0.5],
+         "train": 1.0, "test": 2.0, "distance": [0.0, 0.1]}
+        for start in added_layers.STARTS
+    ]  # fmt: skip
+    table = added_layers.IdentityMapping(1, (1,), 2, 8, (0,), False, cells).table()
+    assert "0 of 1" in table and "1 of 1" not in table
+
+
+def test_layers_that_make_three_of_one_are_two_from_the_identity():
+    digits, shallow = data.load("digits"), nets.plain_mlp(1, rng=0)
+    tail = tg.nn.Sequential(tg.nn.Scale(3.0))
+    assert added_layers._distance(shallow, tail, digits) == pytest.approx(2)
+
+
+def test_added_layers_see_the_data_in_another_order(monkeypatch):
+    seeds, fit = [], added_layers.fit
+    monkeypatch.setattr(
+        added_layers,
+        "fit",
+        lambda *of, seed, **how: seeds.append(seed) or fit(*of, seed=seed, **how),
+    )
+    added_layers.deepened("plain, random", copied=1, added=1, steps=1, batch=8, seed=3)
+    assert seeds == [3, 4]
 
 
 # Sensitivity

@@ -145,6 +145,10 @@ def shattered():
     return shattered_gradients(width=40, points=64, inputs=12, depths=(1, 6), runs=3)
 
 
+def test_a_random_walk_covaries_as_far_as_it_went_together():
+    assert brown_noise(3).tolist() == [[1, 1, 1], [1, 2, 2], [1, 2, 3]]
+
+
 def test_a_deep_plain_network_is_white_and_shortcuts_are_between(shattered):
     at_one = {name: found[1] for name, found in shattered.autocorrelations().items()}
     assert abs(at_one["plain BN, 24"] - at_one["white noise"]) < 0.2

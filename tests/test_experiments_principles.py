@@ -421,6 +421,28 @@ def test_on_linear_data_hidden_units_are_pruned_to_the_linear_model(regression):
     assert one.left == 0 and one.distance < 1e-8
 
 
+def test_each_run_of_a_regression_draws_other_data():
+    found = pruned_regression(**REGRESSION | {"steps": 1, "runs": 2}, penalties=[0.0])
+    for kind in ("linear", "linear + perturbation"):
+        one, two = (fit for fit in found.alone if fit.kind == kind)
+        assert one.least_squares != two.least_squares
+
+
+def test_a_penalty_leaves_units_only_where_it_does_in_every_run(regression):
+    again = tuple(dataclasses.replace(one, seed=1, left=0) for one in regression.pruned)
+    found = dataclasses.replace(regression, seeds=(0, 1), pruned=(*regression.pruned, *again))
+    said = "linear + perturbation: the penalties that leave units in every run: "
+    assert f"{said}0.03\n" in regression.table()
+    assert f"{said}none\n" in found.table()
+
+
+def test_the_distance_from_least_squares_is_one_of_either_sign(regression):
+    first = regression.alone[0]
+    for off in (-1.0, 1.0):
+        moved = (first.least_squares[0] + off, *first.least_squares[1:])
+        assert dataclasses.replace(first, coefficients=moved).distance == pytest.approx(1)
+
+
 def test_noise_beside_errors_is_a_square_as_they_are(regression):
     fits = (*regression.alone, *regression.pruned)
     assert [one.noise for one in fits] == pytest.approx([0.01] * len(fits))

@@ -165,6 +165,15 @@ def test_a_unit_that_makes_images_smaller_has_a_shortcut_that_does():
     assert unit(np.ones((2, 4, 6, 6), np.float32)).shape == (2, 4, 3, 3)
 
 
+@pytest.mark.parametrize("model", ["plain-mlp", "resnet20"])
+def test_networks_called_by_name_are_drawn_by_the_seed(model):
+    one, same, other = (
+        nets.build(model, (1, 8, 8), 10, rng=seed).parameters() for seed in (1, 1, 2)
+    )
+    assert all((a.data == b.data).all() for a, b in zip(one, same, strict=True))
+    assert (one[0].data != other[0].data).any()
+
+
 def test_blocks_of_mlps_are_drawn_as_said():
     def ones(rng, shape):
         return np.ones(shape, np.float32)
