@@ -104,6 +104,11 @@ def test_shape_changes_at_the_first_unit_of_the_second_and_third_stage_alone():
     assert not any(surgery.changes_shape(layer) for layer in surgery.layers(nets.plain_mlp(2)))
 
 
+def test_a_layer_with_a_stride_changes_the_shape():
+    layers = [tg.nn.Sequential(tg.nn.Conv2d(4, 4, 3, stride, padding=1)) for stride in (1, 2)]
+    assert [surgery.changes_shape(layer) for layer in layers] == [False, True]
+
+
 def test_units_change_places_within_a_stage_and_those_that_change_the_shape_never():
     blocks = list(nets.resnet(32, channels=1).body)
     orders = [surgery.reordered(blocks, 9, np.random.default_rng(seed)) for seed in range(40)]

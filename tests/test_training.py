@@ -213,6 +213,15 @@ def test_labels_are_held_against_the_network_where_examples_are_augmented_too():
         fit(network, wrong, momentum(network), steps=1, augment=data.crop_and_flip)
 
 
+def test_a_checkpoint_with_settings_is_not_one_without(tmp_path):
+    network = small()
+    checkpoints.save(
+        tmp_path / "a.npz", network, momentum(network), checkpoints.Progress(), {"n": 1}
+    )
+    with pytest.raises(UsageError, match="n was 1 and is None"):
+        checkpoints.load(tmp_path / "a.npz", network, settings={})
+
+
 def test_booleans_are_no_numbers_to_predict():
     y = np.arange(20)[:, None] % 2 == 0
     with pytest.raises(DataError, match="dtype bool, where the network gives"):
