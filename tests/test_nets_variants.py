@@ -174,6 +174,16 @@ def test_networks_called_by_name_are_drawn_by_the_seed(model):
     assert (one[0].data != other[0].data).any()
 
 
+def test_strides_stand_where_the_papers_networks_have_them():
+    def strides(block):
+        return [part.geometry["stride"] for part in block.branch if isinstance(part, nn.Conv2d)]
+
+    cifar = [strides(block) for block in nets.resnet(20, rng=0).body]
+    assert cifar == [[2 if i in (3, 6) else 1, 1] for i in range(9)]
+    bottlenecks = [strides(block) for block in nets.imagenet_resnet(50, classes=2, rng=0).body[:5]]
+    assert bottlenecks == [[1, 1, 1]] * 3 + [[1, 2, 1], [1, 1, 1]]
+
+
 def test_blocks_of_mlps_are_drawn_as_said():
     def ones(rng, shape):
         return np.ones(shape, np.float32)

@@ -450,6 +450,12 @@ def test_one_image_without_a_batch_is_refused_with_the_mend():
         nn.Conv2d(1, 1, 3)(np.ones((1, 5, 5)))
 
 
+def test_a_layer_norm_without_bias_and_a_batch_of_one_value():
+    assert nn.LayerNorm(2, bias=False).bias is None
+    with pytest.raises(ShapeError, match="needs more than one value per channel to train"):
+        nn.BatchNorm1d(2)(np.ones((1, 2)))
+
+
 def test_group_norm_standardises_groups_of_channels():
     """Two groups of two channels: 1, 3 and 5, 5 standardise to -1, 1 and 0, 0."""
     layer = nn.GroupNorm(2, 4, eps=1e-12)
