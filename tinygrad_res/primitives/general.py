@@ -60,7 +60,7 @@ def _mean(*factors: Any) -> Any:
     if isinstance(first, Tensor):
         return functools.reduce(operator.mul, factors).mean(axis=_over(first))
     xp, n = backend.namespace(first), first.size // first.shape[1]
-    wide = xp.float32 if first.dtype.itemsize < 4 else first.dtype
+    wide = np.float32 if first.dtype.itemsize < 4 else first.dtype
     term = string.ascii_letters[: first.ndim]
     total = xp.einsum(f"{','.join([term] * len(factors))}->b", *factors, dtype=wide)
     return (total / n).astype(first.dtype, copy=False)
