@@ -103,7 +103,6 @@ def test_normalisations_of_float32_stay_float32(weights):
         assert y.dtype == x.grad.dtype == np.float32
 
 
-@pytest.mark.cpu
 def test_batch_norm_adds_half_precision_up_in_single(put):
     x = np.float16(100) + np.float16([[-1], [1]] * 1000)  # whose sum leaves float16
 
