@@ -260,3 +260,15 @@ def test_a_generator_may_close_its_block_after_the_call_that_opened_it():
     held[0].close()
 
     assert (tracked(1.0) * 2)._node.scope.path == ""
+
+
+def test_what_a_list_of_modules_holds_is_filed_under_the_list_and_its_place():
+    class Net(tg.nn.Module):
+        def __init__(self):
+            self.layers = tg.nn.ModuleList([tg.nn.ReLU(), tg.nn.ReLU()])
+
+        def forward(self, x):
+            return self.layers[1](self.layers[0](x))
+
+    out = Net()(tg.tensor([1.0], requires_grad=True, name="x"))
+    assert [node.scope for node in tg.graph(out).nodes][1:] == ["layers/0", "layers/1"]

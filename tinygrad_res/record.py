@@ -160,9 +160,8 @@ def within(
     if held and names[: len(held)] == held != names:
         names = names[len(held) :]
     inside = outside
-    if len(names) > 1:
-        for name in names[:-1]:
-            inside = Scope(name, inside)
+    for name in names[:-1]:
+        inside = Scope(name, inside)
     inside = Scope(names[-1], inside, branch, container)
     around = _open.get()
     opened = (*around, (inside, inside))
