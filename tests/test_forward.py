@@ -233,9 +233,13 @@ def test_names_that_occur_twice_are_told_apart():
     network = nets.plain_mlp(1, inputs=3, classes=2, width=4, rng=np.random.default_rng(0))
     x = leaf(1, 3)
     out = network(x)[0, 0]
-    assert list(forward_paths(out, x).terms) == [
-        "x", "stem/1/bias", "body/0/0/bias", "body/0/2/bias", "head/0/bias",
-    ]  # fmt: skip
+    assert list(forward_paths(out, x).terms) == ["x", "b_0", "b_1", "b_2", "b_3"]
+    h, kept = x, []
+    for place in ("first", "second"):
+        with tg.scope(place):
+            kept.append(weight(3, name="b"))
+            h = h + kept[-1]
+    assert list(forward_paths(h.sum(), x).terms) == ["x", "first/b", "second/b"]
     b, c = weight(3, name="b"), weight(3, name="b")
     found = forward_paths((x + b + c).sum(), x)
     assert len(found.terms) == 3
