@@ -1,14 +1,12 @@
 """The page of experiments in notebooks/: a section for each, with its command and its picture."""
 
-import importlib.util
 import re
-from pathlib import Path
 
 import pytest
+from notebook_scripts import NOTEBOOKS, script
 
 from tinygrad_res.experiments import EXPERIMENTS
 
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 PAGE = (NOTEBOOKS / "experiments.md").read_text(encoding="utf-8")
 PICTURES = sorted((NOTEBOOKS / "experiments").iterdir())
 LARGEST = 250_000
@@ -17,10 +15,7 @@ LARGEST = 250_000
 @pytest.fixture(scope="module")
 def page():
     """The script that makes the page, as a module."""
-    where = importlib.util.spec_from_file_location("make_page", NOTEBOOKS / "experiments.py")
-    module = importlib.util.module_from_spec(where)
-    where.loader.exec_module(module)
-    return module
+    return script("experiments")
 
 
 def test_every_experiment_has_a_claim_a_command_and_a_picture(page):

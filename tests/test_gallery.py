@@ -4,14 +4,12 @@ When a picture changes, look at the new one, then ``python notebooks/gallery.py`
 """
 
 import ast
-import importlib.util
 import re
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import pytest
+from notebook_scripts import NOTEBOOKS, script
 
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 PAGE = (NOTEBOOKS / "gallery.md").read_text(encoding="utf-8")
 PICTURES = sorted((NOTEBOOKS / "gallery").iterdir())
 LARGEST = 80_000
@@ -21,10 +19,7 @@ _SVG = "{http://www.w3.org/2000/svg}"
 @pytest.fixture(scope="module")
 def gallery():
     """The script that makes the gallery, as a module."""
-    where = importlib.util.spec_from_file_location("make_gallery", NOTEBOOKS / "gallery.py")
-    module = importlib.util.module_from_spec(where)
-    where.loader.exec_module(module)
-    return module
+    return script("gallery")
 
 
 def begins():
