@@ -20,52 +20,73 @@ from ..tensor import Tensor, raw, tensor
 from .arguments import beside
 from .constants import finite, onehot
 
+FEW = 100
+"""Classes up to which a transposed copy of logits pays."""
+
 __all__ = [
     "cross_entropy", "log_softmax", "logsumexp", "softmax",
 ]  # fmt: skip
 
 
-def _below_top(xp: Any, x: Any, axis: tuple[int, ...]) -> tuple[Any, Any]:
-    """Return ``x`` minus its maximum over ``axis``, and the maximum, kept at length 1."""
+def _below_top(xp: Any, x: Any, axis: tuple[int, ...]) -> tuple[Any, Any, bool]:
+    """Return ``x`` minus its maximum over ``axis``, the maximum, and whether all are known finite.
+
+    The maximum is kept at length 1.  A GPU would have to be waited for to know of it.
+    """
     if x.dtype.kind != "f":
         x = x.astype(float)
     if not x.size:
-        return x.copy(), -math.inf
+        return x.copy(), -math.inf, False
     top = x.max(axis=axis, keepdims=True)
-    return xp.asarray(x - finite(xp, top)), top
+    tame = xp is np and bool(np.isfinite(top).all())
+    return xp.asarray(x - (top if tame else finite(xp, top))), top, tame
 
 
-def _divisor(xp: Any, total: Any) -> Any:
+def _divisor(xp: Any, total: Any, tame: bool) -> Any:
     """Return what to divide exponentials by: 1 where their sum is 0, NaN where it is infinite."""
-    return xp.where(total < math.inf, total + (total == 0), math.nan)
+    return total if tame else xp.where(total < math.inf, total + (total == 0), math.nan)
 
 
 def _logsumexp(xp: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-    rest, top = _below_top(xp, x, axis)
+    rest, top, _ = _below_top(xp, x, axis)
     total = xp.exp(rest, out=rest).sum(axis=axis, keepdims=True)
     out = xp.log(total + (total == 0)) + top
     return out if keepdims else out.squeeze(axis)
 
 
 def _softmax(xp: Any, x: Any, axis: tuple[int, ...]) -> Any:
-    rest, _ = _below_top(xp, x, axis)
+    rest, _, tame = _below_top(xp, x, axis)
     e = xp.exp(rest, out=rest)
-    return xp.divide(e, _divisor(xp, e.sum(axis=axis, keepdims=True)), out=e)
+    return xp.divide(e, _divisor(xp, e.sum(axis=axis, keepdims=True), tame), out=e)
 
 
 def _log_softmax(xp: Any, x: Any, axis: tuple[int, ...]) -> Any:
-    rest, _ = _below_top(xp, x, axis)
+    rest, _, tame = _below_top(xp, x, axis)
     total = xp.exp(rest).sum(axis=axis, keepdims=True)
-    return xp.subtract(rest, xp.log(_divisor(xp, total)), out=rest)
+    return xp.subtract(rest, xp.log(_divisor(xp, total, tame)), out=rest)
 
 
 def _cross_entropy(
     xp: Any, x: Any, axis: Any, keepdims: bool, labels: Any, share: Any
 ) -> Any:  # of axis and keepdims there is one choice
-    rest, _ = _below_top(xp, x, (1,))
+    rest, _, tame = _below_top(xp, _by_class(xp, x), (1,))
     labelled = rest[xp.arange(len(labels)), labels].reshape(-1, 1)
     total = xp.exp(rest, out=rest).sum(axis=1, keepdims=True)
-    return ((xp.log(_divisor(xp, total)) - labelled) * share).sum()
+    return ((xp.log(_divisor(xp, total, tame)) - labelled) * share).sum()
+
+
+def _by_class(xp: Any, x: Any) -> Any:
+    """Return (N, classes) with a few classes each together in memory: long runs are reduced faster."""
+    return xp.asfortranarray(x) if x.shape[1] <= FEW else x
+
+
+def _error(xp: Any, _out: Any, x: Any, _axis: Any, _n: int, labels: Any, share: Any) -> Any:
+    """Return (softmax(x) - onehot(labels)) times ``share``."""
+    if isinstance(x, Tensor):
+        return (_probabilities(x, (1,)) - onehot(labels, x)) * share
+    found = _softmax(xp, _by_class(xp, x), (1,))
+    found[xp.arange(len(labels)), labels] -= 1
+    return xp.multiply(found, share, out=found)
 
 
 def _probabilities(x: Any, axis: tuple[int, ...]) -> Any:
@@ -76,7 +97,7 @@ def _probabilities(x: Any, axis: tuple[int, ...]) -> Any:
 logsumexp    = reduction(_logsumexp, lambda xp, _out, x, axis, n: _probabilities(x, axis), name="logsumexp", doc="log(sum(exp(x))), computed without overflow,")
 _softened    = general(_softmax,     lambda xp, g, wanted, out, _x, axis: [out * (g - (g * out).sum(axis=axis, keepdims=True))], name="softmax")
 _logarithmic = general(_log_softmax, lambda xp, g, wanted, out, _x, axis: [g - xp.exp(out) * g.sum(axis=axis, keepdims=True)], name="log_softmax")
-_loss        = reduction(_cross_entropy, lambda xp, _out, x, axis, n, labels, share: (_probabilities(x, (1,)) - onehot(labels, x)) * share, name="cross_entropy")
+_loss        = reduction(_cross_entropy, _error, name="cross_entropy")
 # fmt: on
 
 
