@@ -156,12 +156,13 @@ def within(
     outside = scope_now()
     if outside is None:
         return call(*args, **options)
-    held = outside.container
-    if held and names[: len(held)] == held != names:
-        names = names[len(held) :]
     inside = outside
-    for name in names[:-1]:
-        inside = Scope(name, inside)
+    if len(names) > 1:
+        held = outside.container
+        if held and names[: len(held)] == held != names:
+            names = names[len(held) :]
+        for name in names[:-1]:
+            inside = Scope(name, inside)
     inside = Scope(names[-1], inside, branch, container)
     around = _open.get()
     opened = (*around, (inside, inside))

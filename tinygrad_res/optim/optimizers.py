@@ -1,8 +1,8 @@
 """The optimisers: SGD, Adam and AdamW, by PyTorch's formulas.
 
-An optimiser is a rule for one parameter (``_update``: values, gradient and what it remembers
-of earlier steps, to new values) and a list of groups, which say the options that hold for
-which parameters.  What is remembered are arrays and counts under PyTorch's names, so
+An optimiser is a rule for one parameter (what it remembers of earlier steps, values and gradient
+to new values; ``_rule`` makes it from options) and a list of groups, which say the options that
+hold for which parameters.  What is remembered are arrays and counts under PyTorch's names, so
 ``state_dict`` is all that a training needs to go on where it stopped.
 """
 
@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Never
+
+import numpy as np
 
 from .. import backend
 from ..errors import GradientError, UsageError
 from ..record import Leaf
-from ..tensor import Parameter, Tensor, raw, renew
+from ..tensor import Parameter, Tensor, renew
 from .options import check_eps, check_known, check_options, holds, plain
 from .states import read_groups, read_state
 
 Parameters = Iterable[Parameter] | Iterable[dict[str, Any]]
 State = dict[str, Any]
+Rule = Callable[[State, Any, Any], Any]
 
 
 class Optimizer:
@@ -119,13 +122,25 @@ class Optimizer:
         numbers = itertools.count()
         for group in self.param_groups:
             options = group | {"lr": float(group["lr"] * factor)}
+            rules: dict[Any, Rule] = {}
             for p, number in zip(group["params"], numbers):
-                if _moves(p):
-                    state = self.state.setdefault(number, {})
-                    renew(p, self._update(options, state, raw(p), raw(p._grad)))
+                if not _moves(p):
+                    continue
+                values = p._array
+                kind = type(values), values.dtype
+                rule = rules.get(kind)
+                if rule is None:
+                    rule = rules[kind] = self._rule(options, values)
+                state = self.state.get(number)
+                if state is None:
+                    state = self.state[number] = {}
+                renew(p, rule(state, values, p._grad._array))
 
-    def _update(self, options: Mapping[str, Any], state: State, p: Any, g: Any) -> Any:
-        """Return new values for ``p``, whose gradient is ``g``, and replace what ``state`` holds."""
+    def _rule(self, options: Mapping[str, Any], like: Any) -> Rule:
+        """Return the function of a state, values and their gradient that returns new values.
+
+        It replaces what the state holds.  It serves arrays of the kind and dtype of ``like``.
+        """
         raise UsageError(f"{type(self).__name__} has no rule: use SGD, Adam or AdamW")
 
     def state_dict(self) -> dict[str, Any]:
@@ -224,21 +239,26 @@ class SGD(Optimizer):
             unknown,
         )  # fmt: skip
 
-    def _update(self, options: Mapping[str, Any], state: State, p: Any, g: Any) -> Any:
-        lr, momentum = options["lr"], options["momentum"]
-        if options["weight_decay"]:
-            g = g + options["weight_decay"] * p
-        if momentum:
-            v = state.get("momentum_buffer")
-            if v is None:
-                v = g.copy()
-            else:  # in place: state_dict gives away copies only
-                v *= momentum
-                v += g if not options["dampening"] else (1 - options["dampening"]) * g
-            state["momentum_buffer"] = v
-            g = g + momentum * v if options["nesterov"] else v
-        moved = p - lr * g
-        return _nearer_to_zero(moved, lr * options["l1"]) if options["l1"] else moved
+    def _rule(self, options: Mapping[str, Any], like: Any) -> Rule:
+        decay, dampening, nesterov = (options[k] for k in ("weight_decay", "dampening", "nesterov"))
+        threshold = options["lr"] * options["l1"]
+        lr, momentum = _factors(like, options["lr"], options["momentum"])
+
+        def rule(state: State, p: Any, g: Any) -> Any:
+            if decay:
+                g = g + decay * p
+            if momentum:
+                v = state.get("momentum_buffer")
+                if v is None:
+                    v = state["momentum_buffer"] = g.copy()
+                else:  # in place: state_dict gives away copies only
+                    v *= momentum
+                    v += (1 - dampening) * g if dampening else g
+                g = g + momentum * v if nesterov else v
+            moved = p - lr * g
+            return _nearer_to_zero(moved, threshold) if threshold else moved
+
+        return rule
 
 
 class Adam(Optimizer):
@@ -266,21 +286,9 @@ class Adam(Optimizer):
             params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}, unknown
         )
 
-    def _update(self, options: Mapping[str, Any], state: State, p: Any, g: Any) -> Any:
-        if options["weight_decay"]:
-            g = g + options["weight_decay"] * p
-        return p - self._moved(options, state, g)
-
-    def _moved(self, options: Mapping[str, Any], state: State, g: Any) -> Any:
-        """Return lr times the mean gradient over its root mean square."""
-        b1, b2 = options["betas"]
-        t = state.get("step", 0) + 1
-        first = b1 * state.get("exp_avg", 0.0) + (1 - b1) * g
-        second = b2 * state.get("exp_avg_sq", 0.0) + (1 - b2) * g * g
-        state.update(step=t, exp_avg=first, exp_avg_sq=second)
-        return (
-            options["lr"] * (first / (1 - b1**t)) / ((second / (1 - b2**t)) ** 0.5 + options["eps"])
-        )
+    def _rule(self, options: Mapping[str, Any], like: Any) -> Rule:
+        decay, away = options["weight_decay"], _mean_over_root_mean_square(options)
+        return lambda state, p, g: p - away(state, g + decay * p if decay else g)
 
 
 class AdamW(Adam):
@@ -302,9 +310,31 @@ class AdamW(Adam):
     ) -> None:  # fmt: skip
         super().__init__(params, lr, betas, eps, weight_decay, **unknown)
 
-    def _update(self, options: Mapping[str, Any], state: State, p: Any, g: Any) -> Any:
-        kept = p * (1 - options["lr"] * options["weight_decay"])
-        return kept - self._moved(options, state, g)
+    def _rule(self, options: Mapping[str, Any], like: Any) -> Rule:
+        kept, away = 1 - options["lr"] * options["weight_decay"], _mean_over_root_mean_square(options)
+        return lambda state, p, g: p * kept - away(state, g)
+
+
+def _mean_over_root_mean_square(options: Mapping[str, Any]) -> Callable[[State, Any], Any]:
+    """Return the function of a state and a gradient that says how far Adam moves."""
+    lr, eps = options["lr"], options["eps"]
+    b1, b2 = options["betas"]
+
+    def away(state: State, g: Any) -> Any:
+        t = state.get("step", 0) + 1
+        first = b1 * state.get("exp_avg", 0.0) + (1 - b1) * g
+        second = b2 * state.get("exp_avg_sq", 0.0) + (1 - b2) * g * g
+        state.update(step=t, exp_avg=first, exp_avg_sq=second)
+        return lr * (first / (1 - b1**t)) / ((second / (1 - b2**t)) ** 0.5 + eps)
+
+    return away
+
+
+def _factors(like: Any, *numbers: float) -> Iterable[Any]:
+    """Return numbers in the dtype of a NumPy array, which multiplies by such ones sooner."""
+    if backend.namespace(like) is not np:
+        return numbers
+    return [np.asarray(number, like.dtype) for number in numbers]
 
 
 def _nearer_to_zero(values: Any, distance: float) -> Any:
@@ -315,7 +345,7 @@ def _nearer_to_zero(values: Any, distance: float) -> Any:
 
 def _moves(p: Parameter) -> bool:
     """Say whether a step changes a parameter: it has a gradient and is not frozen."""
-    return p._grad is not None and p.requires_grad
+    return p._grad is not None and p._node.requires_grad
 
 
 def _shown(value: Any) -> str:
