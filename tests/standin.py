@@ -393,7 +393,8 @@ vars(module).update(
     linalg=SimpleNamespace(**{name: _of_linear_algebra(name) for name in LINALG}),
     lib=SimpleNamespace(
         stride_tricks=SimpleNamespace(
-            sliding_window_view=_called(np.lib.stride_tricks.sliding_window_view)
+            as_strided=_called(np.lib.stride_tricks.as_strided),
+            sliding_window_view=_called(np.lib.stride_tricks.sliding_window_view),
         )
     ),
     cuda=SimpleNamespace(runtime=SimpleNamespace(getDeviceCount=lambda: 1)),

@@ -294,7 +294,7 @@ def renew(leaf: Tensor, array: Any) -> None:
     here = leaf._array
     if type(array) is type(here) and array.shape == here.shape and array.dtype == here.dtype:
         if type(array) is np.ndarray:
-            array.setflags(False)  # read-only
+            array.setflags(write=False)
         leaf._array = array
     else:
         leaf.data = array

@@ -311,7 +311,10 @@ class AdamW(Adam):
         super().__init__(params, lr, betas, eps, weight_decay, **unknown)
 
     def _rule(self, options: Mapping[str, Any], like: Any) -> Rule:
-        kept, away = 1 - options["lr"] * options["weight_decay"], _mean_over_root_mean_square(options)
+        kept, away = (
+            1 - options["lr"] * options["weight_decay"],
+            _mean_over_root_mean_square(options),
+        )
         return lambda state, p, g: p * kept - away(state, g)
 
 

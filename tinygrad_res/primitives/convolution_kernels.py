@@ -10,29 +10,47 @@ Signals of one dimension are images of one column.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from . import patch_columns, patch_rows
 from .patches import output_size
+from .sharing import shared
 
 
 def forward(xp: Any, x: Any, w: Any, groups: int, **geometry: Any) -> Any:
     """Return the convolution (N, O, OH, OW) of images (N, C, H, W) with filters (O, C / groups, kh, kw)."""
-    return _gatherer(x.shape, w.shape, **geometry).forward(xp, x, w, groups, **geometry)
+    size = output_size(x.shape[2:], w.shape[2:], **geometry)
+    out = xp.empty((x.shape[0], w.shape[0], *size), dtype=xp.result_type(x, w))
+    kernel = _gatherer(w.shape, size)
+
+    def fill(some: slice) -> None:
+        kernel.forward(xp, x[some], w, groups, out[some], **geometry)
+
+    shared(xp, fill, x.shape[0], w.size * x.shape[0] * math.prod(size))
+    return out
 
 
 def weight(xp: Any, x: Any, g: Any, w_shape: Any, groups: int, **geometry: Any) -> Any:
     """Return the filters' cotangent for a cotangent ``g`` of the convolution."""
-    return _gatherer(x.shape, w_shape, **geometry).weight(xp, x, g, w_shape, groups, **geometry)
+    size = g.shape[2:]
+    kernel = _gatherer(w_shape, size)
+
+    def total(some: slice) -> Any:
+        return kernel.weight(xp, x[some], g[some], w_shape, groups, **geometry)
+
+    found, *rest = shared(xp, total, x.shape[0], math.prod(w_shape) * g.size // w_shape[0])
+    for part in rest:
+        found += part
+    return found
 
 
-def _gatherer(x_shape: Any, w_shape: Any, **geometry: Any) -> ModuleType:
+def _gatherer(w_shape: Any, size: Any) -> ModuleType:
     """Return how the patches are gathered along longer runs, or not at all."""
     _, c, kh, kw = w_shape
-    few = kh * kw == 1 or c * kw < output_size(x_shape[2:], (kh, kw), **geometry)[1]
-    return patch_columns if few else patch_rows
+    return patch_columns if kh * kw == 1 or c * kw < size[1] else patch_rows
 
 
 def transposed(

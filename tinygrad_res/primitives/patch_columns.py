@@ -11,15 +11,14 @@ from typing import Any
 from .patches import parts, windows
 
 
-def forward(xp: Any, x: Any, w: Any, groups: int, **geometry: Any) -> Any:
-    """Return the convolution (N, O, OH, OW) of images (N, C, H, W) with filters (O, C / groups, kh, kw)."""
+def forward(xp: Any, x: Any, w: Any, groups: int, out: Any, **geometry: Any) -> None:
+    """Write to ``out`` (N, O, OH, OW) the convolution of images (N, C, H, W) with filters."""
     patches = _patches(xp, x, w.shape[2:], **geometry)
     n, (oh, ow), o = x.shape[0], patches.shape[4:], w.shape[0]
-    out = xp.empty((n, groups, o // groups, oh * ow), dtype=xp.result_type(x, w))
+    pixels = out.reshape(n, groups, o // groups, oh * ow)
     filters = w.reshape(groups, o // groups, -1)
     for some in parts(n, patches.shape[1:]):
-        xp.matmul(filters, _columns(xp, patches[some], groups), out=out[some])
-    return out.reshape(n, o, oh, ow)
+        xp.matmul(filters, _columns(xp, patches[some], groups), out=pixels[some])
 
 
 def weight(xp: Any, x: Any, g: Any, w_shape: Any, groups: int, **geometry: Any) -> Any:

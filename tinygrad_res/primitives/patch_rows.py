@@ -11,18 +11,17 @@ from typing import Any
 from .patches import parts, windows
 
 
-def forward(xp: Any, x: Any, w: Any, groups: int, **geometry: Any) -> Any:
-    """Return the convolution (N, O, OH, OW) of images (N, C, H, W) with filters (O, C / groups, kh, kw)."""
+def forward(xp: Any, x: Any, w: Any, groups: int, out: Any, **geometry: Any) -> None:
+    """Write to ``out`` (N, O, OH, OW) the convolution of images (N, C, H, W) with filters."""
     patches = _patches(xp, x, w.shape[2:], groups, **geometry)
     _, n, oh, ow, *patch = patches.shape
     o = w.shape[0] // groups
-    out = xp.empty((groups, n, oh, ow, o), dtype=xp.result_type(x, w))
+    pixels = xp.empty((groups, n, oh, ow, o), dtype=out.dtype)
     filters = w.transpose(2, 3, 1, 0).reshape(-1, groups, o).swapaxes(0, 1)
     for some in parts(n, (groups, oh, ow, *patch)):
         rows = xp.ascontiguousarray(patches[:, some]).reshape(groups, -1, filters.shape[1])
-        xp.matmul(rows, filters, out=out[:, some].reshape(groups, -1, o))
-    images = xp.ascontiguousarray(out.transpose(1, 0, 4, 2, 3))
-    return images.reshape(n, w.shape[0], oh, ow)
+        xp.matmul(rows, filters, out=pixels[:, some].reshape(groups, -1, o))
+    out.reshape(n, groups, o, oh, ow)[...] = pixels.transpose(1, 0, 4, 2, 3)
 
 
 def weight(xp: Any, x: Any, g: Any, w_shape: Any, groups: int, **geometry: Any) -> Any:

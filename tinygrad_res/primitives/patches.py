@@ -42,12 +42,12 @@ def windows(
         shape[axis] += 2 * p
     padded = xp.zeros(tuple(shape), dtype=images.dtype)
     padded[tuple(inside)] = images
-    reach = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
-    view = xp.lib.stride_tricks.sliding_window_view(padded, reach, axis=axes)
-    steps = [slice(None)] * images.ndim
-    for axis, s in zip(axes, stride, strict=True):
-        steps[axis] = slice(None, None, s)
-    return view[(*steps, *(slice(None, None, d) for d in dilation))]
+    steps = list(padded.strides)
+    within = tuple(steps[axis] * d for axis, d in zip(axes, dilation, strict=True))
+    for axis, k, s, d in zip(axes, kernel, stride, dilation, strict=True):
+        shape[axis] = (shape[axis] - d * (k - 1) - 1) // s + 1
+        steps[axis] *= s
+    return xp.lib.stride_tricks.as_strided(padded, (*shape, *kernel), (*steps, *within))
 
 
 def parts(n: int, shape: tuple[int, ...]) -> Iterator[slice]:

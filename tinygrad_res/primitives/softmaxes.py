@@ -77,7 +77,7 @@ def _cross_entropy(
 
 def _by_class(xp: Any, x: Any) -> Any:
     """Return (N, classes) with a few classes each together in memory: long runs are reduced faster."""
-    return xp.asfortranarray(x) if x.shape[1] <= FEW else x
+    return xp.asfortranarray(x) if xp is np and x.shape[1] <= FEW else x
 
 
 def _error(xp: Any, _out: Any, x: Any, _axis: Any, _n: int, labels: Any, share: Any) -> Any:

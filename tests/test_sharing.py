@@ -1,0 +1,146 @@
+"""Convolutions of a batch whose images are shared among threads."""
+
+import threading
+
+import numpy as np
+import pytest
+from threadpoolctl import ThreadpoolController, threadpool_limits
+
+import tinygrad_res as tg
+from tinygrad_res.primitives import sharing
+
+
+def blas_threads():
+    return [library["num_threads"] for library in ThreadpoolController().info()]
+
+
+@pytest.fixture
+def three(monkeypatch):
+    """Work is worth sharing from one multiplication on, and the BLAS may take three threads."""
+    monkeypatch.setattr(sharing, "LEAST", 1)
+    with threadpool_limits(3, "blas"):
+        if blas_threads() != [3] * len(blas_threads()) or not blas_threads():
+            pytest.skip("the BLAS of this NumPy takes no number of threads")
+        yield
+
+
+def slices_of(images, multiplications=10**9):
+    return sharing.shared(np, lambda some: some, images, multiplications)
+
+
+@pytest.mark.parametrize("images", [1, 2, 3, 4, 7])
+def test_every_image_is_in_one_slice(three, images):
+    found = slices_of(images)
+    assert [i for some in found for i in range(images)[some]] == list(range(images))
+    assert len(found) == min(images, 3)
+
+
+def test_a_batch_without_images_is_worked_on_once(three):
+    assert slices_of(0) == [slice(0, 0)]
+
+
+def test_work_on_a_gpu_is_not_shared(three):
+    assert sharing.shared(tg, lambda some: some, 6, 10**9) == [slice(0, 6)]
+
+
+def test_each_thread_has_enough_to_do(three, monkeypatch):
+    monkeypatch.setattr(sharing, "LEAST", 100)
+    assert [len(slices_of(8, n)) for n in (0, 199, 200, 299, 300, 10_000)] == [1, 1, 2, 2, 3, 3]
+
+
+def test_slices_are_worked_on_at_the_same_time_with_one_thread_of_the_blas(three):
+    meeting = threading.Barrier(3, timeout=10)
+
+    def work(some):
+        meeting.wait()
+        return threading.get_ident(), blas_threads()
+
+    found = sharing.shared(np, work, 3, 10**9)
+    assert len({thread for thread, _ in found}) == 3
+    assert all(set(threads) == {1} for _, threads in found)
+    assert set(blas_threads()) == {3}
+
+
+def test_work_too_small_to_share_takes_one_thread_of_the_blas_too(three, monkeypatch):
+    monkeypatch.setattr(sharing, "LEAST", 10**9)
+    assert [set(t) for t in sharing.shared(np, lambda some: blas_threads(), 8, 1)] == [{1}]
+    assert set(blas_threads()) == {3}
+
+
+def test_one_thread_stays_one():
+    with threadpool_limits(1, "blas"):
+        assert slices_of(8) == [slice(0, 8)]
+        assert set(blas_threads()) == {1}
+
+
+def test_an_error_in_another_thread_arrives_and_the_blas_has_its_threads_again(three):
+    def work(some):
+        if some.start:
+            raise MemoryError("no room")
+
+    with pytest.raises(MemoryError, match="no room"):
+        sharing.shared(np, work, 3, 10**9)
+    assert set(blas_threads()) == {3}
+    assert len(slices_of(3)) == 3
+
+
+def test_work_of_another_thread_meanwhile_is_done_there(three):
+    inside, done, found = threading.Event(), threading.Event(), []
+
+    def elsewhere():
+        inside.wait(10)
+        found.extend(slices_of(6))
+        done.set()
+
+    other = threading.Thread(target=elsewhere)
+    other.start()
+
+    def work(some):
+        inside.set()
+        assert done.wait(10)
+
+    sharing.shared(np, work, 3, 10**9)
+    other.join()
+    assert found == [slice(0, 6)]
+    assert set(blas_threads()) == {3}
+
+
+def test_another_thread_may_set_limits_afterwards(three):
+    slices_of(3)
+    seen = []
+
+    def limit():
+        with threadpool_limits(2, "blas"):
+            seen.extend(blas_threads())
+
+    other = threading.Thread(target=limit)
+    other.start()
+    other.join()
+    assert set(seen) == {2}
+
+
+def test_what_numpy_does_on_errors_holds_in_every_thread(three):
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        sharing.shared(np, lambda some: np.ones(3)[some] / 0, 3, 10**9)
+
+
+@pytest.mark.parametrize(
+    ("channels", "kernel", "groups"), [(2, 3, 1), (16, 3, 1), (4, 3, 2), (3, 1, 1)]
+)
+def test_a_shared_convolution_is_that_of_one_thread(monkeypatch, channels, kernel, groups):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((7, channels, 6, 5))
+    w = rng.standard_normal((4, channels // groups, kernel, kernel))
+
+    def derivatives():
+        y, pull = tg.vjp(lambda a, b: tg.conv2d(a, b, stride=2, padding=1, groups=groups), x, w)
+        return [found.data for found in (y, *pull(y))]
+
+    with threadpool_limits(1, "blas"):
+        expected = derivatives()
+    monkeypatch.setattr(sharing, "LEAST", 1)
+    with threadpool_limits(3, "blas"):
+        assert all(
+            np.allclose(a, b, rtol=1e-13, atol=1e-13)
+            for a, b in zip(derivatives(), expected, strict=True)
+        )
