@@ -11,7 +11,8 @@ from tinygrad_res.primitives import sharing
 
 
 def blas_threads():
-    return [library["num_threads"] for library in ThreadpoolController().info()]
+    found = ThreadpoolController().select(user_api="blas").info()
+    return [library["num_threads"] for library in found]
 
 
 @pytest.fixture
