@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tinygrad_res.experiments.outcome import WIDTH, aligned, filled, in_short, on_one_side
+from tinygrad_res.experiments.settings import quickly
 
 
 def test_a_table_that_fits_has_a_line_for_its_heads():
@@ -41,6 +42,26 @@ def test_columns_that_do_not_fit_follow_beside_those_that_tell_rows_apart(column
     for row in rows:
         assert [table.count(cell) for cell in row[2:]] == columns * [1]
     assert re.findall("head .", table) == [f"head {c}" for c in range(columns)]
+
+
+def test_sentences_that_rows_begin_with_take_several_lines_and_numbers_stand_beside_the_last():
+    said = "forward, elements summed: f_1, of 3 paths across 2 weight layers"
+    cells = ["1" * 24, "2" * 22, "holds"]
+    table = aligned(["", "expected", "found", ""], [["x", 1, 2, "holds"], [said, *cells]])
+    heads, first, *second = table.splitlines()
+    assert max(map(len, table.splitlines())) <= WIDTH
+    assert heads.split() == ["expected", "found"]
+    assert first.split() == ["x", "1", "2", "holds"]
+    assert second == [
+        "forward, elements summed: f_1, of",
+        "  3 paths across 2 weight layers   " + "  ".join(cells),
+    ]
+
+
+def test_a_quick_tables_last_sentence_is_as_wide_as_tables():
+    (line,) = quickly(True, "steps " * 30)
+    assert max(map(len, line.splitlines())) <= WIDTH
+    assert line.split() == ["quick", "setting:", *30 * ["steps"]]
 
 
 def test_an_empty_head_stays_empty_where_heads_are_folded():

@@ -124,7 +124,7 @@ class Demonstration(Outcome):
             [
                 self.title, f"source: {self.source}",
                 f"drawn at random, {numbered(self.seeds)}{ranged(self.seeds)}", "",
-                aligned(("", "expected", "found", ""), rows, width=WHOLE), *phrases, "", *FOOTING,
+                aligned(("", "expected", "found", ""), rows), *phrases, "", *FOOTING,
                 self._in_short(),
                 *quickly(self.quick, f"{counted(self.seeds)}; what is counted is the same for every seed"), *sums,
             ]
@@ -138,9 +138,6 @@ class Demonstration(Outcome):
             f"{sum(said)} of {len(said)} statements hold for {numbered(self.seeds)}",
         )
 
-
-WHOLE = 125
-"""A table's width up to which what was found stays beside what was expected."""
 
 FOOTING = (
     "expected: what the source says, a closed form or NumPy alone; found: by the engine, from the",

@@ -25,6 +25,9 @@ WIDTH = 110
 NARROW = 10
 """The fewest characters that a head is folded to, unless it has fewer."""
 
+SENTENCE = 40
+"""The fewest characters that the words which a row begins with are folded to."""
+
 
 class Outcome(ABC):
     """The result of an experiment; a frozen dataclass, whose fields are the numbers."""
@@ -64,8 +67,9 @@ def aligned(
 ) -> str:
     """Return a table as text: the first columns, of words, to the left, numbers to the right.
 
-    Where a table is too wide, its heads take several lines; where that does not help either, its
-    last columns follow below, beside those that tell its rows apart.
+    Where a table is too wide, its heads take several lines, and then the sentences that its rows
+    begin with; where that does not help either, its last columns follow below, beside those that
+    tell its rows apart.
 
     Args:
         heads: what stands over the columns.
@@ -82,6 +86,9 @@ def aligned(
     columns = [[head, *column] for head, *column in zip(heads, *cells, strict=True)]
     if _wide(columns) > width:
         columns = _folded(columns)
+    room = width - 2 - _wide(columns[1:])
+    if _wide(columns) > width and room >= SENTENCE:
+        columns = _in_lines(columns, room)
     columns = [
         [f"{cell:{'<' if i < words else '>'}{_wide([column])}}" for cell in column]
         for i, column in enumerate(columns)
@@ -117,6 +124,24 @@ def _folded(columns: Sequence[Sequence[str]]) -> list[list[str]]:
         [*(high - len(head)) * [""], *head, *column]
         for head, (_, *column) in zip(lines, columns, strict=True)
     ]
+
+
+def _in_lines(columns: Sequence[Sequence[str]], room: int) -> list[list[str]]:
+    """Return columns whose first one is no wider than ``room``, its rows in lines alike in length.
+
+    The other cells stand beside the last line of a row.
+    """
+    rows: list[Sequence[str]] = []
+    for first, *others in zip(*columns, strict=True):
+        ways = [_lines(first, wide) for wide in range(room // 2, room + 1)]
+        *lines, last = next(lines for lines in ways if len(lines) == len(ways[-1]))
+        rows += [[line, *("" for _ in others)] for line in lines]
+        rows.append([last, *others])
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _lines(words: str, wide: int) -> list[str]:
+    return textwrap.wrap(words, wide, subsequent_indent="  ", break_on_hyphens=False) or [""]
 
 
 def filled(words: str, indent: int = 2) -> str:

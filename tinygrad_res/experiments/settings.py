@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..whole_numbers import at_least
-from .outcome import number
+from .outcome import filled, number
 
 
 def settled(
@@ -92,12 +92,12 @@ def ranged(runs: Sequence[int]) -> str:
 
 
 def quickly(quick: bool, words: str) -> list[str]:
-    """Return the line that a quick run's table ends with, and none for a full one.
+    """Return the sentence that a quick run's table ends with, and none for a full one.
 
     >>> quickly(True, "10 steps"), quickly(False, "10 steps")
     (['quick setting: 10 steps'], [])
     """
-    return [f"quick setting: {words}"] * bool(quick)
+    return [filled(f"quick setting: {words}")] * bool(quick)
 
 
 def spread(values: Sequence[float]) -> str:
