@@ -7,6 +7,8 @@ import math
 import multiprocessing
 import pickle
 import re
+import subprocess
+import sys
 import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
@@ -367,6 +369,9 @@ def test_file_of_unknown_ending_or_in_no_folder_is_refused(small, tmp_path):
 def test_plot_shows_shares_of_the_totals_as_far_as_they_are_seen(tmp_path):
     result = closed_form_result()
     assert result.save(tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    axes = [panel.x for panel in result.plot().panels]  # panels share those that are called alike
+    length = "length: residual branches crossed, of"
+    assert axes == [f"{length} 24", f"{length} 24", f"{length} 54"]
     panels = zip(result.plot().panels, (result.before, result.after, result.random), strict=True)
     for panel, (run,) in panels:
         for series, mass in zip(panel.series, (run.norms, run.estimate), strict=True):
@@ -446,3 +451,26 @@ def test_an_interruption_ends_the_workers_and_says_what_is_kept(
     assert main(["experiment", "zoo", "--jobs", "2", *more]) == 130
     assert capsys.readouterr().err == said
     assert not multiprocessing.active_children()
+
+
+INTERRUPTED = """
+import sys
+from tqdm import tqdm
+from tinygrad_res.cli import main
+from tinygrad_res.experiments import EXPERIMENTS, Experiment
+
+def run(executor, **_):
+    executor.submit(tqdm.get_lock).exception()  # what a worker's first bar does
+    raise KeyboardInterrupt
+
+EXPERIMENTS["zoo"] = Experiment(run, "nothing")
+sys.exit(main(["experiment", "zoo", "--jobs", "2", "--out", sys.argv[1]]))
+"""
+
+
+def test_an_interruption_leaves_nothing_behind_that_python_warns_of(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, tmp_path], capture_output=True, text=True
+    )
+    assert done.returncode == 130
+    assert done.stderr == "tinygrad-res: interrupted; nothing was written\n"

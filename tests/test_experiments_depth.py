@@ -258,6 +258,8 @@ def test_responses_are_told_of_all_layers_and_of_the_two_in_each_block():
     first, last = panel.series[:2]
     assert (first.name, first.y) == ("plain, first", (5.6,) * 27)
     assert (last.name, last.y) == ("plain, last", (2.5,) * 27)
+    axes = [panel.x for panel in found.plot().panels]  # panels share those that are called alike
+    assert axes == ["blocks before it, of 9", "blocks before it, of 27"] * 2
     assert (last.low, last.high) == ((2.0,) * 27, (3.0,) * 27)
 
 

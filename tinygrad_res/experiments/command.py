@@ -7,9 +7,12 @@ import contextlib
 import inspect
 import multiprocessing
 import os
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
+
+from tqdm import tqdm
 
 from ..errors import UsageError
 from ..files import make_writable
@@ -82,7 +85,7 @@ def _experiment(options: argparse.Namespace) -> int:
         executor = None
         if options.jobs > 1:
             fresh = multiprocessing.get_context("spawn")  # forked threads would hang
-            executor = stack.enter_context(ProcessPoolExecutor(options.jobs, mp_context=fresh))
+            executor = stack.enter_context(ProcessPoolExecutor(options.jobs, fresh, _begin))
         try:
             outcome = EXPERIMENTS[options.name].run(
                 quick=options.quick, seed=options.seed, executor=executor, folder=options.keep,
@@ -101,6 +104,11 @@ def _experiment(options: argparse.Namespace) -> int:
     print(outcome.table())
     print(f"wrote {' and '.join(names)} in {options.out}{os.sep}")
     return 0
+
+
+def _begin() -> None:
+    """Give a worker's bars a lock of threads: tqdm's own, a semaphore, would outlive its killing."""
+    tqdm.set_lock(threading.RLock())
 
 
 def _end(executor: ProcessPoolExecutor | None) -> None:

@@ -120,7 +120,12 @@ class EffectivePathLength(Outcome):
                 f"estimate, centre {number(_mean(runs, 'estimate_centre'))}": _cut(estimate, end),
             }
         return viz.plot_series(
-            panels, x="length: residual branches crossed", y="share of the total",
+            panels,
+            x={
+                title: f"length: residual branches crossed, of {max(runs[0].counts)}"
+                for title, runs, _ in self.stages.values()
+            },
+            y="share of the total",
             title=f"Sampled single paths overstate the length: {self.data.said}",
         )  # fmt: skip
 

@@ -115,19 +115,24 @@ class Responses(ByDepth):
         """Return the responses of each block's two layers, for the least and the greatest depth."""
         import viz
 
+        depths = {
+            f"{family}, {depth} layers": (family, depth)
+            for family in FAMILIES
+            for depth in sorted({min(self.depths), max(self.depths)})
+        }
         panels = {
-            f"{family}, {depth} layers": {
+            title: {
                 f"{kind}, {place}": [
                     run["responses"][PLACES[where]] for run in self.of(family, shortcut, depth)
                 ]
                 for shortcut, kind in KINDS.items()
                 for place, where in (("first", FIRST), ("last", LAST))
             }
-            for family in FAMILIES
-            for depth in sorted({min(self.depths), max(self.depths)})
+            for title, (family, depth) in depths.items()
         }
         return viz.plot_series(
-            panels, x="blocks before it, from the input",
+            panels,
+            x={title: f"blocks before it, of {(depth - 2) // 2}" for title, (_, depth) in depths.items()},
             title=("What residual blocks add is smaller than plain layers' outputs: " if all(self._less())
                    else "How much layers respond, plain and residual: ") + self.data.said,
             y="standard deviation of a block's first and last layer", log=True,
