@@ -18,6 +18,7 @@ from tinygrad_res.experiments import (
     at_random,
     effective_paths,
     lesions,
+    recipe,
     resnet_lengths,
     resnet_path_lengths,
     short_path_training,
@@ -192,7 +193,7 @@ def test_convolutional_networks_go_through_the_same_lesions(monkeypatch):
     digits = data.load("digits")
     few = data.Images("few", *(part[:64] for part in list(vars(digits).values())[1:]))
     error, averaged = surgery._error, []
-    monkeypatch.setattr(surgery, "images", lambda *_: few)
+    monkeypatch.setattr(recipe, "images", lambda *_: few)
     monkeypatch.setattr(
         surgery, "_error",
         lambda network, *rest: averaged.append(not any(m.training for m in network.modules()))

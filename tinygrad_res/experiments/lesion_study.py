@@ -31,9 +31,9 @@ from ..nn import Conv2d, Linear, Module, PadShortcut, Residual, Sequential
 from ..training import EVALUATION_BATCH, fit
 from ..whole_numbers import at_least
 from .lesion_report import Lesioned, Lesions
-from .recipe import FAMILIES, check_depths, make, optimizer_of, schedule_of
+from .recipe import FAMILIES, check_depths, drawn, optimizer_of, schedule_of
 from .settings import seeds, settled
-from .sources import DIGITS, given, images
+from .sources import DIGITS, given
 from .sweep import sweep
 
 SWAPS = (0, 1, 2, 4, 8, 16, 32)
@@ -117,10 +117,8 @@ def _run(
     data: Mapping[str, Any] = DIGITS.cell,
 ) -> dict[str, Any]:  # fmt: skip
     """Train one network and hurt it in all ways."""
-    found = images(data, seed)
-    rng = np.random.default_rng(seed)
     arrangement = "original" if shortcut == "none" else ARRANGEMENT
-    network = make(family, depth, shortcut, arrangement, rng, found.shape, found.classes)
+    found, network, _ = drawn(family, depth, shortcut, arrangement, seed, data)
     fit(
         network, found, optimizer_of(family, network), steps=steps, seed=seed,
         schedule=schedule_of(steps), progress=False,

@@ -56,6 +56,26 @@ def make(
     return make_mlp((depth - 2) // 2, math.prod(shape), classes, rng=rng)
 
 
+def drawn(
+    family: str, depth: int, shortcut: str, arrangement: str, seed: int, data: Mapping[str, Any]
+) -> tuple[Images, Network, np.random.Generator]:
+    """Return what a cell begins with: its images, its network, and the generator that drew it.
+
+    Args:
+        family, depth, shortcut, arrangement: of the network, as for ``make``.
+        seed: of the weights, and of the split into training and test part.
+        data: the ``Source.cell`` of the images.
+
+    >>> found, network, _ = drawn("fully connected", 8, "identity", "original", 0, DIGITS.cell)
+    >>> found.shape, network.name
+    ((1, 8, 8), 'residual-mlp')
+    """
+    found = images(data, seed)
+    rng = np.random.default_rng(seed)
+    network = make(family, depth, shortcut, arrangement, rng, found.shape, found.classes)
+    return found, network, rng
+
+
 def optimizer_of(family: str, network: Module) -> Optimizer:
     """Return the optimiser that a family is trained with."""
     if family == "convolutional":
@@ -93,9 +113,7 @@ def trained(
         there in percent; ``loss``, the mean loss since the point before; ``responses``, of each
         weight layer within the blocks.
     """
-    found = images(data, seed)
-    rng = np.random.default_rng(seed)
-    network = make(family, depth, shortcut, arrangement, rng, found.shape, found.classes)
+    found, network, _ = drawn(family, depth, shortcut, arrangement, seed, data)
     errors: dict[str, list[float]] = {"train": [], "test": []}
 
     def evaluate(network: Module) -> float:

@@ -18,18 +18,16 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import Any
 
-import numpy as np
-
 from ..errors import UsageError
 from ..optim import constant_lr, product
 from ..training import fit
 from .effective_paths import measured
 from .lengths import Lengths
 from .lesion_study import ARRANGEMENT
-from .recipe import check_depths, make, optimizer_of, schedule_of
+from .recipe import check_depths, drawn, optimizer_of, schedule_of
 from .resnet_lengths_report import ResNetPathLengths
 from .settings import seeds, settled
-from .sources import DIGITS, given, images
+from .sources import DIGITS, given
 from .sweep import sweep
 
 SETTINGS = {
@@ -101,11 +99,7 @@ def _run(
     data: Mapping[str, Any] = DIGITS.cell,
 ) -> dict[str, Any]:  # fmt: skip
     """Measure one network before and after training."""
-    found = images(data, seed)
-    rng = np.random.default_rng(seed)
-    network = make(
-        "convolutional", depth, "identity", ARRANGEMENT, rng, found.shape, found.classes
-    )  # fmt: skip
+    found, network, _ = drawn("convolutional", depth, "identity", ARRANGEMENT, seed, data)
     before = measured(network, found, batch, samples, seed)
     went = fit(
         network, found, optimizer_of("convolutional", network), steps=steps, seed=seed,

@@ -34,9 +34,9 @@ from ..nn import Module
 from ..training import accuracy, fit
 from .lesion_study import ARRANGEMENT, bypass
 from .outcome import Outcome, aligned, in_short, number, on_one_side
-from .recipe import FAMILIES, check_depths, make, optimizer_of, schedule_of
+from .recipe import FAMILIES, check_depths, drawn, optimizer_of, schedule_of
 from .settings import numbered, quickly, ranged, seeds, settled, spread
-from .sources import DIGITS, Source, given, images
+from .sources import DIGITS, Source, given
 from .sweep import grid, sweep
 
 if TYPE_CHECKING:
@@ -184,9 +184,7 @@ def _run(
     data: Mapping[str, Any] = DIGITS.cell,
 ) -> dict[str, Any]:  # fmt: skip
     """Train one network one way, and return its test errors."""
-    found = images(data, seed)
-    rng = np.random.default_rng(seed)
-    network = make(family, depth, "identity", ARRANGEMENT, rng, found.shape, found.classes)
+    found, network, _ = drawn(family, depth, "identity", ARRANGEMENT, seed, data)
     went = fit(
         ShortPaths(network, taken, way, seed), found, optimizer_of(family, network),
         steps=steps, schedule=schedule_of(steps), seed=seed,

@@ -28,10 +28,9 @@ from .curvature import extreme_eigenvalues
 from .depth import KINDS, MOST_DEPTHS
 from .loss_planes import filter_direction, loss_surface, non_convexity, roughness
 from .outcome import Outcome, aligned, in_short, number, on_one_side
-from .recipe import check_depths, errors_of, make, optimizer_of, schedule_of
+from .recipe import check_depths, drawn, errors_of, optimizer_of, schedule_of
 from .settings import counted, quickly, ranged, seeds, settled, spread
 from .sources import DIGITS, Source, given
-from .sources import images as images_of
 from .sweep import beside, grid, sweep, where
 
 if TYPE_CHECKING:
@@ -68,11 +67,7 @@ def surface_around(
         they are infinite; ``loss`` at the centre; ``smallest`` and ``largest``, eigenvalues of
         the whole Hessian there; ``train`` and ``test``, errors in percent.
     """
-    found = images_of(data, seed)
-    rng = np.random.default_rng(seed)
-    network = make(
-        "convolutional", depth, shortcut, "original", rng, found.shape, found.classes
-    )  # fmt: skip
+    found, network, rng = drawn("convolutional", depth, shortcut, "original", seed, data)
     fit(
         network, found, optimizer_of("convolutional", network), steps=steps, batch=BATCH,
         seed=seed, schedule=schedule_of(steps), progress=False,
