@@ -1,6 +1,10 @@
 """Convolutions of a batch whose images are shared among threads."""
 
+import os
+import subprocess
+import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -19,6 +23,7 @@ def blas_threads():
 def three(monkeypatch):
     """Work is worth sharing from one multiplication on, and the BLAS may take three threads."""
     monkeypatch.setattr(sharing, "LEAST", 1)
+    monkeypatch.setattr(sharing, "FEW", -1)
     with threadpool_limits(3, "blas"):
         if blas_threads() != [3] * len(blas_threads()) or not blas_threads():
             pytest.skip("the BLAS of this NumPy takes no number of threads")
@@ -68,18 +73,26 @@ def test_work_too_small_to_share_takes_one_thread_of_the_blas_too(three, monkeyp
     assert set(blas_threads()) == {3}
 
 
+def test_work_that_the_blas_would_not_thread_leaves_it_alone(three, monkeypatch):
+    monkeypatch.setattr(sharing, "FEW", 100)
+    assert [set(t) for t in sharing.shared(np, lambda some: blas_threads(), 8, 100)] == [{3}]
+    assert [set(t) for t in sharing.shared(np, lambda some: blas_threads(), 1, 101)] == [{1}]
+
+
 def test_one_thread_stays_one():
     with threadpool_limits(1, "blas"):
         assert slices_of(8) == [slice(0, 8)]
         assert set(blas_threads()) == {1}
 
 
-def test_an_error_in_another_thread_arrives_and_the_blas_has_its_threads_again(three):
+@pytest.mark.parametrize("start", [0, 2])
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
+def test_an_error_in_any_thread_arrives_and_the_blas_has_its_threads_again(three, start, error):
     def work(some):
-        if some.start:
-            raise MemoryError("no room")
+        if some.start == start:
+            raise error("no room")
 
-    with pytest.raises(MemoryError, match="no room"):
+    with pytest.raises(error, match="no room"):
         sharing.shared(np, work, 3, 10**9)
     assert set(blas_threads()) == {3}
     assert len(slices_of(3)) == 3
@@ -120,6 +133,68 @@ def test_another_thread_may_set_limits_afterwards(three):
     assert set(seen) == {2}
 
 
+LATE = """
+import atexit, threading, time
+import numpy as np
+from threadpoolctl import threadpool_limits
+import tinygrad_res as tg
+from tinygrad_res.primitives import sharing
+
+sharing.LEAST, sharing.FEW = 1, -1
+def work():
+    with threadpool_limits(3, "blas"):
+        print(sharing.shared(np, lambda some: (some.start, some.stop), 6, 100))
+def late():
+    threading.main_thread().join()
+    work()
+threading.Thread(target=late).start()
+atexit.register(work)
+"""
+
+
+def test_work_goes_on_while_python_ends():
+    """A thread that outlives the main one, and what runs at exit, can start no threads."""
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[(0, 6)]"] * 2, done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_process_forked_meanwhile_shares_work_with_all_threads(three):
+    inside, forking = threading.Event(), threading.Event()
+
+    def work(some):
+        inside.set()
+        forking.wait(10)
+        time.sleep(0.05)
+
+    other = threading.Thread(target=sharing.shared, args=(np, work, 3, 10**9))
+    other.start()
+    inside.wait(10)
+    forking.set()
+    child = os.fork()
+    if not child:
+        os._exit(0 if set(blas_threads()) == {3} and len(slices_of(3)) == 3 else 1)
+    other.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert len(slices_of(3)) == 3
+
+
+def test_work_within_shared_work_is_done_there(three):
+    """As in the handler of a signal."""
+    assert sharing.shared(np, lambda some: slices_of(6), 1, 10**9) == [[slice(0, 6)]]
+    assert set(blas_threads()) == {3}
+
+
+def test_a_blas_that_does_not_say_how_many_threads_it_takes_has_one(monkeypatch):
+    class Mute:
+        def get_num_threads(self):
+            return None
+
+    monkeypatch.setattr(sharing, "_blas", lambda: [Mute()])
+    assert slices_of(8) == [slice(0, 8)]
+
+
 def test_what_numpy_does_on_errors_holds_in_every_thread(three):
     with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
         sharing.shared(np, lambda some: np.ones(3)[some] / 0, 3, 10**9)
@@ -128,7 +203,8 @@ def test_what_numpy_does_on_errors_holds_in_every_thread(three):
 @pytest.mark.parametrize(
     ("channels", "kernel", "groups"), [(2, 3, 1), (16, 3, 1), (4, 3, 2), (3, 1, 1)]
 )
-def test_a_shared_convolution_is_that_of_one_thread(monkeypatch, channels, kernel, groups):
+@pytest.mark.parametrize("threads", [2, 3, 7, 64])
+def test_a_shared_convolution_is_that_of_one_thread(monkeypatch, channels, kernel, groups, threads):
     rng = np.random.default_rng(0)
     x = rng.standard_normal((7, channels, 6, 5))
     w = rng.standard_normal((4, channels // groups, kernel, kernel))
@@ -140,7 +216,8 @@ def test_a_shared_convolution_is_that_of_one_thread(monkeypatch, channels, kerne
     with threadpool_limits(1, "blas"):
         expected = derivatives()
     monkeypatch.setattr(sharing, "LEAST", 1)
-    with threadpool_limits(3, "blas"):
+    monkeypatch.setattr(sharing, "FEW", -1)
+    with threadpool_limits(threads, "blas"):
         assert all(
             np.allclose(a, b, rtol=1e-13, atol=1e-13)
             for a, b in zip(derivatives(), expected, strict=True)

@@ -8,6 +8,8 @@ thread gathers, multiplies and writes for images of its own, with a BLAS of one 
 from __future__ import annotations
 
 import itertools
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,8 +24,16 @@ from threadpoolctl import LibController, OpenBLASController, ThreadpoolControlle
 LEAST = 6_000_000
 """So many multiplications a thread has at least; with fewer, starting it has cost more than it gave."""
 
+FEW = 1 << 18
+"""With no more multiplications the BLAS takes one thread by itself, and needs not be asked."""
+
 _T = TypeVar("_T")
-_sharing = threading.Lock()
+_sharing = threading.RLock()
+
+if sys.platform != "win32":  # a process forked meanwhile would keep the lock and the limit
+    os.register_at_fork(
+        before=_sharing.acquire, after_in_parent=_sharing.release, after_in_child=_sharing.release
+    )
 
 
 def shared(xp: Any, work: Callable[[slice], _T], images: int, multiplications: int) -> list[_T]:
@@ -32,7 +42,7 @@ def shared(xp: Any, work: Callable[[slice], _T], images: int, multiplications: i
     There are no more threads than the BLAS may take.  Work that comes while another is shared,
     from a thread of the user's, is done there.
     """
-    if xp is not np or not _sharing.acquire(blocking=False):
+    if xp is not np or multiplications <= FEW or not _sharing.acquire(blocking=False):
         return [work(slice(0, images))]
     try:
         with _one_thread_each() as allowed:
@@ -42,7 +52,10 @@ def shared(xp: Any, work: Callable[[slice], _T], images: int, multiplications: i
             if not rest:
                 return [work(first)]
             with ThreadPoolExecutor(len(rest)) as others:
-                given = [others.submit(copy_context().run, work, some) for some in rest]
+                try:
+                    given = [others.submit(copy_context().run, work, some) for some in rest]
+                except RuntimeError:  # no thread is to be had, as when Python is about to end
+                    return [work(slice(0, images))]
                 return [work(first), *(future.result() for future in given)]
     finally:
         _sharing.release()
@@ -51,7 +64,7 @@ def shared(xp: Any, work: Callable[[slice], _T], images: int, multiplications: i
 @contextmanager
 def _one_thread_each() -> Iterator[int]:
     """Let products take one thread, and say how many they may take outside."""
-    before = [library.get_num_threads() for library in _blas()]
+    before = [library.get_num_threads() or 1 for library in _blas()]
     allowed = min(before, default=1)
     if allowed == 1:
         yield 1
