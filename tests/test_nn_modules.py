@@ -8,7 +8,7 @@ import pytest
 
 import tinygrad_res as tg
 from tinygrad_res import nn
-from tinygrad_res.errors import UsageError
+from tinygrad_res.errors import DeviceError, DtypeError, UsageError
 
 TORCH_REASON = "PyTorch is the oracle here; install it to compare with it"
 X = np.random.default_rng(0).standard_normal((3, 2)).astype(np.float32)
@@ -382,3 +382,45 @@ def test_a_network_is_printed_with_its_parts_and_shapes():
         "  )\n"
         ")"
     )
+
+
+def test_parameters_stay_the_same_where_moving_changes_nothing():
+    net = nn.Sequential(nn.Linear(2, 2, rng=0), nn.BatchNorm1d(2))
+    optimizer = tg.optim.SGD(net.parameters(), lr=0.5)
+    before = [value for _, value in net.named_state()]
+    (net(X) ** 2).sum().backward()
+
+    net.to("cpu", "float32").to(dtype=np.float32).to()
+
+    assert all(now is then for (_, now), then in zip(net.named_state(), before, strict=True))
+    weight = net[0].weight.data
+    optimizer.step()
+    assert (net[0].weight.data != weight).any()
+
+
+def test_only_parameters_that_moving_changes_are_replaced_a_shared_one_by_one():
+    net = nn.Sequential(nn.Linear(2, 2, rng=0).to(dtype="float64"), nn.Linear(2, 2, rng=1))
+    net[1].bias = net[0].bias
+    kept, replaced = net[0].weight, net[1].weight
+    assert net.to(dtype="float64")[0].weight is kept
+    assert net[1].weight is not replaced and net[1].weight.dtype == np.float64
+    assert net.to(dtype="float32")[1].bias is net[0].bias
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (("float64",), DeviceError, r"device='float64': the first .* module.to\(dtype='float64'\)"),
+        ((np.float64,), DeviceError, r"device=<class 'numpy.float64'>: the first argument is the"),
+        ((np.dtype("f8"),), DeviceError, "the first argument is the device, 'cpu' or 'cuda'"),
+        (("cuda:0",), DeviceError, "device='cuda:0': the first argument is the device"),
+        ((None, int), DtypeError, "to: dtype=<class 'int'>: pass a floating one"),
+        ((None, "float23"), DtypeError, "to: dtype='float23': pass a floating one"),
+    ],
+)
+def test_moving_elsewhere_than_there_is_says_so_and_changes_nothing(arguments, error, message):
+    net = nn.BatchNorm1d(2, affine=False)
+    before = [value for _, value in net.named_state()]
+    with pytest.raises(error, match=message):
+        net.to(*arguments)
+    assert all(now is then for (_, now), then in zip(net.named_state(), before, strict=True))

@@ -17,8 +17,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import numpy as np
+
 from .. import trees
-from ..errors import UsageError
+from ..errors import DeviceError, DtypeError, UsageError
 from ..record import no_grad, within
 from ..tensor import Parameter, Tensor, parameter, tensor
 from . import state
@@ -287,15 +289,27 @@ class Module:
     def to(self, device: str | None = None, dtype: Any = None) -> Self:
         """Move the state to ``device``, floats to ``dtype``, and return the module.
 
-        Parameters are replaced by new ones; make optimisers afterwards.
+        Parameters that this changes are replaced by new ones, so make optimisers afterwards; the
+        others stay the same, with their gradients.
+
+        Raises:
+            DeviceError: the device is another word than ``"cpu"`` and ``"cuda"``, or not there;
+                nothing was changed.
+            DtypeError: the dtype is no floating one; nothing was changed.
+
+        >>> import tinygrad_res as tg
+        >>> tg.nn.Linear(2, 1).to(dtype="float64").weight.dtype
+        dtype('float64')
         """
-        moved: dict[int, Tensor] = {}
-        for module in self.modules():
-            for name, value in list(vars(module).items()):
-                if isinstance(value, Tensor):
-                    if id(value) not in moved:
-                        moved[id(value)] = _moved(value, device or value.device, dtype)
-                    setattr(module, name, moved[id(value)])
+        wanted = _floating(device, dtype)
+        held = [
+            (module, name, value) for module in self.modules()
+            for name, value in vars(module).items() if isinstance(value, Tensor)
+        ]  # fmt: skip
+        moved = {id(value): _moved(value, device or value.device, wanted) for *_, value in held}
+        for module, name, value in held:
+            if moved[id(value)] is not value:
+                setattr(module, name, moved[id(value)])
         return self
 
 
@@ -357,12 +371,32 @@ def _hidden(module: Module, name: str, value: Any) -> UsageError:
     )
 
 
-def _moved(value: Tensor, device: str, dtype: Any) -> Tensor:
-    """Return a leaf of the same kind elsewhere."""
+def _floating(device: Any, dtype: Any) -> np.dtype[Any] | None:
+    """Return the dtype that a module's floats are to have, after a look at where they are to lie."""
+    if device is not None and not (isinstance(device, str) and device in ("cpu", "cuda")):
+        raise DeviceError(
+            f"to: device={device!r}: the first argument is the device, 'cpu' or 'cuda'; a dtype is "
+            "the second one: module.to(dtype='float64')"
+        )
+    if dtype is None:
+        return None
+    try:
+        wanted: np.dtype[Any] = np.dtype(dtype)
+    except TypeError:
+        wanted = np.dtype(object)
+    if wanted.kind != "f":
+        raise DtypeError(f"to: dtype={dtype!r}: pass a floating one, such as 'float32'")
+    return wanted
+
+
+def _moved(value: Tensor, device: str, dtype: np.dtype[Any] | None) -> Tensor:
+    """Return a leaf of the same kind elsewhere, or the same one where nothing changes."""
+    if dtype is None or value.dtype.kind != "f":  # a count stays whole
+        dtype = value.dtype
+    if (device, dtype) == (value.device, value.dtype):
+        return value
     with no_grad():
         array = value.to(device).data
-    if value.dtype.kind != "f":  # a count stays whole
-        dtype = None
     if isinstance(value, Parameter):
-        return parameter(array, value.name, value.requires_grad, dtype or value.dtype)
-    return tensor(array, dtype=dtype or value.dtype)
+        return parameter(array, value.name, value.requires_grad, dtype)
+    return tensor(array, dtype=dtype)
