@@ -139,6 +139,7 @@ def test_a_transformers_block_is_pytorchs_in_training_and_evaluation(norm_first,
 
 def test_initial_values_have_pytorchs_spread():
     torch = pytest.importorskip("torch", reason=TORCH_REASON)
+    torch.manual_seed(0)
     ours = nn.TransformerEncoderLayer(64, 4, 128, rng=0).state_dict()
     theirs = torch.nn.TransformerEncoderLayer(64, 4, 128).state_dict()
     assert list(ours) == list(theirs)
@@ -226,7 +227,27 @@ def test_dropout_of_attention_leaves_out_whom_is_attended_to():
         (
             lambda: nn.TransformerEncoderLayer(6, 2, activation="tanh"),
             UsageError,
-            "activation='tanh': use relu or gelu",
+            "activation='tanh': use relu or gelu, or a function such as tg.silu",
+        ),
+        (
+            lambda: nn.TransformerEncoderLayer(6, 2, activation=nn.GELU),
+            UsageError,
+            r"activation=<class .*GELU'>: use relu or gelu, or a function such as .* nn.SiLU\(\)",
+        ),
+        (
+            lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(6, 2, 8), 0),
+            UsageError,
+            "TransformerEncoder: num_layers=0: pass an int of at least 1",
+        ),
+        (
+            lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer, 2),
+            UsageError,
+            "TransformerEncoder: encoder_layer=<class .*: pass a module",
+        ),
+        (
+            lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(6, 2, 8), 2, norm=tg.relu),
+            UsageError,
+            "TransformerEncoder: norm=.*: pass a module",
         ),
     ],
 )
@@ -271,3 +292,93 @@ def test_paths_through_queries_keys_and_values_are_told_apart_by_their_labels():
         assert sorted(found) == ["VKW_Q", "VQW_K", "W_V"]
     frozen = nn.MultiheadAttention(4, 2, rng=0).requires_grad_(False)
     assert "W_Q" not in {node.name for node in tg.graph(frozen(x, x, x)[0]).nodes}
+
+
+def assert_same_derivatives(torch, ours, theirs, values, given=(), rtol=1e-6):
+    """Hold a module's values and gradients against PyTorch's."""
+    ours.zero_grad(), theirs.zero_grad()
+    x, u = tg.tensor(values, requires_grad=True), torch.tensor(values, requires_grad=True)
+    y, v = ours(x, *given), theirs(u, *(g if g is None else torch.tensor(g) for g in given))
+    cotangent = RNG.standard_normal(v.shape)
+    y.backward(cotangent), v.backward(torch.tensor(cotangent))
+    np.testing.assert_allclose(y.data, v.detach(), rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(x.grad.data, u.grad, rtol=rtol, atol=1e-9)
+    for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+        np.testing.assert_allclose(p.grad.data, q.grad, rtol=rtol, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["silu", "SiLU"])
+def test_a_blocks_activation_may_be_any_function_or_module(name):
+    torch = pytest.importorskip("torch", reason=TORCH_REASON)
+    mine = getattr(nn, name)() if name == "SiLU" else tg.silu
+    other = torch.nn.SiLU() if name == "SiLU" else torch.nn.functional.silu
+    ours, theirs = taken_from(
+        torch, torch.nn.TransformerEncoderLayer(E, HEADS, 7, 0.0, other),
+        nn.TransformerEncoderLayer(E, HEADS, 7, 0.0, mine),
+    )  # fmt: skip
+    assert_same_derivatives(torch, ours, theirs, RNG.standard_normal((L, N, E)))
+
+
+def encoder(library, norm_first, normed, layers=3):
+    block = library.nn.TransformerEncoderLayer(
+        E, HEADS, 7, 0.0, "gelu", batch_first=True, norm_first=norm_first
+    )
+    norm = library.nn.LayerNorm(E) if normed else None
+    options = {} if library is tg else {"enable_nested_tensor": False}
+    return library.nn.TransformerEncoder(block, layers, norm, **options)
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_an_encoder_is_pytorchs_with_masks_in_training_and_evaluation(norm_first):
+    torch = pytest.importorskip("torch", reason=TORCH_REASON)
+    made = (encoder(library, norm_first, normed=norm_first) for library in (torch, tg))
+    ours, theirs = taken_from(torch, *made)
+    values = RNG.standard_normal((N, L, E))
+    later, padded = np.triu(np.ones((L, L), bool), 1), np.eye(N, L, L - 2, dtype=bool)
+    for mode in ("train", "eval"):
+        getattr(ours, mode)(), getattr(theirs, mode)()
+        for given in ((), (later,), (None, padded), (later, padded)):
+            assert_same_derivatives(torch, ours, theirs, values, given)
+
+
+def test_an_encoder_is_its_blocks_one_by_one_with_equal_weights_of_their_own():
+    block = nn.TransformerEncoderLayer(E, HEADS, 8, rng=0).eval()
+    network = nn.TransformerEncoder(block, 2, nn.LayerNorm(E))
+    names = [name for name, _ in network.named_parameters()]
+    assert names[0] == "layers.0.self_attn.in_proj_weight" == network.parameters()[0].name
+    assert names[-2:] == ["norm.weight", "norm.bias"] and len(names) == 2 * 12 + 2
+    x = RNG.standard_normal((L, 1, E)).astype("f4")
+    expected = block(block(x, is_causal=True), is_causal=True)
+    found = network(x, is_causal=True)
+    np.testing.assert_allclose(found.data, nn.LayerNorm(E)(expected).data, rtol=1e-6)
+    network.layers[0].linear1.weight.data = np.zeros((8, E))
+    assert network.layers[1].linear1.weight.data.any() and block.linear1.weight.data.any()
+
+
+def test_an_encoders_blocks_are_told_apart_and_paths_go_round_all_of_them():
+    network = encoder(tg, norm_first=True, normed=False, layers=2).eval()
+    x = tg.tensor(RNG.standard_normal((1, L, E)).astype("f4"), requires_grad=True)
+    p = tg.paths(network(x).sum(), x)
+    assert p.count_by("block") == {0: 1, 1: 8, 2: 22, 3: 24, 4: 9}  # (1 + 4 z + 3 z^2)^2
+    np.testing.assert_array_equal(p.weight_free().gradient(), np.ones((1, L, E)))
+    scopes = {node.scope for node in p.graph.nodes}
+    assert {"layers/0/attention/self_attn", "layers/1/feedforward/linear2"} <= scopes
+
+
+def test_an_encoders_blocks_leave_out_elements_of_their_own():
+    class Drop(nn.Module):
+        def __init__(self):
+            self.dropout = nn.Dropout(0.5, rng=0)
+
+        def forward(self, x, *_):
+            return self.dropout(x)
+
+    network = nn.TransformerEncoder(Drop(), 8)
+    left = (network(tg.tensor(np.ones(4096))).data != 0).mean()
+    assert left == pytest.approx(1 / 2**8, rel=0.8)  # all alike would leave a half
+
+
+def test_an_encoder_computes_on_a_device_what_it_computes_on_the_host(xp):
+    network, values = encoder(tg, True, True).eval(), RNG.standard_normal((N, L, E))
+    later = np.triu(np.ones((L, L), bool), 1)
+    oracles.check_on_device(xp, network, values, 1e-8, 1e-10, later)

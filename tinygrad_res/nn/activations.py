@@ -10,6 +10,7 @@ from typing import Any
 from .. import primitives as ops
 from ..errors import UsageError
 from ..tensor import Tensor, shape_of
+from ..whole_numbers import whole
 from .module import Module
 
 
@@ -68,6 +69,45 @@ class SiLU(Module):
     def forward(self, x: Any) -> Tensor:
         """Return a tensor of x's shape."""
         return ops.silu(x)
+
+
+class _Softened(Module):
+    """A softmax along an axis."""
+
+    def __init__(self, dim: int) -> None:
+        axis = whole(dim)
+        if axis is None:
+            raise UsageError(f"{type(self).__name__}: dim={dim!r}: pass an axis, such as -1")
+        self.dim = axis
+
+
+class Softmax(_Softened):
+    """exp(x) over its sum along the axis ``dim``: positive numbers whose sum is 1.
+
+    Raises:
+        UsageError: ``dim`` is no whole number.
+
+    >>> import tinygrad_res as tg
+    >>> tg.nn.Softmax(dim=-1)(tg.tensor([[2.0, 2.0]]))
+    tensor([[0.5, 0.5]])
+    """
+
+    def forward(self, x: Any) -> Tensor:
+        """Return a tensor of x's shape."""
+        return ops.softmax(x, axis=self.dim)
+
+
+class LogSoftmax(_Softened):
+    """The logarithm of ``Softmax``, without its overflow; arguments and errors are the same.
+
+    >>> import tinygrad_res as tg
+    >>> tg.nn.LogSoftmax(dim=-1)(tg.tensor([[2.0, 2.0]]))
+    tensor([[-0.693147, -0.693147]])
+    """
+
+    def forward(self, x: Any) -> Tensor:
+        """Return a tensor of x's shape."""
+        return ops.log_softmax(x, axis=self.dim)
 
 
 class Identity(Module):

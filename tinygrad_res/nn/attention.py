@@ -1,4 +1,4 @@
-"""Attention and the transformer's block, composed so that every edge stays visible.
+"""Attention, composed so that every edge stays visible.
 
 A path leads through a head by one of three doors.  Through the values it crosses their weight and
 the output's, two weight layers.  Through the queries or the keys it also enters the softmax that
@@ -16,15 +16,12 @@ import numpy as np
 from .. import backend
 from .. import primitives as ops
 from ..errors import DtypeError, ShapeError, UsageError
-from ..record import scope
 from ..tensor import Parameter, Tensor, parameter, raw, tensor
 from ..whole_numbers import at_least
-from .activations import GELU, ReLU
 from .dropout import Dropout
 from .initialisations import xavier_uniform
 from .layers import Linear, Random
 from .module import Module
-from .normalisation import LayerNorm
 
 
 class MultiheadAttention(Module):
@@ -209,86 +206,3 @@ def _name(recorded: Tensor, name: str) -> Tensor:
     if recorded.requires_grad:
         recorded.name = name
     return recorded
-
-
-ACTIVATIONS: dict[str, type[Module]] = {"relu": ReLU, "gelu": GELU}
-
-
-class TransformerEncoderLayer(Module):
-    """A transformer's block: attention beside a shortcut, then an MLP beside a shortcut.
-
-    Names, initial values and arguments are those of ``torch.nn.TransformerEncoderLayer``.  Both
-    branches are marked as residual branches, so paths can be graded by "block".
-
-    Args:
-        d_model: the number of features E.
-        nhead: the number of heads, a divisor of E.
-        dim_feedforward: the width of the MLP.
-        dropout: the probability of leaving out an element, in attention, in the MLP and at the
-            end of each branch.
-        activation: of the MLP, ``"relu"`` or ``"gelu"``.
-        layer_norm_eps: added to the variance.
-        batch_first: whether inputs are (N, L, E) rather than (L, N, E).
-        norm_first: whether a branch normalises its input, which leaves the shortcut a plain
-            wire, or the sum is normalised.
-        bias: whether linear maps and normalisations have biases.
-        rng: draws the initial values and dropout: a generator or a seed.
-
-    Raises:
-        UsageError: an argument is outside its choices.
-
-    Source: Vaswani et al. 2017, section 3.1; Xiong et al. 2020 for ``norm_first``.
-
-    >>> import tinygrad_res as tg
-    >>> block = tg.nn.TransformerEncoderLayer(8, 2, 16, norm_first=True, rng=0).eval()
-    >>> x = tg.tensor(np.ones((3, 1, 8), np.float32), requires_grad=True)
-    >>> tg.paths(block(x), x, cotangent=np.ones((3, 1, 8))).count_by("block")[0]
-    1
-    """
-
-    def __init__(
-        self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
-        activation: str = "relu", layer_norm_eps: float = 1e-5, batch_first: bool = False,
-        norm_first: bool = False, bias: bool = True, *, rng: Random = None,
-    ) -> None:  # fmt: skip
-        if activation not in ACTIVATIONS:
-            raise UsageError(
-                f"TransformerEncoderLayer: activation={activation!r}: use {' or '.join(ACTIVATIONS)}"
-            )
-        rng = np.random.default_rng(rng)
-        self.self_attn = MultiheadAttention(
-            d_model, nhead, dropout, bias, batch_first=batch_first, rng=rng
-        )
-        self.linear1 = Linear(d_model, dim_feedforward, bias, rng=rng)
-        self.activation = ACTIVATIONS[activation]()
-        self.dropout = Dropout(dropout, rng=rng)
-        self.linear2 = Linear(dim_feedforward, d_model, bias, rng=rng)
-        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias)
-        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias)
-        self.dropout1, self.dropout2 = Dropout(dropout, rng=rng), Dropout(dropout, rng=rng)
-        self.norm_first = norm_first
-
-    def forward(
-        self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None,
-        is_causal: bool = False,
-    ) -> Tensor:  # fmt: skip
-        """Return a tensor of the shape of ``src``; masks are those of ``MultiheadAttention``."""
-
-        def attend(h: Any) -> Tensor:
-            out, _ = self.self_attn(
-                h, h, h, src_key_padding_mask, need_weights=False, attn_mask=src_mask,
-                is_causal=is_causal,
-            )  # fmt: skip
-            return self.dropout1(out)  # type: ignore[no-any-return]
-
-        def feed(h: Any) -> Any:
-            return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(h)))))
-
-        x = src
-        for name, branch, norm in (
-            ("attention", attend, self.norm1), ("feedforward", feed, self.norm2),
-        ):  # fmt: skip
-            with scope(name, branch=True):
-                inner = branch(norm(x) if self.norm_first else x)
-            x = x + inner if self.norm_first else norm(x + inner)
-        return x  # type: ignore[no-any-return]

@@ -14,7 +14,7 @@ from .. import backend
 from .. import primitives as ops
 from ..errors import UsageError
 from ..tensor import Tensor, raw, tensor
-from .layers import Random
+from .layers import Random, batch
 from .module import Module
 
 
@@ -38,7 +38,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5, *, rng: Random = None) -> None:
         if not (isinstance(p, (int, float)) and 0 <= p <= 1):
-            raise UsageError(f"Dropout: p={p!r}: must be a probability, from 0 to 1")
+            raise UsageError(f"{type(self).__name__}: p={p!r}: must be a probability, from 0 to 1")
         self.p, self.rng = p, np.random.default_rng(rng)
 
     def forward(self, x: Any) -> Any:
@@ -47,7 +47,27 @@ class Dropout(Module):
             return x
         x = x if isinstance(x, Tensor) else tensor(x)
         dtype = x.dtype if x.dtype.kind == "f" else float
-        kept = (self.rng.random(x.shape, dtype=np.float32) >= self.p).astype(dtype)
+        kept = (self.rng.random(self._drawn(x), dtype=np.float32) >= self.p).astype(dtype)
         if self.p < 1:
             kept /= 1 - self.p
         return ops.multiply(x, backend.namespace(raw(x)).asarray(kept))
+
+    def _drawn(self, x: Tensor) -> tuple[int, ...]:
+        """Return the shape of what is drawn for an input."""
+        return x.shape
+
+
+class Dropout2d(Dropout):
+    """Whole channels of images left out, each with probability ``p``; else as ``Dropout``.
+
+    Source: Tompson et al. 2015, Efficient Object Localization Using Convolutional Networks,
+    section 3.2: neighbouring pixels say much the same, so leaving out one alone changes little.
+
+    >>> import tinygrad_res as tg
+    >>> images = tg.tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])
+    >>> tg.nn.Dropout2d(0.5, rng=1)(images).data[0, :, 0].tolist()
+    [[0.0, 0.0], [6.0, 8.0]]
+    """
+
+    def _drawn(self, x: Tensor) -> tuple[int, ...]:
+        return (*batch(2, "Dropout2d", x)[:2], 1, 1)

@@ -7,6 +7,7 @@ the weight alone, since the integers that choose the rows carry no gradient.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ from ..whole_numbers import at_least, whole
 from .initialisations import Draw, default, fans, normal, uniform
 from .module import Module
 
-Size = int | tuple[int, int]
+Size = int | tuple[int, ...]
+"""A length for every axis, or one for each."""
 Random = np.random.Generator | int | None
 """What draws the initial weights: a generator, or its seed."""
 
@@ -55,7 +57,67 @@ class Linear(Module):
         return ops.linear(x, self.weight, self.bias)
 
 
-class Conv2d(Module):
+class _Convolution(Module):
+    """What the layers of one and of two dimensions share."""
+
+    run: Callable[..., Tensor]
+    axes: int
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Size, stride: Size = 1,
+        padding: Size | str = 0, dilation: Size = 1, groups: int = 1, bias: bool = True, *,
+        rng: Random = None, draw: Draw = default,
+    ) -> None:  # fmt: skip
+        name = type(self).__name__
+        at_least(1, name, "in_channels", in_channels)
+        at_least(1, name, "out_channels", out_channels)
+        at_least(1, name, "groups", groups)
+        if in_channels % groups or out_channels % groups:
+            raise UsageError(
+                f"{name}: groups={groups}: must divide in_channels={in_channels} and "
+                f"out_channels={out_channels}"
+            )
+        window = each(self.axes, name, "kernel_size", kernel_size)
+        strides = each(self.axes, name, "stride", stride)
+        each(self.axes, name, "dilation", dilation)
+        if not isinstance(padding, str):
+            each(self.axes, name, "padding", padding, least=0)
+        elif padding not in ("same", "valid") or (padding == "same" and max(strides) > 1):
+            raise UsageError(
+                f"{name}: padding={padding!r} with stride {stride}: use 'valid', a number, or, with "
+                "stride 1, 'same'"
+            )
+        shape = (out_channels, in_channels // groups, *window)
+        self.weight, self.bias = _drawn(shape, bias, rng, draw)
+        self.geometry: dict[str, Any] = {
+            "stride": stride, "padding": padding, "dilation": dilation, "groups": groups,
+        }  # fmt: skip
+
+    def forward(self, x: Any) -> Tensor:
+        """Return (N, out, OH, OW) for images (N, in, H, W), or (N, out, OL) for (N, in, L).
+
+        Raises:
+            ShapeError: ``x`` is no batch of them, has other channels or is too small.
+        """
+        batch(self.axes, type(self).__name__, x)
+        return self.run(x, self.weight, self.bias, **self.geometry)
+
+
+class Conv1d(_Convolution):
+    """Convolution with weight (out, in / groups, k) and bias (out,); see ``tg.conv1d``.
+
+    Arguments and errors are those of ``Conv2d``, with one number where it takes two.
+
+    >>> import tinygrad_res as tg
+    >>> tg.nn.Conv1d(3, 8, 3, padding=1)(np.ones((2, 3, 5), np.float32)).shape
+    (2, 8, 5)
+    """
+
+    run = staticmethod(ops.conv1d)
+    axes = 1
+
+
+class Conv2d(_Convolution):
     """Convolution with weight (out, in / groups, kh, kw) and bias (out,); see ``tg.conv2d``.
 
     Args:
@@ -76,58 +138,46 @@ class Conv2d(Module):
     (2, 8, 5, 5)
     """
 
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Size, stride: Size = 1,
-        padding: Size | str = 0, dilation: Size = 1, groups: int = 1, bias: bool = True, *,
-        rng: Random = None, draw: Draw = default,
-    ) -> None:  # fmt: skip
-        at_least(1, "Conv2d", "in_channels", in_channels)
-        at_least(1, "Conv2d", "out_channels", out_channels)
-        at_least(1, "Conv2d", "groups", groups)
-        if in_channels % groups or out_channels % groups:
-            raise UsageError(
-                f"Conv2d: groups={groups}: must divide in_channels={in_channels} and "
-                f"out_channels={out_channels}"
-            )
-        window = pair("Conv2d", "kernel_size", kernel_size)
-        strides = pair("Conv2d", "stride", stride)
-        pair("Conv2d", "dilation", dilation)
-        if not isinstance(padding, str):
-            pair("Conv2d", "padding", padding, least=0)
-        elif padding not in ("same", "valid") or (padding == "same" and max(strides) > 1):
-            raise UsageError(
-                f"Conv2d: padding={padding!r} with stride {stride}: use 'valid', a number, or, with "
-                "stride 1, 'same'"
-            )
-        shape = (out_channels, in_channels // groups, *window)
-        self.weight, self.bias = _drawn(shape, bias, rng, draw)
-        self.geometry: dict[str, Any] = {
-            "stride": stride, "padding": padding, "dilation": dilation, "groups": groups,
-        }  # fmt: skip
-
-    def forward(self, x: Any) -> Tensor:
-        """Return (N, out, OH, OW) for ``x`` (N, in, H, W).
-
-        Raises:
-            ShapeError: ``x`` is no batch of images, has other channels or is too small.
-        """
-        if len(shape_of(x)) == 3:
-            raise ShapeError(
-                f"Conv2d: input {shape_of(x)}: expected (N, C, H, W); pass one image as x[None]"
-            )
-        return ops.conv2d(x, self.weight, self.bias, **self.geometry)
+    run = staticmethod(ops.conv2d)
+    axes = 2
 
 
-def pair(name: str, what: str, size: Any, least: int = 1) -> tuple[int, ...]:
-    """Return a number for height and one for width, of one for both or of two.
+LAYOUT = {1: "signals (N, C, L)", 2: "images (N, C, H, W)"}
+
+
+def batch(axes: int, name: str, x: Any) -> tuple[int, ...]:
+    """Return the shape of a batch.
 
     Raises:
-        UsageError: it is no whole number, or pair of them, or one is less than ``least``.
+        ShapeError: it is none.
     """
-    each = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
-    if len(each) != 2:
-        raise UsageError(f"{name}: {what}={size!r}: pass an int, or two in a tuple")
-    return tuple(at_least(least, name, what, n) for n in each)
+    shape = shape_of(x)
+    if len(shape) != axes + 2:
+        mend = "; pass a single one as x[None]" if len(shape) == axes + 1 else ""
+        raise ShapeError(f"{name}: input {shape}: expected {LAYOUT[axes]}{mend}")
+    return shape
+
+
+def each(axes: int, name: str, what: str, size: Any, least: int = 1) -> tuple[int, ...]:
+    """Return a number for each of one or two axes, of one for all or of as many.
+
+    Raises:
+        UsageError: it is no whole number, or as many as axes, or one is less than ``least``.
+    """
+    return tuple(at_least(least, name, what, n) for n in as_many(axes, name, what, size))
+
+
+def as_many(axes: int, name: str, what: str, size: Any) -> tuple[Any, ...]:
+    """Return what is given for each of one or two axes, whether it is one thing or a tuple.
+
+    Raises:
+        UsageError: the tuple has another length.
+    """
+    given = tuple(size) if isinstance(size, (tuple, list)) else (size,) * axes
+    if len(given) != axes:
+        count = "one" if axes == 1 else "two"
+        raise UsageError(f"{name}: {what}={size!r}: pass an int, or {count} in a tuple")
+    return given
 
 
 def _drawn(
