@@ -24,7 +24,7 @@ from tinygrad_res.experiments import (
     variants,
 )
 from tinygrad_res.experiments.command import takes_data
-from tinygrad_res.experiments.sources import DIGITS, Source, given, images
+from tinygrad_res.experiments.sources import DIGITS, Source, Unverified, given, images
 
 PART = 30  # images in each file, or one of each class
 
@@ -269,6 +269,38 @@ def test_the_command_runs_on_an_archive(tmp_path, capsys, monkeypatch, cifar10):
     assert "CIFAR-10 (40 training images)" in capsys.readouterr().out
     values = json.loads((tmp_path / "out" / "sensitivity.json").read_text())
     assert values["data"]["path"] == str(cifar10)
+
+
+def test_files_that_are_not_the_official_ones_are_taken_where_told_to_and_called_so(
+    tmp_path, capsys, monkeypatch
+):
+    source = write(tmp_path, cifar.FORMS[0])
+    monkeypatch.chdir(tmp_path)
+    arguments = ["experiment", "sensitivity", "--quick", "--data", source.name, "--keep", "kept"]
+    assert main([*arguments, "--unverified"]) == 0
+    out, err = capsys.readouterr()
+    assert "unverified CIFAR-10" in out
+    warning = f"tinygrad-res: warning: {source.name} may be any images of CIFAR's form: "
+    assert any(line.startswith(warning) for line in err.splitlines())
+    values = json.loads((tmp_path / "experiments" / "sensitivity.json").read_text())
+    assert values["data"]["verified"] is False
+    assert main(arguments) == 2
+    assert "its MD5 sum is" in capsys.readouterr().err
+
+
+def test_unverified_images_share_no_kept_cell_with_the_official_ones_and_not_their_name(cifar10):
+    official, unverified = given("x", cifar10), given("x", Unverified(cifar10))
+    assert set(official.cell) == {"path", "limit", "content"}  # what cells are kept by
+    assert unverified.cell == {**official.cell, "verify": False}
+    assert unverified.said == "unverified CIFAR-10"
+    assert unverified.beside == "unverified CIFAR-10, other images"
+    assert (images(unverified.cell, 0).train_x == images(official.cell, 0).train_x).all()
+
+
+@pytest.mark.parametrize("data", ["digits", "a.npz"])
+def test_what_has_no_official_sums_is_not_called_unverified(data):
+    with pytest.raises(UsageError, match=f"sensitivity: unverified data {data}: only CIFAR has"):
+        sensitivity(data=Unverified(data))
 
 
 @pytest.mark.parametrize(

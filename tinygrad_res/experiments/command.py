@@ -7,6 +7,7 @@ import contextlib
 import inspect
 import multiprocessing
 import os
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -16,8 +17,9 @@ from tqdm import tqdm
 
 from ..errors import UsageError
 from ..files import make_writable
+from ..terminal import say
 from . import EXPERIMENTS
-from .sources import given
+from .sources import Unverified, given
 
 
 def add_experiment(commands: Any) -> None:
@@ -55,6 +57,11 @@ def add_experiment(commands: Any) -> None:
                 "cifar-10-binary.tar.gz, or an .npz file with arrays x and y (default: digits)",
             )  # fmt: skip
             experiment.add_argument(
+                "--unverified", action="store_true",
+                help="take files of CIFAR's form that are not the official ones, such as a part of "
+                "them: no MD5 sum is compared",
+            )  # fmt: skip
+            experiment.add_argument(
                 "--limit", type=int, metavar="N",
                 help="take N training images and N test images at most, as many of each class as "
                 "can be (default: all)",
@@ -76,8 +83,12 @@ def _experiment(options: argparse.Namespace) -> int:
             raise UsageError(f"{name} {value}: must be at least {least}")
     chosen = {}
     if takes_data(options.name):
-        chosen = {"data": options.data, "limit": options.limit}
-        given(options.name, **chosen, seed=options.seed)  # before a folder is made
+        data = Unverified(options.data) if options.unverified else options.data
+        chosen = {"data": data, "limit": options.limit}
+        source = given(options.name, **chosen, seed=options.seed)  # before a folder is made
+        if not source.verified:
+            say(f"tinygrad-res: warning: {options.data} may be any images of CIFAR's form: what is "
+                "found on them is not to be held against what is published", sys.stderr)  # fmt: skip
     make_writable("--out", options.out)
     if options.keep is not None:
         make_writable("--keep", options.keep)

@@ -26,6 +26,24 @@ TITLES = {"digits": "digits", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 
 
 @dataclass(frozen=True)
+class Unverified(os.PathLike[str]):
+    """A path to pass as ``data`` where files of CIFAR's form are not the official ones.
+
+    Their MD5 sums are not compared, so a part of CIFAR can be read, or other images stored alike.
+    Tables and pictures call them unverified: what is published of CIFAR says nothing of them.
+
+    >>> os.fspath(Unverified("cifar-10-python.tar.gz"))
+    'cifar-10-python.tar.gz'
+    """
+
+    path: str | os.PathLike[str]
+
+    def __fspath__(self) -> str:
+        """Return the path as text."""
+        return os.fspath(self.path)
+
+
+@dataclass(frozen=True)
 class Source:
     """Images that were found to be there, and what is told of them.
 
@@ -38,6 +56,7 @@ class Source:
         classes: how many there are.
         train, test: how many images are taken of the training and of the test part.
         whole: how many the training part has.
+        verified: whether the MD5 sums of CIFAR must be the official ones.
     """
 
     path: str = "digits"
@@ -49,11 +68,13 @@ class Source:
     train: int = 1348
     test: int = 449
     whole: int = 1348
+    verified: bool = True
 
     @property
     def cell(self) -> dict[str, Any]:
         """What a cell is handed, for ``images``."""
-        return {"path": self.path, "limit": self.limit, "content": self.content}
+        cell = {"path": self.path, "limit": self.limit, "content": self.content}
+        return cell if self.verified else {**cell, "verify": False}
 
     @property
     def said(self) -> str:
@@ -92,13 +113,14 @@ def given(
     Args:
         name: of the experiment, for errors.
         data: ``"digits"``, or the path of an archive or folder of CIFAR or of an .npz file, as
-            for ``tg.data.load``.
+            for ``tg.data.load``; ``Unverified(path)`` of CIFAR's form, but not the official one.
         limit: the most images to take of either part.
         seed: of the first run; it splits data that have no test part of their own.
         pixels: whether convolutional networks are trained, which take images and no rows.
 
     Raises:
-        UsageError: the limit is less than the number of classes, or the seed less than 0.
+        UsageError: the limit is less than the number of classes, or the seed less than 0; or
+            what is called unverified has no official MD5 sums.
         DataError: there are no such images, or they are damaged or not the official ones.
 
     >>> given("lesions", "digits", limit=100).train
@@ -108,14 +130,18 @@ def given(
         raise UsageError(f"{name}: data={data!r}: pass 'digits' or a path")
     if limit is not None:
         at_least(1, name, "limit", limit)
-    path = os.fspath(data)
+    path, verified = os.fspath(data), not isinstance(data, Unverified)
+    if not verified and _is_split(path):
+        raise UsageError(
+            f"{name}: unverified data {path}: only CIFAR has official sums to leave out"
+        )
     if path != "digits":
         path = os.path.abspath(path)
     content = _checksum(path)
-    whole = _read(path, content, _drawn(path, at_least(0, name, "seed", seed)))
+    whole = _read(path, content, _drawn(path, at_least(0, name, "seed", seed)), verified)
     if pixels and len(whole.shape) != 3:
         raise DataError(
-            f"{name}: data {data}: examples of shape {whole.shape}, but convolutional networks take "
+            f"{name}: data {path}: examples of shape {whole.shape}, but convolutional networks take "
             "images: store x as (N, channels, height, width)"
         )
     if limit is not None and limit < whole.classes:
@@ -125,10 +151,11 @@ def given(
     train, test = (
         len(y) if limit is None else min(limit, len(y)) for y in (whole.train_y, whole.test_y)
     )
-    title = TITLES.get(whole.name, Path(path).name)
+    title = ("" if verified else "unverified ") + TITLES.get(whole.name, Path(path).name)
     return Source(
-        path, limit, content, title, whole.shape, whole.classes, train, test, len(whole.train_y)
-    )
+        path, limit, content, title, whole.shape, whole.classes, train, test, len(whole.train_y),
+        verified,
+    )  # fmt: skip
 
 
 def images(source: Mapping[str, Any], seed: int) -> Images:
@@ -144,7 +171,7 @@ def images(source: Mapping[str, Any], seed: int) -> Images:
     path, limit = source["path"], source["limit"]
     if _checksum(path) != source["content"]:
         raise DataError(f"data {path}: the files have changed since the experiment began")
-    found = _read(path, source["content"], _drawn(path, seed))
+    found = _read(path, source["content"], _drawn(path, seed), source.get("verify", True))
     if limit is None:
         return found
     return Images(
@@ -154,13 +181,18 @@ def images(source: Mapping[str, Any], seed: int) -> Images:
 
 
 @functools.lru_cache(maxsize=1)  # of CIFAR, 0.7 GB that take seconds to read
-def _read(path: str, content: str, seed: int) -> Images:
-    return load(path, seed)
+def _read(path: str, content: str, seed: int, verify: bool) -> Images:
+    return load(path, seed, verify)
 
 
 def _drawn(path: str, seed: int) -> int:
     """Return the seed that splits the data; it is all the same where they have a test part."""
-    return seed if path == "digits" or path.endswith(".npz") else 0
+    return seed if _is_split(path) else 0
+
+
+def _is_split(path: str) -> bool:
+    """Say whether data have no test part of their own, as CIFAR's do."""
+    return path == "digits" or path.endswith(".npz")
 
 
 def _checksum(path: str) -> str:
