@@ -248,7 +248,9 @@ def test_damaged_and_foreign_files_are_refused_and_pickles_never_run(tmp_path, e
 def test_files_that_are_not_there_and_unknown_endings_are_named(tmp_path):
     with pytest.raises(DataError, match=r"load: cannot read '.*none.npz' \(No such file"):
         small().load(tmp_path / "none.npz")
-    with pytest.raises(UsageError, match=r"does not end in a known format: use \.safetensors or"):
+    with pytest.raises(
+        UsageError, match=r"format: use \.safetensors or \.npz; PyTorch's own files"
+    ):
         small().load(tmp_path / "weights.pt")
     with pytest.raises(UsageError, match=r"save: .*weights.pkl' does not end in a known format"):
         small().save(tmp_path / "weights.pkl")
@@ -335,6 +337,18 @@ def test_names_behind_a_prefix_are_said_to_be_there(tmp_path):
     wrapped.popitem()
     with pytest.raises(DataError, match="strict=False passes over names alone"):
         net.load_state_dict(wrapped)
+
+
+def test_names_that_merely_end_alike_are_not_taken_for_a_prefix():
+    other = {f"layer1.0.bn{name}": value for name, value in small().state_dict().items()}
+    with pytest.raises(DataError, match="strict=False passes over names alone"):
+        small().load_state_dict(other)
+
+
+def test_names_in_a_file_come_in_order(tmp_path):
+    network = nn.Sequential(*(nn.Linear(2, 2, rng=0) for _ in range(9)))
+    with pytest.raises(DataError, match=", ".join(f"{i}.bias, {i}.weight" for i in range(9))):
+        nn.Flatten().load(network.save(tmp_path / "weights.safetensors"))
 
 
 def written_by_hand(path, dtype, shape, content):

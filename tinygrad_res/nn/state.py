@@ -87,7 +87,7 @@ def _mend(own: Mapping[str, Any], mapping: Mapping[str, Any]) -> str:
     """Say what to do about names that differ."""
     first = next(iter(own), "")
     for prefix in (str(name).removesuffix(first) for name in mapping):
-        if prefix and all(f"{prefix}{name}" in mapping for name in own):
+        if prefix.endswith(".") and all(f"{prefix}{name}" in mapping for name in own):
             return (
                 f"all is there behind {prefix!r}, which wrappers such as PyTorch's DataParallel "
                 f"put in front: pass {{k.removeprefix({prefix!r}): v for k, v in state.items()}}"
@@ -198,7 +198,8 @@ def _from_safetensors(content: bytes) -> tuple[dict[str, np.ndarray], Any]:
     from safetensors import SafetensorError, deserialize
 
     try:
-        values = {name: _decoded(name, **part) for name, part in deserialize(content)}  # type: ignore[no-untyped-call]
+        parts = dict(deserialize(content))  # type: ignore[no-untyped-call]
+        values = {name: _decoded(name, **parts[name]) for name in sorted(parts)}
     except SafetensorError as error:
         raise ValueError(error) from error
     # The format: eight bytes of length, then a header in JSON, checked by now.
@@ -260,11 +261,18 @@ FORMATS = {
     ".npz": (_to_npz, _from_npz),
 }
 
+_PICKLED = (".pt", ".pth", ".bin", ".ckpt")
+_FROM_PYTORCH = (
+    "; PyTorch's own files are pickles, which can run anything: write the state there with "
+    "safetensors.torch.save_file(model.state_dict(), 'weights.safetensors')"
+)
+
 
 def _format(verb: str, path: str | os.PathLike[str]) -> tuple[Any, Any]:
     ending = Path(path).suffix.lower()
     if ending not in FORMATS:
         raise UsageError(
             f"{verb}: {str(path)!r} does not end in a known format: use {' or '.join(FORMATS)}"
+            + _FROM_PYTORCH * (verb == "load" and ending in _PICKLED)
         )
     return FORMATS[ending]
