@@ -624,7 +624,9 @@ def test_loss_limit_ends_a_training():
         ({"steps": 1, "schedule": 0.5}, "schedule=0.5: pass a function from a step to a factor"),
         ({"steps": 1, "augment": 3}, "augment=3: pass a function"),
         ({"steps": 1, "evaluate": 0.5}, "evaluate=0.5: pass a function"),
-        ({"steps": 1, "evaluate": lambda n: {}}, "evaluate gave no number"),
+        ({"steps": 1, "evaluate": lambda n: {}}, "evaluate gave no number: return one, or"),
+        ({"steps": 1, "evaluate": lambda n: None}, "evaluate gave .*None.*, which are no numbers"),
+        ({"steps": 1, "evaluate": lambda n: (1, 2)}, r"evaluate gave .*\(1, 2\).*, which are no n"),
         ({"steps": 1, "optimizer": 0.1}, "optimizer is of type float: pass one of tg.optim"),
         (
             {"steps": 1, "optimizer": np.ones(1)},
@@ -643,6 +645,65 @@ def test_arguments_out_of_their_bounds_are_refused(options, message):
     network = small()
     with pytest.raises(UsageError, match=f"fit: {message}"):
         train(network, options.pop("optimizer", None), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "call"),
+    [
+        ({"loss": lambda out: out.sum()}, r"loss\(output, targets\)"),
+        ({"augment": lambda x: x}, r"augment\(batch, generator\)"),
+        ({"evaluate": accuracy}, r"evaluate\(network\): missing a required argument: 'x'"),
+        ({"callback": lambda step: None}, r"callback\(steps, loss\)"),
+    ],
+)
+def test_functions_that_take_other_arguments_are_refused_before_the_first_step(options, call):
+    network = small()
+    before = network.state_dict()
+    with pytest.raises(UsageError, match=f"is called as {call}"):
+        train(network, steps=1, **options)
+    assert_same_state(network, types.SimpleNamespace(state_dict=lambda: before))
+    train(network, steps=1, callback=max)  # written in C: it does not say what it takes
+
+
+@pytest.mark.parametrize(
+    ("augment", "message"),
+    [
+        (lambda x, rng: None, r"the examples: shape \(\) and dtype object"),
+        (lambda x, rng: x[:4], "4 examples and 64 targets"),
+    ],
+)
+def test_a_batch_that_augmentation_spoils_is_refused(augment, message):
+    network = small()
+    before = network.state_dict()
+    with pytest.raises(DataError, match=f"fit: augment: {message}"):
+        train(network, steps=1, augment=augment)
+    assert_same_state(network, types.SimpleNamespace(state_dict=lambda: before))
+
+
+def test_augmentation_may_return_a_tensor():
+    a, b = small(), small()
+    train(a, steps=2, augment=lambda x, rng: tg.tensor(-x))
+    train(b, steps=2, augment=lambda x, rng: -x)
+    assert_same_state(a, b)
+
+
+def test_frozen_parameters_alone_are_refused():
+    network = small().requires_grad_(False)
+    with pytest.raises(UsageError, match=r"fit: all parameters .* frozen: .*requires_grad_\(\)"):
+        train(network, steps=1)
+    network[1].requires_grad_(True)
+    train(network, steps=1)
+
+
+def test_a_weight_that_is_no_parameter_is_refused():
+    network = small()
+    network.scale = tg.tensor(np.ones(10), requires_grad=True)
+    with pytest.raises(
+        UsageError, match=r"fit: the network's scale .* no parameter.*tg\.parameter"
+    ):
+        train(network, steps=1)
+    network.scale.requires_grad = False
+    train(network, steps=1)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ rather than with a network of NaN.
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 import os
@@ -25,6 +26,7 @@ from tqdm import tqdm
 from . import backend, checkpoints
 from .checkpoints import Progress
 from .data import batches, steps_per_pass
+from .data.batches import examples
 from .errors import GradientError, UsageError
 from .evaluation import (
     EVALUATION_BATCH,
@@ -182,6 +184,7 @@ def fit(
     _check_bounds(clip_norm=clip_norm, loss_limit=loss_limit)
     device = _device(network, optimizer)
     check_targets(network, device, train, test, loss is None, augment is not None)
+    _check_trained(network)
     score = evaluate or on_test_part(data, loss)
     loss = loss or default_loss(train_y)
     name = getattr(network, "name", None) or type(network).__name__
@@ -216,6 +219,7 @@ def fit(
                 break
             if augment is not None:
                 x = augment(x, np.random.default_rng((seed, done.step)))
+                x, _ = examples("fit: augment", x, y)
             x, y = (backend.to_device(part, device) for part in (x, y))
             value = _one_number(loss(network(tensor(x)), y))
             done.losses.append(value.item())
@@ -263,7 +267,21 @@ def _device(network: Module, optimizer: Optimizer) -> str:
             "fit: the optimiser is of parameters that the network does not have: make it after "
             "network.to(...), which replaces them"
         )
+    if not any(p.requires_grad for p in optimizer.parameters):
+        raise UsageError(
+            "fit: all parameters of the optimiser are frozen: network.requires_grad_() frees them"
+        )
     return home_of(network)
+
+
+def _check_trained(network: Module) -> None:
+    """Refuse a weight that would keep its value, having been made a tensor and no parameter."""
+    for name, buffer in network.named_buffers():
+        if buffer.requires_grad:
+            raise UsageError(
+                f"fit: the network's {name} requires a gradient and is no parameter, so no step would "
+                "change it: make it with tg.parameter(values), or compute it in forward"
+            )
 
 
 def _one_number(value: Any) -> Tensor:
@@ -287,10 +305,30 @@ def _check_bounds(**given: Any) -> None:
             raise UsageError(f"fit: {name}={bound!r}: must be a positive number")
 
 
+_CALLED = {
+    "loss": ("output", "targets"), "augment": ("batch", "generator"), "evaluate": ("network",),
+    "callback": ("steps", "loss"),
+}  # fmt: skip
+"""What each function is called with."""
+
+
 def _check_functions(**given: Any) -> None:
+    """Refuse what cannot be called, or not so, which a long training would end with."""
     for name, value in given.items():
-        if value is not None and not callable(value):
+        if value is None:
+            continue
+        if not callable(value):
             raise UsageError(f"fit: {name}={value!r}: pass a function, or leave it out")
+        try:
+            signature = inspect.signature(value)
+        except ValueError:  # some that are written in C do not tell
+            continue
+        try:
+            signature.bind(*_CALLED[name])
+        except TypeError as error:
+            raise UsageError(
+                f"fit: {name}={value!r}: is called as {name}({', '.join(_CALLED[name])}): {error}"
+            ) from error
 
 
 _PATH = (str, os.PathLike, type(None))
@@ -308,6 +346,9 @@ def _check_kinds(**given: Any) -> None:
             raise UsageError(f"fit: {what} is of type {found}: pass {wanted}")
 
 
+_SCORES = "return one, or a dict of numbers by name with the score first"
+
+
 def _evaluate(
     network: Module, evaluate: Evaluation, done: Progress, keep_best: str | os.PathLike[str] | None
 ) -> None:
@@ -316,9 +357,13 @@ def _evaluate(
         said = evaluate(network)
     if not isinstance(said, dict):
         said = {"score": said}
-    if not said:
-        raise UsageError("fit: evaluate gave no number: return one, or a dict with the score first")
-    done.history[done.step] = {str(name): float(value) for name, value in said.items()}
+    try:
+        numbers = {str(name): float(value) for name, value in said.items()}
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"fit: evaluate gave {said!r}, which are no numbers: {_SCORES}") from error
+    if not numbers:
+        raise UsageError(f"fit: evaluate gave no number: {_SCORES}")
+    done.history[done.step] = numbers
     if keep_best is not None and _best(done.history) == done.step:
         network.save(keep_best)
 
