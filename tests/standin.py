@@ -4,7 +4,7 @@
 turns into an ndarray by itself, meets no ndarray in an operation or as an index, gives
 arrays of no axes where NumPy gives scalars, and writes every transfer to the host into
 ``transfers``, with the place that asked for it.  The ``module`` offers the names of NumPy
-that CuPy has, and no others.
+that CuPy has, with CuPy's parameters, and no others: see ``cupy_names``.
 
 It is stricter than CuPy in two ways: NumPy's functions do not pass a device array on to
 CuPy's of the same name, and host arrays do not serve as indices.
@@ -15,41 +15,18 @@ from __future__ import annotations
 import functools
 import operator
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType, ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
+import cupy_names as names
 import numpy as np
 import scipy.special
 
 import tinygrad_res
 from tinygrad_res.primitive import Primitive
 
-FUNCTIONS = (
-    "abs", "absolute", "add", "all", "amax", "amin", "any", "arange", "arccos", "arccosh", "arcsin",
-    "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "argwhere", "around",
-    "array_equal", "ascontiguousarray", "bitwise_and", "bitwise_or", "bitwise_xor", "broadcast_to",
-    "cbrt", "ceil", "clip", "concatenate", "copysign", "cos", "cosh", "cross", "cumprod", "cumsum",
-    "degrees", "diagonal", "divide", "dot", "einsum", "empty", "empty_like", "equal", "exp", "exp2",
-    "expand_dims", "expm1", "eye", "fabs", "flip", "floor", "floor_divide", "fmax", "fmin", "fmod", "frexp",
-    "full", "full_like", "greater", "greater_equal", "heaviside", "hypot", "invert", "isclose",
-    "isfinite", "isinf", "isnan", "ldexp", "left_shift", "less", "less_equal", "linspace", "log", "log10",
-    "log1p", "log2", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "matmul", "max", "maximum", "mean", "min", "minimum", "moveaxis", "multiply",
-    "nan_to_num", "negative", "nonzero", "not_equal", "ones", "ones_like", "outer", "pad",
-    "positive", "power", "prod", "ptp", "radians", "ravel", "reciprocal", "remainder", "repeat",
-    "reshape", "result_type", "right_shift", "rint", "roll", "rot90", "searchsorted", "sign",
-    "signbit", "sin", "sinc", "sinh", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
-    "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile",
-    "transpose", "tril", "triu", "true_divide", "trunc", "var", "where", "zeros", "zeros_like",
-)  # fmt: skip
-METHODS = (
-    "all", "any", "argmax", "argmin", "argpartition", "argsort", "astype", "clip", "copy",
-    "cumprod", "cumsum", "diagonal", "dot", "fill", "flatten", "max", "mean", "min", "nonzero",
-    "prod", "ptp", "ravel", "repeat", "reshape", "round", "searchsorted", "sort", "squeeze", "std",
-    "sum", "swapaxes", "take", "trace", "transpose", "var", "view",
-)  # fmt: skip
-PROPERTIES = ("T", "base", "dtype", "itemsize", "nbytes", "ndim", "shape", "size", "strides")
 BINARY = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide,
     "floordiv": np.floor_divide, "mod": np.remainder, "pow": np.power, "matmul": np.matmul,
@@ -65,18 +42,6 @@ TRANSFERS = (
     "get", "item", "tolist", "tobytes", "__bool__", "__complex__", "__float__", "__format__",
     "__int__", "__repr__", "__str__",
 )  # fmt: skip
-LINALG = (
-    "cholesky", "det", "eigh", "eigvalsh", "inv", "lstsq", "matrix_power", "norm", "pinv", "qr",
-    "slogdet", "solve", "svd", "tensorsolve",
-)  # fmt: skip
-SPECIAL = (
-    "erf", "erfc", "expit",
-)  # fmt: skip
-NOT_IN_CUPY = frozenset(
-    ("correction", "hermitian", "initial", "like", "stable", "upper", "where")
-)  # arguments by name
-SCATTERING = ("add", "bitwise_and", "bitwise_or", "bitwise_xor", "maximum", "minimum", "subtract")
-SCATTERED = ("int32", "uint32", "uint64", "float16", "float32", "float64")
 INDICES = (bool, int, np.bool_, np.integer, slice, list, tuple, range, type(None), type(...))
 MAKERS = ("arange", "empty", "eye", "full", "linspace", "ones", "result_type", "zeros")
 JOINERS = ("concatenate", "stack")
@@ -276,28 +241,36 @@ def _in_place(f: Any) -> Any:
     return call
 
 
-def _called(f: Any) -> Any:
-    """Return ``f`` as a function of the device."""
+def _called(f: Any, takes: str = "", variadic: bool = False) -> Any:
+    """Return ``f`` as a function of the device that takes these parameters and no others.
+
+    Those that are ``variadic`` take any number of arrays, and the rest by name.
+    """
+    known = takes.split()
 
     @functools.wraps(f, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
-        unknown = NOT_IN_CUPY & kwargs.keys()
+        if not variadic and len(args) > len(known):
+            raise TypeError(f"{f.__name__}() takes {len(known)} arguments, {len(args)} given")
+        unknown = sorted(kwargs.keys() - set(known))
         if unknown:
-            raise TypeError(f"{f.__name__}() got an unexpected argument {min(unknown)!r}")
+            raise TypeError(f"{f.__name__}() got an unexpected argument {unknown[0]!r}")
         return lift(f(*map(lower, args), **{key: lower(v) for key, v in kwargs.items()}))
 
     return call
 
 
-for _name in METHODS:
-    if hasattr(np.ndarray, _name):
-        setattr(Array, _name, _called(getattr(np.ndarray, _name)))
-for _name in PROPERTIES:
+for _takes, _names in names.METHODS.items():
+    for _name in _names:
+        _variadic = _name in ("reshape", "transpose")
+        _method = _called(getattr(np.ndarray, _name), f"self {_takes}", _variadic)
+        setattr(Array, _name, _method)
+for _name in names.PROPERTIES:
     setattr(
         Array, _name, property(lambda self, get=operator.attrgetter(_name): lift(get(self._host)))
     )
 for _name in UNARY:
-    setattr(Array, f"__{_name}__", _called(getattr(operator, f"__{_name}__")))
+    setattr(Array, f"__{_name}__", _called(getattr(operator, f"__{_name}__"), "self"))
 for _name, _ufunc in COMPARISONS.items():
     setattr(Array, f"__{_name}__", _operator(_ufunc))
 for _name, _ufunc in BINARY.items():
@@ -312,10 +285,10 @@ for _name in TRANSFERS:
 # The module
 
 
-def _function(name: str) -> Any:
+def _function(name: str, takes: str, variadic: bool = False) -> Any:
     """Return a function of the module; arrays are arrays, where NumPy would take a list."""
     f = getattr(np, name)
-    call = _called(f)
+    call = _called(f, takes, variadic)
 
     @functools.wraps(f, updated=())
     def checked(*args: Any, **kwargs: Any) -> Any:
@@ -324,13 +297,13 @@ def _function(name: str) -> Any:
                 raise TypeError(f"{name}: Unsupported type {type(arg)}")
         return call(*args, **kwargs)
 
-    if name in SCATTERING:
+    if name in names.SCATTERING:
         checked.at = functools.partial(_scatter, f)  # type: ignore[attr-defined]
     return checked
 
 
 def _scatter(f: np.ufunc, array: Array, index: Any, values: Any) -> None:
-    if array.dtype.name not in SCATTERED:
+    if array.dtype.name not in names.SCATTERED:
         raise TypeError(f"{f.__name__}.at: unsupported dtype {array.dtype}")
     f.at(array._host, _as_read(index, array.shape), lower(values))
 
@@ -359,7 +332,7 @@ def _asarray(value: Any, *args: Any, **kwargs: Any) -> Array:
     return _array(value, *args, **kwargs)
 
 
-def _of_linear_algebra(name: str) -> Any:
+def _of_linear_algebra(name: str, takes: str) -> Any:
     """Return a function that gives plain tuples and does not broadcast or refuse, as CuPy's."""
     f = getattr(np.linalg, name)
 
@@ -375,28 +348,41 @@ def _of_linear_algebra(name: str) -> Any:
         return tuple(out) if isinstance(out, tuple) else out
 
     call.__name__ = name
-    return _called(call)
+    return _called(call, takes)
 
 
 def _nan(out: Any) -> Any:
     return tuple(map(_nan, out)) if isinstance(out, tuple) else np.full_like(out, np.nan)
 
 
+def _each(table: Mapping[str, tuple[str, ...]], make: Any) -> dict[str, Any]:
+    """Return what ``make`` makes of each name in a table and of its parameters, by name."""
+    return {name: make(name, takes) for takes, names in table.items() for name in names}
+
+
+def _window(name: str, takes: str) -> Any:
+    return _called(getattr(np.lib.stride_tricks, name), takes)
+
+
 module = ModuleType("cupy")
 vars(module).update(
-    {name: _function(name) for name in FUNCTIONS},
+    _each(names.PARAMETERS, _function),
     ndarray=Array,
     array=_array,
     asarray=_asarray,
-    newaxis=None,
-    inf=np.inf,
-    linalg=SimpleNamespace(**{name: _of_linear_algebra(name) for name in LINALG}),
-    lib=SimpleNamespace(
-        stride_tricks=SimpleNamespace(
-            as_strided=_called(np.lib.stride_tricks.as_strided),
-            sliding_window_view=_called(np.lib.stride_tricks.sliding_window_view),
-        )
-    ),
+    linalg=SimpleNamespace(**_each(names.LINALG, _of_linear_algebra)),
+    lib=SimpleNamespace(stride_tricks=SimpleNamespace(**_each(names.STRIDES, _window))),
     cuda=SimpleNamespace(runtime=SimpleNamespace(getDeviceCount=lambda: 1)),
 )
-special = SimpleNamespace(**{name: _called(getattr(scipy.special, name)) for name in SPECIAL})
+for _name in names.UFUNCS:
+    setattr(module, _name, _function(_name, " ".join(names.UFUNC_OPTIONS), variadic=True))
+for _name, _options in names.VARIADIC.items():
+    setattr(module, _name, _function(_name, " ".join(_options), variadic=True))
+for _name in (*names.DTYPES, *names.CONSTANTS):
+    setattr(module, _name, getattr(np, _name))
+special = SimpleNamespace(
+    **{
+        name: _called(getattr(scipy.special, name), "out dtype", variadic=True)
+        for name in names.SPECIAL
+    }
+)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 
+import cupy_names as names
 import devices
 import numpy as np
 import pytest
@@ -47,15 +49,40 @@ def test_names_that_cupy_lacks_are_missing(name, a):
     assert not hasattr(a, "__array_namespace__") and not hasattr(a, "__index__")
 
 
-def test_every_name_is_one_of_cupy():
+def test_every_name_is_one_of_cupy_and_is_called_like_it():
     cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
     special = pytest.importorskip("cupyx.scipy.special")
 
-    for names, owner in (
-        (standin.FUNCTIONS, cupy), (standin.METHODS, cupy.ndarray), (standin.SPECIAL, special),
-        (standin.PROPERTIES, cupy.ndarray), (standin.LINALG, cupy.linalg),
+    for found, owner in (
+        (names.FUNCTIONS, cupy), (names.SPECIAL, special), (names.PROPERTIES, cupy.ndarray),
+        (names.DTYPES, cupy), (names.CONSTANTS, cupy),
+        ([name for some in names.METHODS.values() for name in some], cupy.ndarray),
     ):  # fmt: skip
-        assert [name for name in names if not hasattr(owner, name)] == []
+        assert [name for name in found if not hasattr(owner, name)] == []
+    for table, owner in (
+        (names.PARAMETERS, cupy), (names.LINALG, cupy.linalg),
+        (names.STRIDES, cupy.lib.stride_tricks),
+    ):  # fmt: skip
+        for takes, some in table.items():
+            for name in some:
+                known = inspect.signature(getattr(owner, name)).parameters
+                assert set(takes.split()) <= known.keys() or "kwargs" in known, name
+
+
+@pytest.mark.parametrize("call", [
+    lambda a: xp.sum(a, initial=1.0), lambda a: a.sum(where=a > 1), lambda a: xp.std(a, correction=1),
+    lambda a: xp.sort(a, stable=True), lambda a: xp.exp(a, where=a > 1), lambda a: xp.max(a, None, None, True, 0.0),
+    lambda a: xp.lib.stride_tricks.as_strided(a, (2,), (8,), writeable=False),
+    lambda a: xp.linalg.svd(xp.eye(2), hermitian=True), lambda a: xp.einsum("i->", a, out=a[0]),
+    lambda a: xp.ones(2, like=a), lambda a: a.astype(float, device="cpu"),
+])  # fmt: skip
+def test_arguments_that_cupy_does_not_take_are_refused(a, call):
+    with pytest.raises(TypeError, match=r"unexpected argument|takes 4 arguments"):
+        call(a)
+
+
+def test_dtypes_go_by_the_names_that_cupy_has(a):
+    assert a.astype(xp.float32).dtype == xp.zeros(1, xp.float32).dtype == np.float32
 
 
 def test_numbers_of_python_and_numpy_are_operands(a):
