@@ -33,10 +33,11 @@ def descend(p, optimizer, steps=1):
         optimizer.step()
 
 
+@pytest.mark.parametrize("shape", [(4,), ()])
 @pytest.mark.parametrize(("name", "options"), OPTIONS)
-def test_every_step_is_pytorchs(name, options):
+def test_every_step_is_pytorchs(name, options, shape):
     torch = pytest.importorskip("torch", reason=NO_TORCH)
-    start = RNG.standard_normal(4)
+    start = np.asarray(RNG.standard_normal(shape))
     p, q = tg.parameter(start), torch.tensor(start, requires_grad=True)
     ours, theirs = getattr(optim, name)([p], **options), getattr(torch.optim, name)([q], **options)
     for _ in range(6):
@@ -44,6 +45,7 @@ def test_every_step_is_pytorchs(name, options):
         np.testing.assert_allclose(p.data, q.detach(), rtol=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(1,), ()])
 @pytest.mark.parametrize(
     ("make", "first", "second"),
     [
@@ -54,20 +56,21 @@ def test_every_step_is_pytorchs(name, options):
         # The first step looks ahead: 12 + 0.5 x 12 = 18.
         (lambda p: optim.SGD(p, lr=0.05, momentum=0.5, nesterov=True), 1.1, 1.1 - 0.05 * (3.63 + 0.5 * 9.63)),
         (lambda p: optim.SGD(p, lr=0.05, weight_decay=0.5), 2 - 0.05 * 13, None),
+        (lambda p: optim.SGD(p, lr=0.05, momentum=0.5, weight_decay=0.5), 1.35, 1.35 - 0.05 * (6.5 + 6.1425)),
         (lambda p: optim.SGD(p, lr=0.05, l1=2.0), 1.4 - 0.1, None),
         (lambda p: optim.SGD(p, lr=0.05, l1=100.0), 0.0, 0.0),
         (lambda p: optim.Adam(p, lr=0.3, eps=0.0), 1.7, None),
         (lambda p: optim.AdamW(p, lr=0.3, weight_decay=0.5, eps=0.0), 2 * 0.85 - 0.3, None),
     ],
 )  # fmt: skip
-def test_first_steps_are_those_done_by_hand(make, first, second):
-    p = tg.parameter([2.0])
+def test_first_steps_are_those_done_by_hand(make, first, second, shape):
+    p = tg.parameter(np.full(shape, 2.0))
     optimizer = make([p])
     descend(p, optimizer)
-    np.testing.assert_allclose(p.data, [first], rtol=1e-12)
+    np.testing.assert_allclose(p.data, np.full(shape, first), rtol=1e-12)
     if second is not None:
         descend(p, optimizer)
-        np.testing.assert_allclose(p.data, [second], rtol=1e-12)
+        np.testing.assert_allclose(p.data, np.full(shape, second), rtol=1e-12)
 
 
 def test_second_step_of_adam_is_the_one_of_its_paper():
@@ -121,9 +124,10 @@ def test_single_precision_stays_single_with_any_factor(name):
     assert all(v.dtype == np.float32 for s in states.values() for v in s.values() if np.ndim(v))
 
 
+@pytest.mark.parametrize("shape", [(4,), ()])
 @pytest.mark.parametrize(("name", "options"), OPTIONS)
-def test_state_dict_carries_on_where_the_other_stopped(name, options):
-    start = RNG.standard_normal(4)
+def test_state_dict_carries_on_where_the_other_stopped(name, options, shape):
+    start = np.asarray(RNG.standard_normal(shape))
     p, q = tg.parameter(start), tg.parameter(start)
     first = getattr(optim, name)([p], **options)
     descend(p, first, 3)
@@ -560,6 +564,31 @@ def test_steps_on_a_device_pull_nothing_to_the_host(xp, name):
         found.append(p)
     assert found[1].device == "cuda"
     np.testing.assert_allclose(found[1].numpy(), found[0].data, rtol=1e-12)
+
+
+def test_parameters_of_several_dtypes_in_a_group_step_as_alone():
+    """Also where an option is changed between steps."""
+    dtypes = ("float16", "float32", "float64", "float32")
+
+    def trained(parameters, change):
+        optimizer = optim.SGD(parameters, lr=0.1, momentum=0.9)
+        for lr in (0.1, 0.03):
+            optimizer.param_groups[0]["lr"] = lr
+            optimizer.param_groups[0]["weight_decay"] = change(lr)
+            optimizer.zero_grad()
+            for p in parameters:
+                (p * p).sum().backward()
+            optimizer.step()
+        return [p.data for p in parameters]
+
+    fresh = [tg.parameter(np.array([1.0, -2.0], dtype)) for dtype in dtypes]
+    together = trained(fresh, np.float64)
+    alone = [trained([tg.parameter(np.array([1.0, -2.0], t))], float)[0] for t in dtypes]
+    for dtype, a, b in zip(dtypes, together, alone, strict=True):
+        assert a.dtype == b.dtype == dtype
+        np.testing.assert_array_equal(a, b)
+    # By hand: g = 2 p + 0.1 p = 2.1, p = 0.79; v = 1.89 + 2.03 x 0.79, p = 0.79 - 0.03 v.
+    np.testing.assert_allclose(together[2], 0.685189 * np.array([1, -2]), rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, Never
 
 import numpy as np
@@ -240,9 +241,11 @@ class SGD(Optimizer):
         )  # fmt: skip
 
     def _rule(self, options: Mapping[str, Any], like: Any) -> Rule:
-        decay, dampening, nesterov = (options[k] for k in ("weight_decay", "dampening", "nesterov"))
-        threshold = options["lr"] * options["l1"]
-        lr, momentum = _factors(like, options["lr"], options["momentum"])
+        xp, nesterov = backend.namespace(like), options["nesterov"]
+        threshold, dampening = options["lr"] * options["l1"], options["dampening"]
+        lr, momentum, decay, damped = _factors(
+            like, options["lr"], options["momentum"], options["weight_decay"], 1 - dampening
+        )
 
         def rule(state: State, p: Any, g: Any) -> Any:
             if decay:
@@ -250,10 +253,10 @@ class SGD(Optimizer):
             if momentum:
                 v = state.get("momentum_buffer")
                 if v is None:
-                    v = state["momentum_buffer"] = g.copy()
+                    v = state["momentum_buffer"] = xp.array(g)
                 else:  # in place: state_dict gives away copies only
                     v *= momentum
-                    v += (1 - dampening) * g if dampening else g
+                    v += damped * g if dampening else g
                 g = g + momentum * v if nesterov else v
             moved = p - lr * g
             return _nearer_to_zero(moved, threshold) if threshold else moved
@@ -287,7 +290,8 @@ class Adam(Optimizer):
         )
 
     def _rule(self, options: Mapping[str, Any], like: Any) -> Rule:
-        decay, away = options["weight_decay"], _mean_over_root_mean_square(options)
+        (decay,) = _factors(like, options["weight_decay"])
+        away = _mean_over_root_mean_square(options, like)
         return lambda state, p, g: p - away(state, g + decay * p if decay else g)
 
 
@@ -311,29 +315,42 @@ class AdamW(Adam):
         super().__init__(params, lr, betas, eps, weight_decay, **unknown)
 
     def _rule(self, options: Mapping[str, Any], like: Any) -> Rule:
-        kept, away = (
-            1 - options["lr"] * options["weight_decay"],
-            _mean_over_root_mean_square(options),
-        )
+        (kept,) = _factors(like, 1 - options["lr"] * options["weight_decay"])
+        away = _mean_over_root_mean_square(options, like)
         return lambda state, p, g: p * kept - away(state, g)
 
 
-def _mean_over_root_mean_square(options: Mapping[str, Any]) -> Callable[[State, Any], Any]:
+def _mean_over_root_mean_square(
+    options: Mapping[str, Any], like: Any
+) -> Callable[[State, Any], Any]:
     """Return the function of a state and a gradient that says how far Adam moves."""
-    lr, eps = options["lr"], options["eps"]
-    b1, b2 = options["betas"]
+    xp, (b1, b2) = backend.namespace(like), options["betas"]
+    lr, eps, kept1, kept2, new1, new2 = _factors(
+        like, options["lr"], options["eps"], b1, b2, 1 - b1, 1 - b2
+    )
+    weights = cache(lambda t: _factors(like, 1 - b1**t, 1 - b2**t))
 
     def away(state: State, g: Any) -> Any:
-        t = state.get("step", 0) + 1
-        first = b1 * state.get("exp_avg", 0.0) + (1 - b1) * g
-        second = b2 * state.get("exp_avg_sq", 0.0) + (1 - b2) * g * g
-        state.update(step=t, exp_avg=first, exp_avg_sq=second)
-        return lr * (first / (1 - b1**t)) / ((second / (1 - b2**t)) ** 0.5 + eps)
+        if not state:
+            state.update(step=0, exp_avg=xp.zeros_like(g), exp_avg_sq=xp.zeros_like(g))
+        state["step"] += 1
+        first, second = state["exp_avg"], state["exp_avg_sq"]
+        first *= kept1  # in place: state_dict gives away copies only
+        first += new1 * g
+        second *= kept2
+        second += new2 * g * g
+        weight1, weight2 = weights(state["step"])
+        root, moved = second / weight2, first / weight1
+        root **= 0.5
+        root += eps
+        moved *= lr
+        moved /= root
+        return moved
 
     return away
 
 
-def _factors(like: Any, *numbers: float) -> Iterable[Any]:
+def _factors(like: Any, *numbers: float) -> Sequence[Any]:
     """Return numbers in the dtype of a NumPy array, which multiplies by such ones sooner."""
     if backend.namespace(like) is not np:
         return numbers
