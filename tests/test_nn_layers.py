@@ -45,6 +45,7 @@ SAME_AS_PYTORCH = [
     ("Softmax", (), {"dim": 0}, ROWS),
     ("Softmax", (1,), {}, IMAGES),
     ("LogSoftmax", (-1,), {}, ROWS),
+    ("LogSoftmax", (0,), {}, ROWS),
     ("Identity", (), {}, ROWS),
     ("Flatten", (), {}, IMAGES),
     ("Flatten", (0, -2), {}, IMAGES),
@@ -438,7 +439,7 @@ def test_arguments_that_fit_no_input_are_refused_when_a_layer_is_made(make, mess
 def test_softmax_and_its_logarithm_along_an_axis_are_pinned_without_pytorch():
     x = np.log([[1.0, 2.0], [3.0, 2.0]])
     np.testing.assert_allclose(nn.Softmax(0)(x).data, [[1 / 4, 1 / 2], [3 / 4, 1 / 2]])
-    np.testing.assert_allclose(nn.LogSoftmax(1)(x).data, np.log([[1 / 3, 2 / 3], [3 / 5, 2 / 5]]))
+    np.testing.assert_allclose(nn.LogSoftmax(0)(x).data, np.log([[1 / 4, 1 / 2], [3 / 4, 1 / 2]]))
 
 
 def test_a_layer_norm_without_bias_and_a_batch_of_one_value():

@@ -308,8 +308,7 @@ class Module:
         ]  # fmt: skip
         moved = {id(value): _moved(value, device or value.device, wanted) for *_, value in held}
         for module, name, value in held:
-            if moved[id(value)] is not value:
-                setattr(module, name, moved[id(value)])
+            setattr(module, name, moved[id(value)])
         return self
 
 
