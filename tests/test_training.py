@@ -482,7 +482,12 @@ def test_folder_that_is_not_there_is_told_before_the_first_step(tmp_path):
     network, told = small(), []
     before = network.state_dict()
     with pytest.raises(FileError, match="choose a folder that exists"):
-        train(network, steps=2, checkpoint=tmp_path / "no" / "a.npz", callback=told.append)
+        train(
+            network,
+            steps=2,
+            checkpoint=tmp_path / "no" / "a.npz",
+            callback=lambda *args: told.append(args),
+        )
     assert not told
     for name, values in network.state_dict().items():
         np.testing.assert_array_equal(values, before[name])

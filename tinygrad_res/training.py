@@ -9,7 +9,6 @@ rather than with a network of NaN.
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import math
 import os
@@ -34,7 +33,6 @@ from .evaluation import (
     Loss,
     accuracy,
     default_loss,
-    home_of,
     mean_loss,
     on_both_parts,
     on_test_part,
@@ -45,6 +43,15 @@ from .optim import Optimizer, Schedule, clip_grad_norm
 from .optim.schedules import check_schedule
 from .targets import check_targets, evaluating, not_finite, read_part
 from .tensor import Tensor, tensor
+from .training_arguments import (
+    check_bounds,
+    check_counts,
+    check_functions,
+    check_kinds,
+    check_trained,
+    device_of,
+    length_of,
+)
 from .whole_numbers import at_least
 
 __all__ = [
@@ -165,15 +172,15 @@ def fit(
     >>> outcome.steps, outcome.score > 0.95
     (105, True)
     """
-    _check_kinds(network=network, optimizer=optimizer, checkpoint=checkpoint, keep_best=keep_best)
-    _check_functions(loss=loss, augment=augment, evaluate=evaluate, callback=callback)
+    check_kinds(network=network, optimizer=optimizer, checkpoint=checkpoint, keep_best=keep_best)
+    check_functions(loss=loss, augment=augment, evaluate=evaluate, callback=callback)
     if schedule is not None:
         check_schedule("fit", schedule)
     train = train_x, train_y = read_part("train", data, loss is None)
     test = None if evaluate else read_part("test", data, loss is None)
-    length = _length(steps, epochs, len(train_x), batch)
+    length = length_of(steps, epochs, len(train_x), batch)
     at_least(0, "fit", "seed", seed)
-    _check_counts(
+    check_counts(
         evaluate_every=evaluate_every, patience=patience, checkpoint_every=checkpoint_every
     )
     if patience is not None and evaluate_every is None:
@@ -181,10 +188,10 @@ def fit(
     if checkpoint is None and checkpoint_every is not None:
         raise UsageError(f"fit: checkpoint_every={checkpoint_every!r}: say checkpoint=, the file")
     every = checkpoint_every or steps_per_pass(len(train_x), batch)
-    _check_bounds(clip_norm=clip_norm, loss_limit=loss_limit)
-    device = _device(network, optimizer)
+    check_bounds(clip_norm=clip_norm, loss_limit=loss_limit)
+    device = device_of(network, optimizer)
     check_targets(network, device, train, test, loss is None, augment is not None)
-    _check_trained(network)
+    check_trained(network)
     score = evaluate or on_test_part(data, loss)
     loss = loss or default_loss(train_y)
     name = getattr(network, "name", None) or type(network).__name__
@@ -249,41 +256,6 @@ def fit(
     return Fit(tuple(done.losses), done.history, done.seconds)
 
 
-def _length(steps: int | None, epochs: int | None, count: int, batch: int) -> int:
-    """Return the number of steps."""
-    at_least(1, "fit", "batch", batch)
-    if (steps is None) == (epochs is None):
-        raise UsageError("fit: say either steps or epochs")
-    if steps is not None:
-        return at_least(0, "fit", "steps", steps)
-    return at_least(0, "fit", "epochs", epochs) * steps_per_pass(count, batch)
-
-
-def _device(network: Module, optimizer: Optimizer) -> str:
-    """Return where the network is, after a look at whether the optimiser trains it."""
-    own = {id(p) for p in network.parameters()}
-    if any(id(p) not in own for p in optimizer.parameters):
-        raise UsageError(
-            "fit: the optimiser is of parameters that the network does not have: make it after "
-            "network.to(...), which replaces them"
-        )
-    if not any(p.requires_grad for p in optimizer.parameters):
-        raise UsageError(
-            "fit: all parameters of the optimiser are frozen: network.requires_grad_() frees them"
-        )
-    return home_of(network)
-
-
-def _check_trained(network: Module) -> None:
-    """Refuse a weight that would keep its value, having been made a tensor and no parameter."""
-    for name, buffer in network.named_buffers():
-        if buffer.requires_grad:
-            raise UsageError(
-                f"fit: the network's {name} requires a gradient and is no parameter, so no step would "
-                "change it: make it with tg.parameter(values), or compute it in forward"
-            )
-
-
 def _one_number(value: Any) -> Tensor:
     if not (isinstance(value, Tensor) and value.size == 1):
         found = f"shape {value.shape}" if isinstance(value, Tensor) else type(value).__name__
@@ -291,59 +263,6 @@ def _one_number(value: Any) -> Tensor:
             f"fit: the loss gave {found}: return a tensor of one number, such as a mean"
         )
     return value
-
-
-def _check_counts(**given: Any) -> None:
-    for name, count in given.items():
-        if count is not None:
-            at_least(1, "fit", name, count)
-
-
-def _check_bounds(**given: Any) -> None:
-    for name, bound in given.items():
-        if bound is not None and not (isinstance(bound, (int, float, np.number)) and bound > 0):
-            raise UsageError(f"fit: {name}={bound!r}: must be a positive number")
-
-
-_CALLED = {
-    "loss": ("output", "targets"), "augment": ("batch", "generator"), "evaluate": ("network",),
-    "callback": ("steps", "loss"),
-}  # fmt: skip
-"""What each function is called with."""
-
-
-def _check_functions(**given: Any) -> None:
-    """Refuse what cannot be called, or not so, which a long training would end with."""
-    for name, value in given.items():
-        if value is None:
-            continue
-        if not callable(value):
-            raise UsageError(f"fit: {name}={value!r}: pass a function, or leave it out")
-        try:
-            signature = inspect.signature(value)
-        except ValueError:  # some that are written in C do not tell
-            continue
-        try:
-            signature.bind(*_CALLED[name])
-        except TypeError as error:
-            raise UsageError(
-                f"fit: {name}={value!r}: is called as {name}({', '.join(_CALLED[name])}): {error}"
-            ) from error
-
-
-_PATH = (str, os.PathLike, type(None))
-_KINDS: dict[str, tuple[Any, str]] = {
-    "network": (Module, "a tg.nn.Module"), "optimizer": (Optimizer, "one of tg.optim"),
-    "checkpoint": (_PATH, "a path"), "keep_best": (_PATH, "a path"),
-}  # fmt: skip
-
-
-def _check_kinds(**given: Any) -> None:
-    for what, value in given.items():
-        kind, wanted = _KINDS[what]
-        if not isinstance(value, kind):
-            found = f"{type(value).__module__}.{type(value).__name__}".removeprefix("builtins.")
-            raise UsageError(f"fit: {what} is of type {found}: pass {wanted}")
 
 
 _SCORES = "return one, or a dict of numbers by name with the score first"
