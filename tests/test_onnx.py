@@ -493,6 +493,18 @@ def test_an_input_that_does_not_fit_is_refused_by_what_the_model_declares(
         load(tmp_path, mlp())(*inputs)
 
 
+def test_a_file_for_so_many_examples_says_how_others_can_be_given(tmp_path):
+    w = Writer()
+    w.add("Relu", "x", out="y")
+    network = load(tmp_path, w.model({"x": ("f", [8, 3])}, ["y"]))
+
+    assert network(np.ones((8, 3), np.float32)).shape == (8, 3)
+    with pytest.raises(ShapeError, match=r"declares x \(8, 3\) of floats: .*dynamic_shapes="):
+        network(np.ones((1, 3), np.float32))
+    with pytest.raises(ShapeError, match=r"declares x \(8, 3\) of floats$"):
+        network(np.ones((8, 4), np.float32))
+
+
 def test_lengths_of_one_name_must_agree_over_the_inputs(tmp_path):
     w = Writer()
     w.add("Add", "a", "b", out="y")

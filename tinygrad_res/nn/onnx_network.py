@@ -23,6 +23,10 @@ from .onnx_reading import Input, Plan, Step
 from .onnx_shapes import one
 
 _MOST_LISTED = 8
+_OTHER_LENGTH = (
+    ": the file is for that many examples: export it with dynamic_shapes=({0: 'batch'},), or in the older "
+    "way with dynamic_axes={'x': {0: 'batch'}}, to be given any number"
+)
 
 
 class OnnxNetwork(Module):
@@ -119,6 +123,7 @@ def _fitting(declared: Input, value: Any, lengths: dict[str, int]) -> Tensor:
         raise ShapeError(
             f"from_onnx: input of shape {x.shape}: the model declares {declared}"
             + _given_lengths(declared.shape, x.shape, lengths)
+            + _OTHER_LENGTH * (x.ndim > 0 and declared.shape[1:] == x.shape[1:])
         )
     return x
 
