@@ -258,9 +258,38 @@ def test_responses_are_told_of_all_layers_and_of_the_two_in_each_block():
     first, last = panel.series[:2]
     assert (first.name, first.y) == ("plain, first", (5.6,) * 27)
     assert (last.name, last.y) == ("plain, last", (2.5,) * 27)
+    assert (last.low, last.high) == ((2.0,) * 27, (3.0,) * 27)
     axes = [panel.x for panel in found.plot().panels]  # panels share those that are called alike
     assert axes == ["blocks before it, of 9", "blocks before it, of 27"] * 2
-    assert (last.low, last.high) == ((2.0,) * 27, (3.0,) * 27)
+
+
+@pytest.mark.parametrize(
+    ("shallow", "deep", "side", "less", "deeper", "title"),
+    [
+        (0.5, 0.2, "for the claim:", 8, 4, "What residual blocks add is smaller"),
+        (0.2, 0.5, "for the claim in part:", 8, 0, "What residual blocks add is smaller"),
+        (7.5, 7.0, "for the claim in part:", 0, 4, "How much layers respond"),
+        (7.0, 7.5, "against the claim:", 0, 0, "How much layers respond"),
+    ],
+)
+def test_responses_are_shown_to_be_small_where_those_of_residual_and_of_deeper_networks_are_less(
+    shallow, deep, side, less, deeper, title
+):
+    found = by_depth(Responses, ERRORS)  # in plain networks the last layers respond by 2 and 3
+    for cell in found.cells:
+        if cell["shortcut"] == "identity":
+            last = cell["responses"][1::2]
+            cell["responses"][1::2] = [{20: shallow, 56: deep}[cell["depth"]]] * len(last)
+    table = found.table()
+    said = " ".join(table.partition("in short, ")[2].split())
+    assert said.startswith(f"{side} what a block adds")
+    assert (
+        f"less than a plain one in {less} of 8 runs, and less with 56 layers than with 20" in said
+    )
+    assert said.endswith(f"in {deeper} of 4")
+    smaller = f"last of each block smaller with 56 layers than with 20 in {deeper // 2} of 2"
+    assert table.count(smaller) == 2
+    assert found.plot().title.startswith(title)
 
 
 @pytest.mark.parametrize(("family", "kind"), [("convolutional", BatchNorm2d), ("fully connected", Linear)])  # fmt: skip
@@ -575,6 +604,29 @@ def test_a_table_of_variants_tells_the_end_of_the_curves():
     table = variants.ShortcutVariants(8, 2, 8, (0,), False, cells).table()
     assert {"0.25", "31", "32"} <= set(table.split())
     assert not {"0.75", "71", "72"} & set(table.split())
+
+
+def test_the_picture_of_variants_has_the_training_errors_of_all_runs():
+    cells = [
+        {"shortcut": shortcut, "arrangement": arrangement, "seed": seed, "at": [10, 20],
+         "path": {"gain": 1.0, "reached": 1.0}, "loss": [0.5, 0.5], "test": [91.0, 92.0],
+         "train": [60.0 + k + 4 * seed, 40.0 + k + 4 * seed]}
+        for k, (shortcut, arrangement) in enumerate(variants.HE_2016) for seed in (0, 1)
+    ]  # fmt: skip
+    found = variants.ShortcutVariants(20, 20, 8, (0, 1), False, cells)
+    panels = found.plot().panels
+    drawn = {(panel.title, one.name): one for panel in panels for one in panel.series}
+    assert {panel.y for panel in panels} == {"training error in %"}
+    for k, (shortcut, arrangement) in enumerate(variants.HE_2016):
+        shown = [("shortcuts", shortcut)] * (arrangement == "original")
+        shown += [("arrangements", arrangement)] * (shortcut == "identity")
+        for one in map(drawn.get, shown):
+            assert one.x == (10, 20)
+            assert (one.low, one.y, one.high) == (
+                (60 + k, 40 + k), (62 + k, 42 + k), (64 + k, 44 + k),
+            )  # fmt: skip
+    assert found.units == 9  # (20 - 2) / 2
+    assert f"0.5^n = {2.0**-9:.6g}, " in found.table()
 
 
 def test_errors_of_the_sources_are_those_of_their_tables():

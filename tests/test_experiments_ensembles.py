@@ -439,6 +439,23 @@ def test_the_error_is_what_the_score_leaves(monkeypatch):
     assert resnet_lengths._run(**TINY, seed=5)["error"] == 0.25
 
 
+def test_what_is_called_before_is_measured_before_the_training(monkeypatch):
+    runs, done = [at_random(3, 0.3), at_random(3, 0.6)], []
+    monkeypatch.setattr(
+        resnet_lengths, "fit", lambda *_, **__: done.append("fit") or types.SimpleNamespace(score=1)
+    )
+    monkeypatch.setattr(
+        resnet_lengths, "measured", lambda *_: done.append("measured") or runs[done.count("fit")]
+    )
+    found = resnet_lengths._run(**TINY, seed=5)
+    assert done == ["measured", "fit", "measured"]
+    assert [Lengths.from_plain(found[stage]) for stage in ("before", "after")] == runs
+    monkeypatch.setattr(resnet_lengths, "sweep", lambda *_: [found])
+    result = resnet_path_lengths(**TINY, runs=1)
+    assert [*result.before, *result.after] == runs
+    assert result.plot().panels[1].series[0].y == pytest.approx([0.3**k for k in range(4)])
+
+
 def test_path_lengths_do_not_depend_on_the_executor_and_are_kept(tmp_path, monkeypatch):
     here = resnet_path_lengths(**TINY, runs=1, folder=tmp_path)
     with ThreadPoolExecutor(2) as threads:

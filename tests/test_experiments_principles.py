@@ -479,6 +479,15 @@ def test_regression_table_has_a_line_for_each_setting_and_its_plot_the_same_numb
     assert panel.log_x
 
 
+def test_regression_plot_has_the_error_as_a_multiple_of_the_linear_models(regression):
+    fits = tuple(dataclasses.replace(one, error=0.5, linear=2.0) for one in regression.pruned)
+    units, error = dataclasses.replace(regression, pruned=fits).plot().panels
+    assert (units.y, error.y) == (
+        "hidden units left, of 4", "test error over that of the linear model",
+    )  # fmt: skip
+    assert [one.y for one in error.series] == [(0.25, 0.25, 0.25)] * 2
+
+
 def test_quick_tables_of_regression_and_zoo_say_so(regression, small_zoo):
     for found in (regression, small_zoo):
         assert "quick setting" not in found.table()

@@ -123,6 +123,41 @@ def test_constant_scaling_halves_the_branch_as_well():
     np.testing.assert_allclose(block(x).data, (x + inner.data) / 2, rtol=1e-5, atol=1e-6)
 
 
+def parts_of(network, kind):
+    return [module for module in network.modules() if isinstance(module, kind)]
+
+
+@pytest.mark.parametrize("shortcut", ["gated", "gated-shortcut"])
+def test_the_gates_of_all_units_start_at_minus_6(shortcut):  # He et al. 2016, section 3.1
+    gates = parts_of(nets.resnet(14, rng=0, shortcut=shortcut), nn.Gate)
+    assert len(gates) == 6
+    for gate in gates:
+        assert set(gate[0].bias.numpy().tolist()) == {-6.0}
+
+
+def test_dropout_stands_on_every_shortcut_and_leaves_out_half():
+    blocks = nets.resnet(14, rng=0, shortcut="dropout").body
+    assert [[part.p for part in parts_of(b.shortcut, nn.Dropout)] for b in blocks] == [[0.5]] * 6
+    assert not any(parts_of(block.branch, nn.Dropout) for block in blocks)
+
+
+@pytest.mark.parametrize(
+    ("shortcut", "arrangement", "kinds"),
+    [
+        ("projection", "original", [nn.Conv2d, nn.BatchNorm2d]),
+        ("projection", "bn-after-addition", [nn.Conv2d, nn.BatchNorm2d]),
+        ("projection", "relu-before-addition", [nn.Conv2d]),
+        ("projection", "full-preactivation", [nn.Conv2d]),
+        ("convolution", "original", [nn.Conv2d]),
+    ],
+)
+def test_a_projection_is_normalised_where_something_follows_the_sum(shortcut, arrangement, kinds):
+    network = nets.resnet(8, rng=0, shortcut=shortcut, arrangement=arrangement)
+    changing = parts_of(network.body[1], nn.Residual)[0]
+    found = parts_of(changing.shortcut, (nn.Conv2d, nn.BatchNorm2d))
+    assert [type(part) for part in found] == kinds
+
+
 @pytest.mark.parametrize("shortcut", nets.SHORTCUTS)
 @pytest.mark.parametrize("arrangement", nets.ARRANGEMENTS)
 def test_every_variant_trains(shortcut, arrangement):
