@@ -332,6 +332,14 @@ def test_bad_questions_are_refused_before_any_work():
             ask(y.sum(), "x")
 
 
+@pytest.mark.parametrize("ask", [forward_paths, path_norm, tg.edge_flow, tg.paths])
+def test_integers_are_refused_by_their_dtype_wherever_they_stand(ask):
+    x, index = leaf(3), tg.tensor([2, 0, 1], name="index")
+    for y in ((x * index).sum(), x.sum(), (index * 2).sum()):  # within the graph, outside, alone
+        with pytest.raises(GradientError, match=r"index carries no gradient \(dtype int64\): make"):
+            ask(y, index)
+
+
 def test_sums_of_values_that_are_not_finite_are_refused():
     x = tg.tensor([1.0, math.inf], requires_grad=True)
     with pytest.raises(GraphError, match="values on the way are not finite"):

@@ -254,15 +254,15 @@ def ends(name: str, output: Tensor, x: Tensor) -> tuple[Graph, int, int]:
         GradientError: ``x`` carries no gradient.
         GraphError: nothing was recorded, or ``x`` is not in the graph.
     """
-    whole = graph(output)
     if not isinstance(x, Tensor):
         raise GraphError(f"{name}: x: expected a tensor, got {type(x).__name__}")
-    target = whole.find(x).index
     if not x.requires_grad:
         raise GradientError(
-            f"{name}: {x.name or 'x'} carries no gradient: make it with requires_grad=True"
+            f"{name}: {x.name or 'x'} carries no gradient (dtype {x.dtype}): make it with "
+            "tg.tensor(values, requires_grad=True), with floating point values"
         )
-    return whole, whole.output.index, target
+    whole = graph(output)
+    return whole, whole.output.index, whole.find(x).index
 
 
 def on_the_way(whole: Graph, source: int, target: int) -> Outgoing:
