@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_res as tg
 import viz
-from tinygrad_res.errors import FigureError, GradientError, UsageError
+from tinygrad_res.errors import FigureError, GradientError, GraphError, UsageError
 from viz import norms
 from viz.plots.ink import COLOURS, MARKS
 from viz.plots.surface import plot_surface
@@ -50,6 +50,33 @@ def opposed():
     """Paths of which those through the branch work against the shortcut."""
     x = tg.tensor(np.ones((1, 2)), requires_grad=True, name="x")
     return tg.paths((x + x @ tg.parameter(-0.4 * np.eye(2))).sum(), x)
+
+
+def read_back(paths, folder):
+    """The same paths, in a graph that was saved and loaded."""
+    return tg.paths(tg.load_graph(paths.graph.save(folder / "graph.json")), paths.inputs[0].name)
+
+
+def test_without_a_gradient_counts_alone_are_plotted_and_the_plot_says_why(tmp_path):
+    known = paths_of_a_net()
+    unknown = read_back(known, tmp_path)
+    plot = viz.plot_paths(unknown)
+    assert plot.counts == known.count_by("weight") and len(plot.panels) == 1
+    assert "no gradient norms: this graph was not taken from a tensor" in plot.panels[0].note
+    both = viz.plot_paths({"ours": known, "read": unknown})
+    assert [panel.y for panel in both.panels] == ["number of paths", "gradient norm"]
+    assert "no gradient norms of read: " in both.panels[0].note
+    x = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    plot = viz.plot_paths(tg.paths(x + tg.relu(x), x))
+    assert plot.panels[0].note.endswith("no gradient norms: the output has shape (2, 3)")
+
+
+def test_norms_that_are_asked_for_are_refused_where_there_is_no_gradient(tmp_path):
+    with pytest.raises(GraphError, match="not taken from a tensor"):
+        viz.plot_paths(read_back(paths_of_a_net(), tmp_path), show="norms")
+    x = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    with pytest.raises(GradientError, match="the output has shape"):
+        viz.plot_paths(tg.paths(x + tg.relu(x), x), show="norms")
 
 
 def texts(plot):

@@ -8,12 +8,13 @@ are marked in words as well as in red; several sets are lines side by side.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tinygrad_res.errors import FigureError, GradientError, UsageError
+from tinygrad_res.errors import FigureError, GradientError, GraphError, UsageError
 from tinygrad_res.graph_parts import Grading
 from tinygrad_res.measures import Paths
 from tinygrad_res.whole_numbers import at_least
@@ -41,8 +42,8 @@ class ByDegree:
 
     Attributes:
         counts: the exact number of paths of each degree.
-        norms: the exact gradient norm of each degree that was computed; empty for an
-            output of several elements without a cotangent.
+        norms: the exact gradient norm of each degree that was computed.
+        unknown: why there is no norm, where there is no gradient to measure.
         shares: the signed share of each degree in the gradient, where it was asked for.
         exact, sampled: the probability of each degree, and how often it was drawn, where
             samples were asked for.
@@ -57,6 +58,7 @@ class ByDegree:
     sampled: dict[int, float]
     samples: int
     level: str
+    unknown: str = ""
 
 
 class PathsPlot(Plot):
@@ -104,7 +106,7 @@ class PathsPlot(Plot):
 
 def plot_paths(
     paths: Paths | Mapping[str, Paths], by: Grading = "weight", max_degree: int | None = None,
-    show: Collection[str] = ("counts", "norms"), samples: int = 1000, seed: int = 0,
+    show: Collection[str] | None = None, samples: int = 1000, seed: int = 0,
 ) -> PathsPlot:  # fmt: skip
     """Plot the number of paths and the norm of their gradient by degree, both exact.
 
@@ -115,7 +117,9 @@ def plot_paths(
             few hundred thousand visits of edges allow, which the plot says.
         show: the panels, from top to bottom: ``"counts"``; ``"norms"``; ``"shares"``, the
             signed share of each degree in the gradient; ``"samples"``, how often
-            ``paths.sample`` draws each degree, beside its exact probability.
+            ``paths.sample`` draws each degree, beside its exact probability.  Left out, counts
+            and norms, or counts alone where there is no gradient to measure, as in a graph
+            from a file, which the plot says.
         samples, seed: how many paths to draw, and the seed of the draws.
 
     Returns:
@@ -125,7 +129,9 @@ def plot_paths(
     Raises:
         FigureError: ``paths`` is no set of paths, or an empty one.
         UsageError: a panel is unknown, or a number is out of its bounds.
-        GraphError: the gradient is zero or not finite, so that nothing has a share.
+        GraphError: the gradient is zero or not finite, so that nothing has a share; or norms are
+            asked for by name and the graph holds no arrays to differentiate.
+        GradientError: the same of an output of several elements without a cotangent.
 
     >>> import tinygrad_res as tg
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
@@ -140,14 +146,15 @@ def plot_paths(
                 f"plot_paths: expected paths, got {type(one).__name__}: "
                 "pass what tg.paths(loss, x) returned"
             )
-    wanted = (show,) if isinstance(show, str) else tuple(show)
+    usual = ("counts", "norms")
+    wanted = usual if show is None else (show,) if isinstance(show, str) else tuple(show)
     unknown = [name for name in wanted if name not in _PANELS]
     if unknown or not wanted:
         raise UsageError(f"plot_paths: show={show!r}: name one or more of {', '.join(_PANELS)}")
     enough("plot_paths", len(given) * (2 if "samples" in wanted else 1))
     samples = at_least(1, "plot_paths", "samples", samples)
     sets = {
-        str(name): _measured(one, by, max_degree, wanted, samples, seed)
+        str(name): _measured(one, by, max_degree, wanted, samples, seed, show is None)
         for name, one in given.items()
     }
     words = _WORDS.get(by, by) if isinstance(by, str) else "degree"
@@ -158,17 +165,20 @@ def plot_paths(
 
 def _measured(
     paths: Paths, by: Grading, max_degree: int | None, wanted: Collection[str], samples: int,
-    seed: int,
+    seed: int, able: bool,
 ) -> ByDegree:  # fmt: skip
     counts = paths.count_by(by)
     if not counts:
         raise FigureError("plot_paths: there is no path in this set, so nothing to plot")
     norms: dict[int, float] = {}
+    unknown = ""
     if "norms" in wanted:
         try:
             norms = norms_by(paths, by, max_degree)
-        except GradientError:
-            norms = {}
+        except (GradientError, GraphError) as refused:
+            if not able:
+                raise
+            unknown = re.split("[:;]", str(refused).removeprefix("paths: "))[0]
     exact: dict[int, float] = {}
     sampled: dict[int, float] = {}
     if "samples" in wanted:
@@ -180,7 +190,8 @@ def _measured(
         exact = {k: m / total for k, m in mass.items()}
         sampled = {k: drawn[k] / samples for k in counts}
     shares = paths.shares(by) if "shares" in wanted else {}
-    return ByDegree(counts, norms, shares, exact, sampled, samples if sampled else 0, paths.level)
+    drawings = samples if sampled else 0
+    return ByDegree(counts, norms, shares, exact, sampled, drawings, paths.level, unknown)
 
 
 def _headline(sets: Mapping[str, ByDegree], free: bool) -> str:
@@ -229,10 +240,13 @@ def _panel(
 
 
 def _counts(sets: Mapping[str, ByDegree], words: str, free: bool) -> Panel | None:
+    said = [f"counted at {_levels(sets)} level"]
+    for name, one in sets.items():
+        whose = f" of {text.clean(name)}" * bool(name)
+        said += [f"no gradient norms{whose}: {one.unknown}"] * bool(one.unknown)
     return _panel(
-        sets, words, free, "number of paths", lambda one: one.counts, text.grouped,
-        f"counted at {_levels(sets)} level",
-    )  # fmt: skip
+        sets, words, free, "number of paths", lambda one: one.counts, text.grouped, "; ".join(said)
+    )
 
 
 def _norms(sets: Mapping[str, ByDegree], words: str, free: bool) -> Panel | None:
