@@ -1,12 +1,17 @@
 """What paths answer where numbers leave the range of floats, or are none; and what hooks may see."""
 
+import json
 import math
+import re
+import sys
 
 import numpy as np
 import pytest
 
 import tinygrad_res as tg
-from tinygrad_res.errors import GraphError
+import viz
+from tinygrad_res.errors import GraphError, UsageError
+from tinygrad_res.report import PathReport
 
 LEVELS = ("tensor", "scope")
 
@@ -105,3 +110,71 @@ def test_hooks_change_the_backward_pass_and_no_derivative():
     assert tg.paths(loss, x).gradient() == 24.0
     assert not seen
     assert y.grad is None
+
+
+# Counts of which Python refuses to write the digits
+
+
+@pytest.fixture
+def few_digits():
+    """Python writes no number of more than 640 digits, in place of 4300, so that graphs are small."""
+    usual = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(640)
+    yield
+    sys.set_int_max_str_digits(usual)
+
+
+def braid(joints, strands):
+    """Paths through joints in a row, with so many edges from each to the next."""
+    import networkx
+
+    drawn = networkx.MultiDiGraph()
+    for i in range(joints):
+        drawn.add_edges_from([(f"v{i}", f"v{i + 1}")] * strands, derivative=1 / strands)
+    return tg.paths(tg.from_networkx(drawn), f"v{joints}")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_messages_about_counts_of_many_digits_say_how_many_in_words(few_digits, level):
+    x = h = tg.tensor([1.0], requires_grad=True, name="x")
+    for _ in range(2300):
+        h = h + h * 0.0
+    p = tg.paths(h.sum(), x, level=level)
+    with pytest.raises(OverflowError, match=r"^there are about 10\^692 paths"):
+        len(p)
+    with pytest.raises(
+        IndexError, match=r"number about 10\^693: the numbers are 0 to about 10\^692"
+    ):
+        p[2**2302]
+    with pytest.raises(UsageError, match=r"k=about 10\^693, but there are about 10\^692 paths"):
+        p.top(2**2302)
+    with pytest.raises(UsageError, match=r"top: about 10\^692 paths"):
+        p.top(1)
+    last = tg.forward_paths(h.sum(), x).table().splitlines()[-1]
+    assert last.split()[-2:] == ["about", "10^692"]
+
+
+def test_the_explorer_takes_counts_of_many_digits_and_knows_all_of_them(few_digits):
+    page = viz.explore(braid(540, 16)).html
+    told = json.loads(re.search(r'<script type="application/json"[^>]*>(.*?)</script>', page)[1])
+    assert int(told["count"], 16) == 16**540
+
+
+def test_reports_hold_all_digits_of_their_counts(few_digits):
+    ones = {0: 1.0, 7: 1.0}
+    report = PathReport("deep", {0: 1, 7: 10**700 - 1}, ones, ones, 1.0, 0.0, None)
+    rows = report.as_dict()["by_weight_layers_crossed"]
+    assert report.as_dict()["paths"] == "1" + 700 * "0" and rows[1]["paths"] == 700 * "9"
+    assert "weight-free: 1 of 1.0000...e+700 paths" in report.table()
+
+
+# Long paths
+
+
+def test_the_middle_of_a_long_path_is_left_out_of_its_picture_in_words():
+    x = h = tg.tensor([1.0], requires_grad=True, name="x")
+    for _ in range(39):
+        h = tg.exp(h * 0.1)
+    shown = repr(tg.paths(h, x)[0])
+    assert shown.startswith("Path(exp -> multiply -> ") and shown.endswith("multiply -> x)")
+    assert shown.count(" -> ") == 40 and "-> ... 39 more ... ->" in shown

@@ -56,7 +56,8 @@ def from_networkx(
             ``MultiDiGraph``.  Nodes may be anything hashable: ``str`` of one is its name, if
             it has no attribute ``name``.  Other attributes are those of ``GraphNode`` and
             ``GraphEdge``: ``op``, ``kind``, ``scope``, and the grades ``weight``, ``scale``,
-            ``block``, ``activation``.  Foreign ones are not looked at.
+            ``block``, ``activation``.  Foreign ones are left behind: a semiring or a grading of
+            one's own finds an edge's ends by their names, and so what networkx holds of it.
         derivative: the edges' attribute that holds the number on them; ``None`` for a graph
             to count paths in.
         output: the node where paths start: needed where there are several that no edge leads
@@ -81,6 +82,14 @@ def from_networkx(
     >>> p = tg.paths(tg.from_networkx(picture), "x")
     >>> p.count(), p.gradient(), p.top(1)
     (2, 5.5, [Path(F -> m -> x)])
+
+    With an attribute of one's own, the cheapest way:
+
+    >>> nx.set_edge_attributes(picture, {("F", "m"): 5, ("F", "n"): 1, ("m", "x"): 1, ("n", "x"): 2}, "cost")
+    >>> node = p.graph.nodes
+    >>> cost = lambda e: picture.edges[node[e.source].name, node[e.target].name]["cost"]
+    >>> p.evaluate(tg.semirings.semiring(min, lambda a, b: a + b, float("inf"), 0, cost))
+    3
     """
     import networkx
 

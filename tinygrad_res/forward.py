@@ -44,6 +44,7 @@ from .path_calculus import paths
 from .record import Leaf
 from .sweeps import seed
 from .tensor import Tensor, raw
+from .whole_numbers import in_words
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ class ForwardPaths:
         found = paths(self._plan.output, leaf, cotangent=self._plan.cotangent)
         if found.count() != self.count(leaf):
             raise GraphError(
-                f"paths: of {found.count()} gradient paths to {name}, {self.count(leaf)} carry it "
+                f"paths: of {in_words(found.count())} gradient paths to {name}, "
+                f"{in_words(self.count(leaf))} carry it "
                 "and the others have it as a factor: use .of(leaf) and .count(leaf)"
             )
         return found
@@ -144,11 +146,13 @@ class ForwardPaths:
         sum                    16      2
         """
         counts = {self._plan.names[key]: n for key, n in self._plan.counts.items()}
-        rows = [(name, f"{value:.6g}", str(counts[name])) for name, value in self.terms.items()]
+        rows = [
+            (name, f"{value:.6g}", in_words(counts[name])) for name, value in self.terms.items()
+        ]
         rows = [
             ("term", "contribution", "paths"), *rows,
             *([("constants", f"{self.constants:.6g}", "")] if self.constants else []),
-            ("sum", f"{self.value:.6g}", str(self.count())),
+            ("sum", f"{self.value:.6g}", in_words(self.count())),
         ]  # fmt: skip
         wide = [max(len(row[k]) for row in rows) for k in range(3)]
         return "\n".join(

@@ -180,7 +180,10 @@ class Graph:
                     f"unknown grading {by!r}: use one of {', '.join(GRADINGS)}, "
                     "or a function from an edge to an int"
                 )
-            return self._grades(by)
+            if by not in self._graded_by:  # a chain asks once for each of its blocks
+                self._graded_by[by] = self._grades(by)
+                self._graded_by[by].flags.writeable = False
+            return self._graded_by[by]
         if not callable(by):
             raise UsageError(
                 f"a grading is a name or a function from an edge to an int, not {by!r}: "
@@ -197,6 +200,11 @@ class Graph:
         if not callable(amount):
             return self.grades(amount).astype(float)
         return np.array([self._amount(amount, edge) for edge in self.edges], dtype=float)
+
+    @cached_property
+    def _graded_by(self) -> dict[str, Array]:
+        """The grade of every edge by each of the gradings that were asked for by name."""
+        return {}
 
     def _grades(self, by: str) -> Array:
         if by == "length":

@@ -16,16 +16,24 @@ from .graph_parts import Grading
 from .numbered import Numbered, Path
 from .path_sets import Gradings
 from .semirings import ArraySemiring, Semiring
-from .whole_numbers import at_least
+from .whole_numbers import at_least, in_words
 
 
 class Paths(Numbered):
     """A set of paths from an output back to an input.  Make one with ``tg.paths(loss, x)``.
 
-    The set is described, not listed: it may hold 2^600 paths.  ``through``, ``avoiding``,
-    ``with_degree``, ``weight_free`` and ``&`` return smaller sets.  ``len(p)``, ``p[r]``,
-    ``for path in p`` and ``path in p`` are what they are for a sequence.  At scalar level
-    there are two questions more, ``active()`` and ``edge_flow()``.
+    The set is described, not listed: it may hold 2^600 paths.  What it can be asked:
+
+    - how many: ``count``, ``count_by``, ``len(p)``;
+    - smaller sets: ``through``, ``avoiding``, ``with_degree``, ``weight_free``, ``p & q``; at
+      scalar level ``active``;
+    - what they carry: ``gradient``, ``gradient_by``, ``shares``, ``expected``, ``absolute_mass``,
+      ``cancellation``, ``entropy``, ``evaluate`` in a semiring; at scalar level ``edge_flow``;
+      ``cost`` beforehand;
+    - single paths: ``p[r]``, ``for path in p``, ``path in p``, ``rank``, ``top``, ``sample``,
+      ``random``;
+    - where they run: ``output``, ``inputs``, ``between``, ``nodes``, ``edges``, ``joints``,
+      ``segments``, ``graph``, ``level``.
     """
 
     def evaluate(self, semiring: Semiring | ArraySemiring, each: bool = False) -> Any:
@@ -153,5 +161,8 @@ class Paths(Numbered):
         if not n:
             raise UsageError(f"{name}: {self!r} is empty, so there is no path to rank")
         if wanted > n:
-            raise UsageError(f"{name}: k={k}, but there are {n} paths: ask for at most {n}")
+            many = in_words(n)
+            raise UsageError(
+                f"{name}: k={in_words(wanted)}, but there are {many} paths: ask for at most {many}"
+            )
         return wanted

@@ -18,11 +18,15 @@ from .errors import GraphError, UsageError
 from .factors import Factors
 from .graph_parts import Grading, GraphEdge, GraphNode
 from .path_sets import PathSet
-from .whole_numbers import at_least, whole
+from .whole_numbers import at_least, in_words, whole
 from .writing import LATEX, of_product
 
 if TYPE_CHECKING:
     from .measures import Paths
+
+
+_MOST_SHOWN = 40
+"""So many nodes of a path are shown."""
 
 
 class Path:
@@ -115,7 +119,11 @@ class Path:
         return hash(self._numbers)
 
     def __repr__(self) -> str:
-        return f"Path({' -> '.join(node.label for node in self.nodes)})"
+        labels = [node.label for node in self.nodes]
+        if len(labels) > _MOST_SHOWN:
+            half = _MOST_SHOWN // 2
+            labels[half:-half] = [f"... {len(labels) - 2 * half} more ..."]
+        return f"Path({' -> '.join(labels)})"
 
 
 class Numbered(PathSet, ABC):
@@ -147,8 +155,8 @@ class Numbered(PathSet, ABC):
             raise UsageError(f"a path is numbered by an int, not by {type(rank).__name__}")
         r = number + n if number < 0 else number
         if not 0 <= r < n:
-            numbers = f"the numbers are 0 to {n - 1}" if n else "the set is empty"
-            raise IndexError(f"there is no path number {rank}: {numbers}")
+            numbers = f"the numbers are 0 to {in_words(n - 1)}" if n else "the set is empty"
+            raise IndexError(f"there is no path number {in_words(number)}: {numbers}")
         return self._path(r)
 
     def _path(self, r: int) -> Path:

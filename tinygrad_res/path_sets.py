@@ -8,7 +8,6 @@ asked about all paths is answered by one sweep (``tinygrad_res.dag``).
 
 from __future__ import annotations
 
-import math
 import operator
 import sys
 from dataclasses import replace
@@ -26,7 +25,7 @@ from .frames import Frame
 from .graph import Graph, Place
 from .graph_parts import Grading, GraphEdge, GraphNode
 from .tensor import Tensor
-from .whole_numbers import at_least
+from .whole_numbers import at_least, in_words
 
 Gradings = Grading | tuple[Grading, ...]
 
@@ -154,7 +153,9 @@ class PathSet:
     def __len__(self) -> int:
         n = self.count()
         if n > sys.maxsize:
-            raise OverflowError(f"there are {n} paths, more than len() can return: use .count()")
+            raise OverflowError(
+                f"there are {in_words(n)} paths, more than len() can return: use .count()"
+            )
         return n
 
     def __bool__(self) -> bool:
@@ -198,7 +199,7 @@ class PathSet:
 
     def __repr__(self) -> str:
         n = self.count()
-        shown = str(n) if n < 10**12 else f"about 10^{math.log10(n):.0f}"
+        shown = in_words(n, longest=12)
         level = "" if self.level == "tensor" else f"{self.level} level, "
         goal = "an unrelated tensor"
         if self.inputs:

@@ -20,7 +20,7 @@ from .optim import Adam
 from .path_calculus import paths
 from .tensor import Tensor, tensor
 from .training import fit
-from .whole_numbers import as_power
+from .whole_numbers import as_power, in_digits
 
 SHOWN = 24  # rows of the table; the report holds them all
 DIVERGED = 1e4  # a cross-entropy that no learning network has
@@ -113,7 +113,7 @@ class PathReport:
             f"{whole:>+12.4f}"
         )
         lines.append(
-            f"weight-free: {self.counts.get(0, 0)} of {as_power(self.total, _digits)} paths, "
+            f"weight-free: {_digits(self.counts.get(0, 0))} of {as_power(self.total, _digits)} paths, "
             f"carries {self.shares.get(0, 0.0):.4g} of the gradient"
         )
         return "\n".join(lines)
@@ -122,15 +122,15 @@ class PathReport:
         """Return the report as values that JSON holds; counts are strings, being unbounded."""
         return {
             "network": self.network,
-            "paths": str(self.total),
-            "weight_free_paths": str(self.counts.get(0, 0)),
+            "paths": in_digits(self.total),
+            "weight_free_paths": in_digits(self.counts.get(0, 0)),
             "weight_free_share": self.shares.get(0, 0.0),
             "gradient_norm": self.gradient_norm,
             "graded_sum_relative_error": self.error,
             "by_weight_layers_crossed": [
                 {
                     "weight_layers": k,
-                    "paths": str(n),
+                    "paths": in_digits(n),
                     "gradient_norm": self.norms[k],
                     "signed_share": self.shares[k],
                 }
@@ -141,7 +141,7 @@ class PathReport:
 
 def _digits(n: int) -> str:
     """Write a count in digits, or by its leading digits where they are too many for a table."""
-    digits = str(n)
+    digits = in_digits(n)
     if len(digits) <= 18:
         return f"{n:,}"
     return f"{digits[0]}.{digits[1:5]}...e+{len(digits) - 1}"

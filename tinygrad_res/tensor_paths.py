@@ -26,7 +26,7 @@ from .graph_parts import Grading, GraphEdge
 from .measures import Paths
 from .numbered import Path
 from .path_sets import Gradings
-from .whole_numbers import at_least
+from .whole_numbers import at_least, in_words
 
 Move = Callable[[GraphEdge, Any], Any]
 
@@ -120,7 +120,7 @@ class TensorPaths(Paths):
         n = self.count()
         if n > MOST_RANKED:
             raise UsageError(
-                f"top: {n} paths between arrays, and at most {MOST_RANKED} products are computed: "
+                f"top: {in_words(n)} paths between arrays, and at most {MOST_RANKED} products are computed: "
                 "narrow the set with with_degree, through or avoiding, or ask at level='scalar', "
                 "where the largest of any number of paths are found"
             )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from .errors import UsageError
@@ -29,7 +31,29 @@ def at_least(least: int, name: str, what: str, number: Any) -> int:
     return found
 
 
-def as_power(count: int, otherwise: Callable[[int], str] = str) -> str:
+def in_digits(number: int) -> str:
+    """Write a whole number in all of its digits, of which ``str`` refuses some thousands.
+
+    >>> len(in_digits(2**20000))
+    6021
+    """
+    return str(Decimal(number))
+
+
+def in_words(number: int, longest: int = 40) -> str:
+    """Write a whole number for a message: in digits, or by its power of ten where they are many.
+
+    Python refuses to write some thousands of digits.
+
+    >>> in_words(-12), in_words(2**20000), in_words(-(3**20000))
+    ('-12', 'about 10^6021', 'about -10^9542')
+    """
+    if abs(number) < 10**longest:
+        return str(number)
+    return f"about {'-' * (number < 0)}10^{math.log10(abs(number)):.0f}"
+
+
+def as_power(count: int, otherwise: Callable[[int], str] = in_words) -> str:
     """Write a count of paths as a power of two where it is one, else as ``otherwise`` does.
 
     >>> as_power(2**54), as_power(1), as_power(12)

@@ -79,7 +79,7 @@ def numbering(paths: Paths, names: Names) -> dict[str, Any]:
     number, names of nodes, names of edges, LaTeX of nodes, numbers of parallel edges, what
     edges carry]`` (see ``signs.py``), the last a row of numbers at scalar level and empty at others.
     ``degree`` is the one degree that paths of the set have, ``None`` for a set of all degrees;
-    ``count`` the number of paths as Python counts it, in digits; ``bar`` whether formulas begin
+    ``count`` the number of paths as Python counts it, in hexadecimal digits, however many; ``bar`` whether formulas begin
     with the output's cotangent.
 
     Raises:
@@ -109,7 +109,7 @@ def numbering(paths: Paths, names: Names) -> dict[str, Any]:
     listed = [[size, [list(edge) for edge in edges]] for size, edges in shapes]
     degree = _demanded(paths, segments, grades)
     return {
-        "shapes": listed, "segments": rows, "degree": degree, "count": str(paths.count()),
+        "shapes": listed, "segments": rows, "degree": degree, "count": hex(paths.count()),
         "bar": paths.level != "scalar" and paths.frame.cotangent is not None,
     }  # fmt: skip
 
@@ -121,7 +121,8 @@ def grades_of(paths: Paths) -> dict[int, int]:
 
 def is_narrowed(paths: Paths) -> bool:
     """Whether fewer paths belong to the set than its edges make."""
-    return paths.count() != _all(_ways(edges, grades_of(paths)) for edges in segments_of(paths))
+    grades = grades_of(paths)
+    return paths.count() != _all(_ways(edges, grades) for edges in segments_of(paths))
 
 
 def _ends(edge: GraphEdge) -> Edge:

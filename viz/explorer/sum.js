@@ -42,7 +42,7 @@ const multiplyOut = () => !endsAt.size || worth.listed.every(([norm], r) =>
 
 const checksOf = () => {
   const count = row.countOf(fixed), degrees = plural(places.length, "degree");
-  const found = [[String(count) === data.count, `This page counts ${plural(grouped(count), "path")}`, "as Python did", `Python counted ${grouped(BigInt(data.count))}`]];
+  const found = [[count === BigInt(data.count), `This page counts ${plural(grouped(count), "path")}`, "as Python did", `Python counted ${grouped(BigInt(data.count))}`]];
   if (worth.error === null) return [...found, [null, `No sum was checked: ${worth.why}`, "", ""]];
   found.push([worth.error <= worth.tolerance, `Python: ${listed ? "the products of all paths, and the parts by degree," : `the parts of ${degrees}`} sum to ${goal}, relative error ${worth.error ? shown(worth.error) : "0"}`, "", "too large"]);
   const parts = [...bringsOf.values(), ...worth.listed.map((_, r) => partAt(r))];
