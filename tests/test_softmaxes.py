@@ -98,6 +98,94 @@ def test_the_logarithm_of_no_exponentials_is_minus_infinity():
     check_same(tg.logsumexp(np.zeros((2, 0)), 1), [-INF, -INF])
 
 
+LAYOUTS = {
+    "rows together": lambda x: x,
+    "columns together": np.asfortranarray,
+    "strided": lambda x: np.repeat(x, 2, 1)[:, ::2],
+    "backwards": lambda x: x[::-1, ::-1].copy()[::-1, ::-1],
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("classes", [1, 2, 100, 101])
+def test_cross_entropy_is_that_of_its_definition_in_any_layout(classes, layout, dtype):
+    x = RNG.normal(size=(7, classes)).astype(dtype)
+    labels = RNG.integers(0, classes, 7)
+    p = np.exp(x.astype(float)) / np.exp(x.astype(float)).sum(1, keepdims=True)
+    onehot = np.eye(classes)[labels]
+    laid = tg.tensor(LAYOUTS[layout](x))
+    rtol, atol = (1e-5, 1e-7) if dtype == np.float32 else (1e-12, 1e-15)
+
+    loss, g = tg.value_and_grad(lambda x: tg.cross_entropy(x, labels))(laid)
+
+    assert loss.dtype == g.dtype == dtype
+    check_close(loss, -np.log((p * onehot).sum(1)).mean(), rtol=rtol, atol=atol)
+    check_close(g, (p - onehot) / 7, rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize("classes", [3, 101])
+def test_second_derivatives_of_cross_entropy_are_those_of_its_definition(classes):
+    x, v = RNG.normal(size=(2, 4, classes))
+    p = np.exp(x) / np.exp(x).sum(1, keepdims=True)
+
+    found = tg.hvp(lambda x: tg.cross_entropy(x, [0, 1, 2, 2]))(x, v)
+
+    check_close(found, p * (v - (p * v).sum(1, keepdims=True)) / 4, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("classes", [3, 101])
+@pytest.mark.parametrize("value", [INF, math.nan])
+def test_cross_entropy_with_a_logit_that_is_no_number_has_none(classes, value):
+    x = np.zeros((2, classes))
+    x[0, 1] = value
+
+    loss, g = tg.value_and_grad(lambda x: tg.cross_entropy(x, [0, 0]))(tg.tensor(x))
+
+    check_same(loss, math.nan)
+    check_same(np.isnan(g.numpy()).all(1), [True, False])
+
+
+@pytest.mark.parametrize("classes", [3, 101])
+def test_cross_entropy_of_rows_masked_in_part_or_whole(classes):
+    x = np.zeros((2, classes))
+    x[0, 1:], x[1] = -INF, -INF
+
+    loss, g = tg.value_and_grad(lambda x: tg.cross_entropy(x, [0, 0]))(tg.tensor(x))
+
+    assert loss.item() == INF
+    check_same(g[0], np.zeros(classes))
+    check_same(g[1], [-0.5, *np.zeros(classes - 1)])
+
+
+def test_halves_of_cross_entropy_are_added_up_as_singles():
+    x = RNG.normal(size=(64, 100), scale=0.1).astype(np.float16)
+    labels = RNG.integers(0, 100, 64)
+
+    rough, exact = (
+        tg.grad(lambda x: tg.cross_entropy(x, labels))(tg.tensor(x.astype(dtype))).numpy()
+        for dtype in (np.float16, np.float64)
+    )
+
+    positive = exact > 0
+    assert np.abs(rough - exact)[positive].mean() < 5e-4 * exact[positive].mean()
+
+
+def test_a_sum_of_halves_that_is_infinite_makes_the_softmax_nan():
+    x = tg.tensor(np.zeros((1, 70_000), np.float16))
+    with np.errstate(over="ignore"):
+        assert np.isnan(tg.softmax(x).numpy()).all()
+        assert np.isnan(tg.cross_entropy(x, [0]).item())
+
+
+@pytest.mark.parametrize("dtype", [">i8", "<i8", ">i2", "<i2", ">u4", "i1", "u1"])
+def test_labels_may_be_integers_of_any_kind(dtype):
+    x = tg.tensor(np.log([[1.0, 3.0], [1.0, 1.0]]))
+    check_close(tg.cross_entropy(x, np.array([1, 0], dtype)), np.log(8 / 3) / 2, rtol=1e-12)
+    with pytest.raises(ShapeError, match="labels from 0 to 2, but there are 2 classes"):
+        tg.cross_entropy(x, np.array([2, 0], dtype))
+
+
 def test_a_loss_on_a_label_without_probability_is_infinite():
     assert tg.cross_entropy([[0.0, -INF]], [1]).item() == INF
     assert tg.cross_entropy([[0.0, -INF]], [0]).item() == 0

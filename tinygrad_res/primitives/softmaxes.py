@@ -31,14 +31,15 @@ __all__ = [
 def _below_top(xp: Any, x: Any, axis: tuple[int, ...]) -> tuple[Any, Any, bool]:
     """Return ``x`` minus its maximum over ``axis``, the maximum, and whether all are known finite.
 
-    The maximum is kept at length 1.  A GPU would have to be waited for to know of it.
+    The maximum is kept at length 1.  A GPU would have to be waited for to know of it, and a sum
+    of halves may be infinite though they are not.
     """
     if x.dtype.kind != "f":
         x = x.astype(float)
     if not x.size:
         return x.copy(), -math.inf, False
     top = x.max(axis=axis, keepdims=True)
-    tame = xp is np and bool(np.isfinite(top).all())
+    tame = xp is np and x.itemsize > 2 and bool(np.isfinite(top).all())
     return xp.asarray(x - (top if tame else finite(xp, top))), top, tame
 
 
@@ -76,8 +77,11 @@ def _cross_entropy(
 
 
 def _by_class(xp: Any, x: Any) -> Any:
-    """Return (N, classes) with a few classes each together in memory: long runs are reduced faster."""
-    return xp.asfortranarray(x) if xp is np and x.shape[1] <= FEW else x
+    """Return (N, classes) with a few classes each together in memory: long runs are reduced faster.
+
+    But halves are added up as singles only along their own run.
+    """
+    return xp.asfortranarray(x) if xp is np and x.shape[1] <= FEW and x.itemsize > 2 else x
 
 
 def _error(xp: Any, _out: Any, x: Any, _axis: Any, _n: int, labels: Any, share: Any) -> Any:
@@ -151,7 +155,7 @@ def cross_entropy(logits: Any, labels: Any) -> Tensor:
     rows, classes = shape
     xp: Any = backend.namespace(raw(logits))
     if isinstance(wanted, np.ndarray):
-        if wanted.view(f"u{wanted.itemsize}").max() >= classes:  # below 0 is far above
+        if wanted.view(wanted.dtype.str.replace("i", "u")).max() >= classes:  # below 0 is far above
             raise ShapeError(
                 f"cross_entropy: labels from {wanted.min()} to {wanted.max()}, "
                 f"but there are {classes} classes"
