@@ -363,6 +363,23 @@ def test_an_addition_without_a_shortcut_ends_no_block(tmp_path, build):
     assert set(counts(network, X)) == {0}
 
 
+@pytest.mark.parametrize("given_out", ["end", "inside"])
+def test_a_branch_whose_value_the_network_gives_out_is_no_block(tmp_path, given_out):
+    w = Writer()
+    inside = w.add("Tanh", weighted(w, "x"), out="inside")
+    end = weighted(w, inside)
+    y = w.add("Add", "x", end)
+    model = w.model({"x": ("f", [2, 4])}, [y, {"end": end, "inside": inside}[given_out]])
+    network = load(tmp_path, model)
+    x = tg.tensor(X, requires_grad=True)
+    total, beside = network(x)
+
+    assert tg.paths(total, x).count_by("block") == {0: 2}
+    want = reference.ReferenceEvaluator(model).run(None, {"x": X})
+    for found, expected in zip((total, beside), want, strict=True):
+        np.testing.assert_allclose(found.numpy(), expected)
+
+
 def test_a_long_chain_of_blocks_is_read_without_recursion(tmp_path):
     w, h = Writer(), "x"
     for _ in range(1200):
