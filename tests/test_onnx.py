@@ -501,7 +501,7 @@ def test_a_file_for_so_many_examples_says_how_others_can_be_given(tmp_path):
     assert network(np.ones((8, 3), np.float32)).shape == (8, 3)
     with pytest.raises(ShapeError, match=r"declares x \(8, 3\) of floats: .*dynamic_shapes="):
         network(np.ones((1, 3), np.float32))
-    with pytest.raises(ShapeError, match=r"declares x \(8, 3\) of floats$"):
+    with pytest.raises(ShapeError, match=r"declares x \(8, 3\) of floats(\n|$)"):
         network(np.ones((8, 4), np.float32))
 
 
@@ -510,7 +510,7 @@ def test_lengths_of_one_name_must_agree_over_the_inputs(tmp_path):
     w.add("Add", "a", "b", out="y")
     network = load(tmp_path, w.model({"a": ("f", ["n"]), "b": ("f", ["n"])}, ["y"]))
 
-    with pytest.raises(ShapeError, match=r"b \(n\) of floats with n = 2"):
+    with pytest.raises(ShapeError, match=r"b \(n\) of floats with n = 2(\n|$)"):
         network(np.ones(2), np.ones(1))
 
 

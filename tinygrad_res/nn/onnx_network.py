@@ -23,7 +23,7 @@ from .onnx_reading import Input, Plan, Step
 from .onnx_shapes import one
 
 _MOST_LISTED = 8
-_OTHER_LENGTH = (
+_ANY_NUMBER = (
     ": the file is for that many examples: export it with dynamic_shapes=({0: 'batch'},), or in the older "
     "way with dynamic_axes={'x': {0: 'batch'}}, to be given any number"
 )
@@ -122,16 +122,17 @@ def _fitting(declared: Input, value: Any, lengths: dict[str, int]) -> Tensor:
     if not fits:
         raise ShapeError(
             f"from_onnx: input of shape {x.shape}: the model declares {declared}"
-            + _given_lengths(declared.shape, x.shape, lengths)
-            + _OTHER_LENGTH * (x.ndim > 0 and declared.shape[1:] == x.shape[1:])
+            + _why(declared.shape, x.shape, lengths)
         )
     return x
 
 
-def _given_lengths(wanted: Sequence[Any], shape: Sequence[int], lengths: Mapping[str, int]) -> str:
-    """Say what named lengths are elsewhere, for those that an input does not have."""
+def _why(wanted: Sequence[Any], shape: tuple[int, ...], lengths: Mapping[str, int]) -> str:
+    """Say what named lengths are elsewhere, or that only the number of examples is another."""
     other = [f"{k} = {lengths[k]}" for k, n in zip(wanted, shape) if lengths.get(k, n) != n]
-    return f" with {', '.join(other)}" if other else ""
+    if other:
+        return f" with {', '.join(other)}"
+    return _ANY_NUMBER * (len(wanted) == len(shape) > 0 and tuple(wanted[1:]) == shape[1:])
 
 
 def _carry_out(steps: Iterable[Step], values: dict[str, Any], depth: int = 0) -> None:
