@@ -69,11 +69,20 @@ def load(source: str | os.PathLike[str], seed: int = 0, verify: bool = True) -> 
 def split(name: str, x: np.ndarray, y: np.ndarray, seed: int = 0) -> Images:
     """Check images and labels, split off a quarter, and standardise by the rest.
 
-    Images (N, H, W) become (N, 1, H, W); rows (N, features) stay rows.
+    Images (N, H, W) become (N, 1, H, W); rows (N, features) stay rows.  Three axes are always
+    images, so signals (N, C, L) are passed as rows, which the network takes apart; or make
+    ``Images`` of parts of your own, whose arrays stay as they are.
 
     Raises:
         DataError: shapes or dtypes do not fit, or a value is not finite.
         UsageError: the seed is no number from 0 on.
+
+    >>> rng = np.random.default_rng(0)
+    >>> signals, classes = rng.standard_normal((40, 2, 64)), rng.integers(0, 3, 40)
+    >>> split("images", signals, classes).shape
+    (1, 2, 64)
+    >>> split("signals", signals.reshape(40, -1), classes).shape
+    (128,)
     """
     try:
         x, y = np.asarray(raw(x)), np.asarray(raw(y))
