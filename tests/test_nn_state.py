@@ -339,6 +339,14 @@ def test_names_behind_a_prefix_are_said_to_be_there(tmp_path):
         net.load_state_dict(wrapped)
 
 
+def test_names_inside_a_checkpoint_of_pytorchs_users_are_said_to_be_there():
+    net = small()
+    given = {"epoch": 3, "model": small(rng=1).state_dict()}
+    with pytest.raises(DataError, match=r"names are inside 'model', .*: pass state\['model'\]"):
+        net.load_state_dict(given)
+    assert net.load_state_dict(given["model"]) == ((), ())
+
+
 def test_names_that_merely_end_alike_are_not_taken_for_a_prefix():
     other = {f"layer1.0.bn{name}": value for name, value in small().state_dict().items()}
     with pytest.raises(DataError, match="strict=False passes over names alone"):

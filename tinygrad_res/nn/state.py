@@ -85,6 +85,11 @@ def load(module: Module, mapping: Mapping[str, Any], strict: bool = True) -> Unm
 
 def _mend(own: Mapping[str, Any], mapping: Mapping[str, Any]) -> str:
     """Say what to do about names that differ."""
+    for key, inside in mapping.items():
+        if isinstance(inside, Mapping) and own.keys() & inside.keys():
+            return (
+                f"the names are inside {key!r}, as in checkpoints of PyTorch: pass state[{key!r}]"
+            )
     first = next(iter(own), "")
     for prefix in (str(name).removesuffix(first) for name in mapping):
         if prefix.endswith(".") and all(f"{prefix}{name}" in mapping for name in own):
