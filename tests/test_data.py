@@ -65,6 +65,19 @@ def test_own_file_of_any_image_shape_is_read(tmp_path, shape, image):
     assert data.load(source).shape == image
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_whose_channels_come_last_are_warned_of(channels):
+    x, y = RNG.standard_normal((20, 8, 8, channels)), np.arange(20) % 2
+    with pytest.warns(UserWarning, match=r"of 8 channels: .*pass x\.transpose\(0, 3, 1, 2\)"):
+        assert data.split("mine", x, y).shape == (8, 8, channels)
+    assert data.split("mine", x.transpose(0, 3, 1, 2), y).shape == (channels, 8, 8)
+
+
+def test_square_images_of_three_pixels_are_not_warned_of():
+    x, y = RNG.standard_normal((20, 3, 3, 3)), np.arange(20) % 2
+    assert data.split("mine", x, y).shape == (3, 3, 3)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -10,7 +10,7 @@ import numpy as np
 from .batches import batches
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Images:
     """Labelled images, split into a training and a test part.
 
@@ -26,6 +26,18 @@ class Images:
     train_y: np.ndarray
     test_x: np.ndarray
     test_y: np.ndarray
+
+    def __repr__(self) -> str:
+        """Say what they are, without the numbers.
+
+        >>> x, y = np.zeros((8, 2), np.float32), np.arange(8) % 3
+        >>> Images("points", x[:6], y[:6], x[6:], y[6:])
+        Images('points', 6 to train and 2 to test of shape (2,), 3 classes)
+        """
+        return (
+            f"Images({self.name!r}, {len(self.train_x)} to train and {len(self.test_x)} to test of "
+            f"shape {self.shape}, {self.classes} classes)"
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:

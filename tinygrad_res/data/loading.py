@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,9 @@ def split(name: str, x: np.ndarray, y: np.ndarray, seed: int = 0) -> Images:
         DataError: shapes or dtypes do not fit, or a value is not finite.
         UsageError: the seed is no number from 0 on.
 
+    Warns:
+        UserWarning: channels seem to come last.
+
     >>> rng = np.random.default_rng(0)
     >>> signals, classes = rng.standard_normal((40, 2, 64)), rng.integers(0, 3, 40)
     >>> split("images", signals, classes).shape
@@ -91,6 +95,7 @@ def split(name: str, x: np.ndarray, y: np.ndarray, seed: int = 0) -> Images:
     _check_arrays(name, x, y)
     if x.ndim == 3:
         x = x[:, None]
+    _warn_of_channels(name, x.shape[1:])
     order = np.random.default_rng(at_least(0, "data", "seed", seed)).permutation(len(x))
     cut = len(x) - len(x) // 4
     with np.errstate(over="ignore"):
@@ -134,6 +139,16 @@ def _check_arrays(name: str, x: np.ndarray, y: np.ndarray) -> None:
     if y.min() == y.max():
         raise DataError(f"data {name}: y holds one class only, so there is nothing to learn")
     _check_finite(name, x)
+
+
+def _warn_of_channels(name: str, shape: tuple[int, ...]) -> None:
+    """Warn of what looks like images with their channels last, which nothing else would notice."""
+    if len(shape) == 3 and shape[0] == shape[1] > shape[2] and shape[2] in (1, 3):
+        warnings.warn(
+            f"data {name}: x of shape (N, {shape[0]}, {shape[1]}, {shape[2]}) is taken for images of "
+            f"{shape[0]} channels: if channels come last, pass x.transpose(0, 3, 1, 2)",
+            stacklevel=3,
+        )
 
 
 def _check_finite(name: str, x: np.ndarray) -> None:
