@@ -29,6 +29,8 @@ def test_weight_layers_are_named_from_input_to_output():
 def test_unfit_sizes_are_refused_with_the_choices():
     with pytest.raises(UsageError, match="unknown model 'resnet': use one of residual-mlp"):
         nets.build("resnet", (1, 8, 8), 10)
+    with pytest.raises(UsageError, match="depth '20' is not 6n"):
+        nets.resnet("20")
     with pytest.raises(UsageError, match="depth 21 is not 6n"):
         nets.resnet(21)
     with pytest.raises(

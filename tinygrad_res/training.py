@@ -68,7 +68,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fit:
     """How a training went.
 
@@ -82,6 +82,16 @@ class Fit:
     losses: tuple[float, ...]
     history: dict[int, dict[str, float]]
     seconds: float
+
+    def __repr__(self) -> str:
+        """Say how it ended, without the thousands of losses.
+
+        >>> Fit((2.5, 0.25), {2: {"accuracy": 0.75, "loss": 0.5}}, 3.21)
+        Fit(2 steps in 3.2 seconds: accuracy 0.75, loss 0.5)
+        """
+        last = self.history[max(self.history)]
+        said = ", ".join(f"{name} {value:.4g}" for name, value in last.items())
+        return f"Fit({self.steps} steps in {self.seconds:.1f} seconds: {said})"
 
     @property
     def evaluations(self) -> dict[int, float]:

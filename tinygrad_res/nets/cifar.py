@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import UsageError
 from ..nn import GlobalAvgPool, Linear, Module, Sequential
 from ..nn.layers import Random
+from ..whole_numbers import whole
 from .network import Network
 from .units import ARRANGEMENTS, chosen, convolutions, parts, unit
 
@@ -47,9 +48,9 @@ def resnet(
     >>> resnet(20).size()
     269722
     """
-    if depth < 8 or (depth - 2) % 6:
+    if (whole(depth) or 0) < 8 or (depth - 2) % 6:
         raise UsageError(
-            f"resnet: depth {depth} is not 6n + 2; use 8, 14, {', '.join(map(str, CIFAR_RESNETS))}"
+            f"resnet: depth {depth!r} is not 6n + 2; use 8, 14, {', '.join(map(str, CIFAR_RESNETS))}"
         )
     order = chosen("resnet", arrangement, shortcut)
     rng = np.random.default_rng(rng)
