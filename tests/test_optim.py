@@ -267,6 +267,15 @@ def test_steps_change_no_gradient_of_earlier_ones_and_remember_numbers_without_a
     assert (w.numpy() == -4.5).all()
 
 
+@pytest.mark.parametrize("shape", [(2,), ()])
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+def test_new_values_cannot_be_written_to(name, shape):
+    p = tg.parameter(np.ones(shape))
+    descend(p, getattr(optim, name)([p]))
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        p.data.setflags(write=True)
+
+
 def test_state_dict_is_a_copy():
     p = tg.parameter([2.0])
     optimizer = optim.SGD([p], lr=0.1, momentum=0.9)
