@@ -1,5 +1,6 @@
 """Experiments: the numbers behind a finding, against closed forms, enumeration and PyTorch."""
 
+import dataclasses
 import functools
 import itertools
 import json
@@ -369,6 +370,14 @@ def test_file_of_unknown_ending_or_in_no_folder_is_refused(small, tmp_path):
 def test_plot_shows_shares_of_the_totals_as_far_as_they_are_seen(tmp_path):
     result = closed_form_result()
     assert result.save(tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert result.plot().title == "Sampled single paths overstate the length: digits"
+    start, *_ = result.before
+    low = dataclasses.replace(start, single={k: 1e-30**k for k in start.single})
+    short = dataclasses.replace(result, after=(low,)).plot()
+    assert short.title.startswith("The gradient by length of its paths")
+    assert {len(panel.series[0].x) for panel in short.panels[:2]} == {
+        len(result.plot().panels[0].series[0].x)
+    }
     axes = [panel.x for panel in result.plot().panels]  # panels share those that are called alike
     length = "length: residual branches crossed, of"
     assert axes == [f"{length} 24", f"{length} 24", f"{length} 54"]

@@ -523,6 +523,10 @@ def test_sensitivities_are_told_with_what_supports_the_claim_and_what_does_not()
     assert any("in trained blocks F is 83.3 % of H" in line for line in lines)
     assert lines[-1] == "quick setting: 9 steps of 2 blocks"
     assert found.plot().panels[0].log
+    assert found.plot().title.startswith("A relative change of H = F + x is larger to F")
+    less = dataclasses.replace(found, cells=[{**cells[0], "after": [0.7, 0.8]}])
+    assert less.plot().title.startswith("What a relative change of H = F + x is to F")
+    assert "in short, against the claim" in less.table()
 
 
 def test_sensitivity_of_a_block_is_the_ratio_of_norms():

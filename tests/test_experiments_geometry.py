@@ -1,5 +1,6 @@
 """Geometry: shattered gradients, loss surfaces and singularities, against closed forms."""
 
+import dataclasses
 import json
 import math
 import xml.etree.ElementTree as ET
@@ -143,6 +144,15 @@ def test_autocorrelation_of_noise_is_what_samples_of_it_have():
 @pytest.fixture(scope="module")
 def shattered():
     return shattered_gradients(width=40, points=64, inputs=12, depths=(1, 6), runs=3)
+
+
+def test_gradients_are_said_to_shatter_where_they_are_less_alike_without_shortcuts(shattered):
+    assert shattered.plot().title == "Gradients shatter with depth, less so with shortcuts"
+    other = {"plain": "residual", "residual": "plain"}
+    swapped = {other.get(net, net): found for net, found in shattered.correlations.items()}
+    found = dataclasses.replace(shattered, correlations=swapped)
+    assert found.plot().title.startswith("How alike gradients are by depth")
+    assert "in short, for the claim in part" in " ".join(found.table().split())
 
 
 def test_a_random_walk_covaries_as_far_as_it_went_together():
@@ -294,6 +304,16 @@ def degeneracies():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(singularity_study, "NARROW", 4)
         yield singularities(**SMALL)
+
+
+def test_directions_are_said_to_be_kept_where_shortcuts_keep_them(degeneracies):
+    assert degeneracies.plot().title.startswith("Shortcuts keep") == (
+        "in short, for the claim:" in degeneracies.table()
+    )
+    other = {"plain": "residual", "residual": "plain"}
+    swapped = {other.get(net, net): found for net, found in degeneracies.jacobians.items()}
+    found = dataclasses.replace(degeneracies, jacobians=swapped)
+    assert found.plot().title == "What shortcuts leave of a network's directions"
 
 
 def test_singularities_are_told_drawn_and_kept(degeneracies, tmp_path):

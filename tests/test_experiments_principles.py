@@ -479,6 +479,22 @@ def test_regression_table_has_a_line_for_each_setting_and_its_plot_the_same_numb
     assert panel.log_x
 
 
+def test_regression_plot_says_what_a_penalty_does_where_it_does(regression):
+    assert regression.plot().title.startswith("A penalty returns the linear model")
+    kept = tuple(dataclasses.replace(one, left=1) for one in regression.pruned)
+    found = dataclasses.replace(regression, pruned=kept)
+    assert found.supported is False
+    assert found.plot().title == "What a penalty leaves of hidden units beside a skip layer"
+
+
+def test_plot_of_gradients_says_that_they_vanish_where_they_do(untrained):
+    assert untrained.plot().title.startswith("Sigmoids lose the gradient")
+    other = {"sigmoid": "residual", "residual": "sigmoid"}
+    cells = [{**cell, "net": other.get(cell["net"], cell["net"])} for cell in untrained.cells]
+    swapped = dataclasses.replace(untrained, cells=cells)
+    assert swapped.plot().title == "Gradients by layer, with shortcuts and without"
+
+
 def test_regression_plot_has_the_error_as_a_multiple_of_the_linear_models(regression):
     fits = tuple(dataclasses.replace(one, error=0.5, linear=2.0) for one in regression.pruned)
     units, error = dataclasses.replace(regression, pruned=fits).plot().panels

@@ -111,22 +111,28 @@ class EffectivePathLength(Outcome):
         """Return a panel for each network: each length's share in the totals, over runs."""
         import viz
 
-        panels = {}
+        panels, words, ends = {}, {}, dict[int, int]()
+        for _, runs, _ in self.stages.values():  # networks of as many blocks end at the same length
+            rows = (*_shares(runs, "norms"), *_shares(runs, "estimate"))
+            seen = max(k for row in rows for k, m in enumerate(row) if m > _SEEN)
+            blocks = max(runs[0].counts)
+            ends[blocks] = max(1 + seen, ends.get(blocks, 0))
         for title, runs, _ in self.stages.values():
-            exact, estimate = _shares(runs, "norms"), _shares(runs, "estimate")
-            end = 1 + max(k for row in (*exact, *estimate) for k, m in enumerate(row) if m > _SEEN)
+            blocks = max(runs[0].counts)
+            words[title] = f"length: residual branches crossed, of {blocks}"
             panels[title] = {
-                f"exact norms, centre {number(_mean(runs, 'exact_centre'))}": _cut(exact, end),
-                f"estimate, centre {number(_mean(runs, 'estimate_centre'))}": _cut(estimate, end),
+                f"{what}, centre {number(_mean(runs, centre))}": [
+                    row[: ends[blocks]] for row in _shares(runs, name)
+                ]
+                for what, centre, name in (
+                    ("exact norms", "exact_centre", "norms"),
+                    ("estimate", "estimate_centre", "estimate"),
+                )
             }
         return viz.plot_series(
-            panels,
-            x={
-                title: f"length: residual branches crossed, of {max(runs[0].counts)}"
-                for title, runs, _ in self.stages.values()
-            },
-            y="share of the total",
-            title=f"Sampled single paths overstate the length: {self.data.said}",
+            panels, x=words, y="share of the total",
+            title=("Sampled single paths overstate the length: " if all(self._above())
+                   else "The gradient by length of its paths, exactly and estimated: ") + self.data.said,
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
@@ -162,14 +168,18 @@ class EffectivePathLength(Outcome):
 
     def _in_short(self) -> str:
         """Say in how many runs the estimate centres above the exact norms, and where they do."""
-        runs = [run for _, stage, _ in self.stages.values() for run in stage]
-        above = [run.estimate_centre > run.exact_centre for run in runs]
+        above = self._above()
         told = "; ".join(f"{title}, {_centres(stage)}" for title, stage, _ in self.stages.values())
         return in_short(
             on_one_side(above),
             f"sampled single paths put the gradient's centre above the exact one in {sum(above)} of "
             f"{len(above)} runs: {told}",
         )
+
+    def _above(self) -> list[bool]:
+        """Return for each run whether the estimate centres above the exact norms."""
+        runs = [run for _, stage, _ in self.stages.values() for run in stage]
+        return [run.estimate_centre > run.exact_centre for run in runs]
 
     def _footing(self) -> list[str]:
         lines = [
@@ -218,7 +228,3 @@ def _shares(runs: Sequence[Lengths], name: str) -> list[list[float]]:
     """Return a row for each run: the share of every length in the run's total."""
     masses: list[Mapping[int, float]] = [getattr(run, name) for run in runs]
     return [[m / sum(mass.values()) for m in mass.values()] for mass in masses]
-
-
-def _cut(rows: list[list[float]], end: int) -> list[list[float]]:
-    return [row[:end] for row in rows]

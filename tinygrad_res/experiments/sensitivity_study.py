@@ -125,13 +125,17 @@ class Sensitivity(Outcome):
             "  the blocks, so 51 would take 5,200 of them",
         ]
 
+    def _felt(self) -> float:
+        """Return the sensitivity of a trained block, the median over blocks and runs."""
+        return float(median(value for run in self.cells for value in run["after"]))
+
     def _in_short(self) -> str:
         """Say how much more a trained branch feels of a change, beside the example."""
-        felt = [value for run in self.cells for value in run["after"]]
-        more, large = median(felt) > 1, median(felt) >= SAID["F(x) = H - x"][2] / 2
+        felt = self._felt()
+        large = felt >= SAID["F(x) = H - x"][2] / 2
         return in_short(
-            True if large else (None if more else False),
-            f"a change of H is {number(median(felt))} times as large to a trained F, relatively; in the "
+            True if large else (None if felt > 1 else False),
+            f"a change of H is {number(felt)} times as large to a trained F, relatively; in the "
             f"example, near the identity, it is {number(SAID['F(x) = H - x'][2])} times",
         )
 
@@ -144,7 +148,8 @@ class Sensitivity(Outcome):
              for stage in ("before", "after")},
             x="block, from the input", y="change of ||F|| in %, for 1 % of ||H||", at=range(1, 1 + self.blocks),
             log=True,
-            title=f"A relative change of H = F + x is larger to F: {self.data.said}",
+            title=("A relative change of H = F + x is larger to F: " if self._felt() > 1
+                   else "What a relative change of H = F + x is to F: ") + self.data.said,
         )  # fmt: skip
 
 

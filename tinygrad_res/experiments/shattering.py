@@ -180,15 +180,22 @@ class ShatteredGradients(Outcome):
         lines += quickly(self.quick, "narrow networks and few of them")
         return "\n".join(lines)
 
+    def _alike(self) -> dict[str, float]:
+        """Return how alike the gradients of the deepest networks are, the median over runs."""
+        depth = max(self.depths)
+        return {net: median(by_depth[depth]) for net, by_depth in self.correlations.items()}
+
+    def _kept(self) -> list[bool]:
+        """Return whether shortcuts keep them more alike, without normalisation and with it."""
+        alike, pairs = self._alike(), [("plain", "residual"), ("plain BN", "residual BN")]
+        return [alike[plain] < alike[residual] for plain, residual in pairs]
+
     def _in_short(self) -> str:
         """Say how alike the gradients of the deepest networks are."""
-        depth = max(self.depths)
-        alike = {net: median(by_depth[depth]) for net, by_depth in self.correlations.items()}
-        pairs = [("plain", "residual"), ("plain BN", "residual BN")]
-        kept = [alike[plain] < alike[residual] for plain, residual in pairs]
+        depth, alike = max(self.depths), self._alike()
         told = ", ".join(f"{number(value)} {net}" for net, value in alike.items())
         return in_short(
-            on_one_side(kept),
+            on_one_side(self._kept()),
             f"behind {depth} block{'s' * (depth != 1)} the gradients at two inputs correlate by: {told}",
         )
 
@@ -204,7 +211,8 @@ class ShatteredGradients(Outcome):
             },
             x={first: "lag, in points", second: "blocks"},
             y={first: "autocorrelation of the derivative", second: "correlation of gradients"},
-            title="Gradients shatter with depth, less so with shortcuts", log={second: True},
+            title="Gradients shatter with depth, less so with shortcuts" if all(self._kept())
+            else "How alike gradients are by depth, with shortcuts and without", log={second: True},
             note={first: "BN: batch normalisation; 0.1: a factor on branches; last: how many layers"},
         )  # fmt: skip
 

@@ -254,8 +254,8 @@ class Singularities(Outcome):
         )
         return "\n".join(lines)
 
-    def _in_short(self) -> str:
-        """Say of the three parts whether shortcuts leave networks less singular."""
+    def _singular(self) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+        """Return effective ranks, shares of all but no curvature in %, and null directions, by net."""
         depth = max(self.depths)
         ranks = {
             stack: median(effective_rank(np.array(run)) for run in by_depth[depth])
@@ -269,12 +269,21 @@ class Singularities(Outcome):
             net: sum(median(run["null"] for run in by_net[net]) for by_net in self.points.values())
             for net in ("plain", "residual")
         }
-        parts = [
+        return ranks, null, free
+
+    def _less_singular(self) -> list[bool]:
+        """Return of the three parts whether shortcuts leave networks less singular."""
+        ranks, null, free = self._singular()
+        return [
             ranks["residual"] > ranks["plain"], null["residual"] < null["plain"],
             free["residual"] < free["plain"],
         ]  # fmt: skip
+
+    def _in_short(self) -> str:
+        """Say of the three parts whether shortcuts leave networks less singular."""
+        depth, (ranks, null, free) = max(self.depths), self._singular()
         return in_short(
-            on_one_side(parts),
+            on_one_side(self._less_singular()),
             f"with shortcuts {depth} layers keep an effective rank of {number(ranks['residual'])}, without "
             f"{number(ranks['plain'])}; of the trained Hessian's eigenvalues {number(null['residual'])} % are "
             f"all but zero, without {number(null['plain'])} %; null directions on the singularities: "
@@ -305,7 +314,8 @@ class Singularities(Outcome):
             y={first: "singular value over the largest",
                second: "eigenvalue's size over the largest"},
             at={first: _parts(self.width), second: _parts(size)},
-            title="Shortcuts keep a network's directions", log=True,
+            title="Shortcuts keep a network's directions" if all(self._less_singular())
+            else "What shortcuts leave of a network's directions", log=True,
             note=f"those below {FLOOR:g}, zeros among them, are shown there",
         )  # fmt: skip
 

@@ -168,7 +168,8 @@ class SkipRegression(Outcome):
         return viz.plot_series(
             panels, y=dict(zip(panels, words, strict=True)),
             x="penalty, the factor on the L1 norm", log_x=any(penalties),
-            title="A penalty returns the linear model where data are linear, and keeps units where they bend",
+            title="A penalty returns the linear model where data are linear, and keeps units where they bend"
+            if self.supported else "What a penalty leaves of hidden units beside a skip layer",
         )  # fmt: skip
 
     def _groups(self) -> dict[tuple[str, str], list[Fitted]]:
@@ -198,13 +199,21 @@ class SkipRegression(Outcome):
         bent = {p: runs for (kind, p), runs in self.rows().items() if kind != "linear" and p}
         return [p for p, runs in bent.items() if min(one.left for one in runs)]
 
+    def _both(self) -> list[float]:
+        """Return the penalties that do both."""
+        return [p for p in self._gone() if p in self._kept()]
+
+    @property
+    def supported(self) -> bool | None:
+        """Whether one penalty does both; in part where one does the one and one the other."""
+        return bool(self.exact and self._gone() and self._kept()) and (bool(self._both()) or None)
+
     def _in_short(self) -> str:
         """Say whether a single penalty does both."""
-        both = [p for p in self._gone() if p in self._kept()]
         return in_short(
-            bool(self.exact and self._gone() and self._kept()) and (bool(both) or None),
+            self.supported,
             f"a skip layer alone is {'' if self.exact else 'not '}least squares; the penalties that prune "
-            f"every unit where the data are linear, and not where they bend: {_listed(both)}",
+            f"every unit where the data are linear, and not where they bend: {_listed(self._both())}",
         )
 
     def _coefficients(self) -> list[str]:

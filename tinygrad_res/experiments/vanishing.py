@@ -138,7 +138,8 @@ class VanishingGradients(Outcome):
         return viz.plot_series(
             panels, x=words, at=places, y="gradient norm by the layer's weights", log=True,
             note={next(iter(panels)): "relu: PyTorch's default weights, as residual; relu, He: larger ones"},
-            title="Sigmoids lose the gradient towards the input, small weights in all layers",
+            title="Sigmoids lose the gradient towards the input, small weights in all layers"
+            if self.supported else "Gradients by layer, with shortcuts and without",
         )  # fmt: skip
 
     def factor(self, net: str, where: str) -> list[float]:
@@ -149,14 +150,24 @@ class VanishingGradients(Outcome):
         )
         return [b / a if a else math.nan for a, b in zip(shallow, deep, strict=True)]
 
+    def _left(self) -> dict[str, float]:
+        """Return what more layers leave of the first layer's gradient, the median over runs."""
+        return {net: median(self.factor(net, "first")) for net in ("sigmoid", "relu", "residual")}
+
+    @property
+    def supported(self) -> bool:
+        """Whether depth takes the first layer's gradient away, and shortcuts keep more of it."""
+        left = self._left()
+        return left["sigmoid"] < 1 and left["relu"] < min(1, left["residual"])
+
     def _in_short(self) -> list[str]:
         """Say what depth does to the gradient at the first layer, with shortcuts and without."""
         low, high = min(self.depths), max(self.depths)
         if low == high:
             return []
-        left = {net: median(self.factor(net, "first")) for net in ("sigmoid", "relu", "residual")}
+        left = self._left()
         return [in_short(
-            left["sigmoid"] < 1 and left["relu"] < min(1, left["residual"]),
+            self.supported,
             f"from {low} to {high} layers the first layer's gradient is multiplied by "
             f"{number(left['sigmoid'])} with sigmoids and {number(left['relu'])} with ReLUs, and with the "
             f"same ReLUs and weights and shortcuts by {number(left['residual'])}",
