@@ -163,6 +163,22 @@ def test_mean_loss_weighs_examples_alike_over_unequal_batches():
     assert found == pytest.approx(np.mean((x @ network.weight.data.T + network.bias.data - y) ** 2))
 
 
+def test_a_network_in_training_mode_is_measured_in_evaluation_mode_and_left_as_it_was():
+    network = small(dropout=True)
+    train(network, steps=20)
+    before, few = network.state_dict(), (DIGITS.test_x[:300], DIGITS.test_y[:300])
+    assert network.training
+
+    found = accuracy(network, *few), mean_loss(network, *few, tg.cross_entropy)
+
+    assert network.training and network[2].training
+    for name, values in network.state_dict().items():
+        np.testing.assert_array_equal(values, before[name], err_msg=name)
+    logits = network.eval()(few[0])
+    assert found[0] == (logits.numpy().argmax(axis=1) == few[1]).mean()
+    assert found[1] == pytest.approx(tg.cross_entropy(logits, few[1]).item(), rel=1e-5)
+
+
 # Checkpoints
 
 

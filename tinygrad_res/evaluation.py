@@ -1,7 +1,8 @@
 """Evaluation: what a network is worth on examples that it may not have seen.
 
 Means are over all examples alike, however they are cut into batches, and nothing is recorded.
-The network is used as it is, so whoever asks switches it to ``eval()`` before.
+The network is in evaluation mode meanwhile, and gets its mode back: in training mode the examples
+would be normalised by one another, and running statistics would take in what they must not see.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from .data.batches import examples
 from .errors import UsageError
 from .nn import Module
 from .record import no_grad
-from .targets import check_classes, check_classes_of, is_classes
+from .targets import check_classes, check_classes_of, evaluating, is_classes
 from .tensor import Tensor, shape_of, tensor
 
 Loss = Callable[[Tensor, Any], Tensor]
@@ -26,7 +27,7 @@ EVALUATION_BATCH = 256
 def accuracy(network: Module, x: Any, y: Any) -> float:
     """Return the share of examples whose largest logit is that of their class.
 
-    The network is used as it is: switch it to ``eval()`` before.
+    The network is asked in evaluation mode, whatever mode it is in.
 
     Raises:
         DataError: there is no example, or not a class for each, or a label that no output stands
@@ -37,6 +38,8 @@ def accuracy(network: Module, x: Any, y: Any) -> float:
 
 def mean_loss(network: Module, x: Any, y: Any, loss: Loss) -> float:
     """Return the mean over the examples of a loss that is a mean over its batch.
+
+    The network is asked in evaluation mode, whatever mode it is in.
 
     Raises:
         DataError: there is no example, or not a target for each.
@@ -126,7 +129,7 @@ def _means(name: str, network: Module, x: Any, y: Any, of: Sequence[Total]) -> l
     if _right in of:
         check_classes(f"{name}: targets", y)
     home, totals = home_of(network), [0.0] * len(of)
-    with no_grad():
+    with evaluating(network), no_grad():
         for i in range(0, len(x), EVALUATION_BATCH):
             part, targets = (backend.to_device(a[i : i + EVALUATION_BATCH], home) for a in (x, y))
             output = network(tensor(part))
