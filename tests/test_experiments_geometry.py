@@ -174,6 +174,13 @@ def test_shattered_gradients_are_told_drawn_and_kept(shattered, tmp_path):
     noise, decay = shattered.plot().panels
     assert len(noise.series[0].x) == LAGS + 1
     assert decay.series[0].x == (1, 6) and decay.log
+    nets = [one.name for one in decay.series]
+    lines = {one.name: k for k, one in enumerate(noise.series)}
+    assert set(lines) == set(shattered.autocorrelations())
+    deep = ["plain, 24", "plain BN, 24", "residual BN, 50", "residual BN 0.1, 50"]
+    for line in deep:  # has the colour of its network in the other panel
+        assert nets[lines[line]] == line.split(",")[0]
+        assert noise.series[lines[line]].y == tuple(shattered.autocorrelations()[line])
 
 
 @pytest.mark.parametrize(
@@ -325,6 +332,8 @@ def test_singularities_are_told_drawn_and_kept(degeneracies, tmp_path):
     jacobian, spectrum = degeneracies.plot().panels
     assert {one.name for one in jacobian.series} == set(degeneracies.jacobians)
     assert spectrum.series[0].x[-1] == pytest.approx(100)
+    assert [one.name for one in jacobian.series][:2] == ["plain", "residual"]  # in these colours
+    assert [one.name for one in spectrum.series][:2] == ["plain, after", "residual, after"]
 
 
 def test_singularities_do_not_depend_on_the_executor(degeneracies):

@@ -59,6 +59,10 @@ LINES = {
 }
 """The networks whose derivative is followed along a line, the depths being the paper's."""
 
+DRAWN = ("plain, 24", "plain BN, 24", "plain, 1", "residual BN, 50", "residual BN 0.1, 50",
+         "brown noise", "white noise")  # fmt: skip
+"""The order of lines in the picture: those of deep networks have the colours of ``NETS`` beside."""
+
 ENDS = 2.0
 """The line goes from minus to plus this, as in the paper."""
 
@@ -204,9 +208,10 @@ class ShatteredGradients(Outcome):
         import viz
 
         first, second = "Along a line", "At inputs at right angles"
+        found = self.autocorrelations()
         return viz.plot_series(
             {
-                first: {name: list(found) for name, found in self.autocorrelations().items()},
+                first: {name: list(found[name]) for name in DRAWN},
                 second: dict(self.correlations),
             },
             x={first: "lag, in points", second: "blocks"},

@@ -305,8 +305,8 @@ class Singularities(Outcome):
                 },
                 second: {
                     f"{net}, {when}": np.array([_sizes(run[when]) for run in runs])
+                    for when in ("after", "before")  # so that nets have the same colours in both
                     for net, runs in self.hessians.items()
-                    for when in ("before", "after")
                 },
             },
             x={first: "% of the singular values, the largest first",
