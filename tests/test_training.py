@@ -669,6 +669,18 @@ def test_arguments_out_of_their_bounds_are_refused(options, message):
 
 
 @pytest.mark.parametrize(
+    ("name", "mend"),
+    [
+        ("batch_size", "use batch"), ("loss_fn", "use loss"), ("n_epochs", "use epochs"),
+        ("scheduler", "use schedule"), ("verbose", r"see help\(tg\.training\.fit\)"),
+    ],
+)  # fmt: skip
+def test_an_argument_by_another_name_is_refused_with_the_one_that_is_meant(name, mend):
+    with pytest.raises(UsageError, match=f"fit: there is no argument '{name}': {mend}$"):
+        train(small(), steps=1, **{name: 3})
+
+
+@pytest.mark.parametrize(
     ("options", "call"),
     [
         ({"loss": lambda out: out.sum()}, r"loss\(output, targets\)"),

@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 from tqdm import tqdm
@@ -48,6 +48,7 @@ from .training_arguments import (
     check_counts,
     check_functions,
     check_kinds,
+    check_known,
     check_trained,
     device_of,
     length_of,
@@ -123,7 +124,7 @@ def fit(
     patience: int | None = None, seed: int = 0,
     checkpoint: str | os.PathLike[str] | None = None, checkpoint_every: int | None = None,
     resume: bool = True, loss_limit: float | None = None, progress: bool = True,
-    callback: Callable[[int, float], None] | None = None,
+    callback: Callable[[int, float], None] | None = None, **unknown: Never,
 ) -> Fit:  # fmt: skip
     """Train a network, and return how it went.  The network is left in training mode.
 
@@ -182,6 +183,7 @@ def fit(
     >>> outcome.steps, outcome.score > 0.95
     (105, True)
     """
+    check_known(unknown, fit)
     check_kinds(network=network, optimizer=optimizer, checkpoint=checkpoint, keep_best=keep_best)
     check_functions(loss=loss, augment=augment, evaluate=evaluate, callback=callback)
     if schedule is not None:

@@ -6,8 +6,10 @@ with the name of the argument and the mend.  ``targets`` does the same for the d
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import os
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,14 @@ from .evaluation import home_of
 from .nn import Module
 from .optim import Optimizer
 from .whole_numbers import at_least
+
+
+def check_known(unknown: Iterable[str], function: Callable[..., Any]) -> None:
+    """Refuse names of arguments that a function has not, with the one that may be meant."""
+    for name in unknown:
+        like = difflib.get_close_matches(name, inspect.signature(function).parameters, 1)
+        mend = f"use {like[0]}" if like else f"see help(tg.training.{function.__name__})"
+        raise UsageError(f"{function.__name__}: there is no argument {name!r}: {mend}")
 
 
 def length_of(steps: int | None, epochs: int | None, count: int, batch: int) -> int:
