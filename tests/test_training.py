@@ -655,6 +655,10 @@ def test_loss_limit_ends_a_training():
         ),
         ({"steps": 1, "checkpoint": 3}, "checkpoint is of type int: pass a path"),
         ({"steps": 1, "keep_best": 3}, "keep_best is of type int: pass a path"),
+        (
+            {"steps": 1, "keep_best": "a.npz", "checkpoint": "./a.npz"},
+            "checkpoint and keep_best are both 'a.npz': give each",
+        ),
         ({"steps": 1, "patience": 0, "evaluate_every": 1}, "patience=0"),
         ({"steps": 1, "patience": 2}, "patience=2: say evaluate_every=, the steps between"),
         ({"steps": 1, "clip_norm": 0}, "clip_norm=0: must be a positive number"),
@@ -810,6 +814,8 @@ def test_labels_that_no_output_stands_for_are_told_before_the_first_step(part, c
         (lambda y: y.astype(float), r"dtype float64, where the network gives \(1348, 10\): .* y\.astype\(int\)"),
         (lambda y: np.eye(10, dtype=int)[y], r"shape \(1348, 10\): .* use y\.argmax\(axis=1\)"),
         (lambda y: y[:, None], r"shape \(1348, 1\): .* use y\.ravel\(\)"),
+        (lambda y: np.stack([y, y], 1), r"shape \(1348, 2\): .* a loss and an evaluation of your own"),
+        (lambda y: np.zeros((len(y), 3), int), r"a loss and an evaluation of your own"),
         (lambda y: y > 4, "dtype bool"),
     ],
 )  # fmt: skip
@@ -820,6 +826,15 @@ def test_targets_that_are_no_classes_are_told_before_the_first_step(change, mess
     with pytest.raises(DataError, match=rf"fit: the training part: targets of .*{message}"):
         fit(network, wrong, momentum(network), steps=1, progress=False)
     assert all(np.array_equal(before[name], now) for name, now in network.state_dict().items())
+
+
+def test_numbers_to_predict_by_one_output_are_said_to_lack_an_axis():
+    drawn = data.linear_regression(examples=40)
+    parts = {name: getattr(drawn, name) for name in ("train_x", "test_x")}
+    flat = {name: getattr(drawn, name).ravel() for name in ("train_y", "test_y")}
+    network = nn.Linear(5, 1)
+    with pytest.raises(DataError, match=r"gives \(30, 1\): .* of that shape, y\[:, None\], and"):
+        fit(network, types.SimpleNamespace(**parts, **flat), momentum(network), steps=1)
 
 
 def test_accuracy_refuses_what_has_no_largest_logit():

@@ -125,13 +125,9 @@ def check_classes(what: str, y: Any, classes: int | None = None) -> None:
     tinygrad_res.errors.DataError: here: label 5 at index 2, but the network has 3 outputs, for classes from 0 to 2
     """
     if y.ndim != 1:
-        hint = ""
-        if y.ndim == 2:
-            hint = (
-                ": use y.ravel()" if y.shape[1] == 1 else ": use y.argmax(axis=1) of one-hot ones"
-            )
         raise DataError(
-            f"{what} of shape {y.shape}: expected a class for each example, ({len(y)},){hint}"
+            f"{what} of shape {y.shape}: expected a class for each example, ({len(y)},): "
+            f"{_as_classes(y)}"
         )
     if y.dtype.kind not in "iu":
         raise DataError(f"{what} of dtype {y.dtype}: classes are integers: use y.astype(int)")
@@ -142,6 +138,15 @@ def check_classes(what: str, y: Any, classes: int | None = None) -> None:
         if classes is not None:
             outputs = f"but the network has {classes} outputs, for classes from 0 to {classes - 1}"
         raise DataError(f"{what}: label {int(y[at])} at index {at}, {outputs}")
+
+
+def _as_classes(y: Any) -> str:
+    """Say how to make classes of targets that have more than one axis."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        return "use y.ravel()"
+    if y.ndim == 2 and bool(((y == 0) | (y == 1)).all()) and bool((y.sum(axis=1) == 1).all()):
+        return "use y.argmax(axis=1), as they are one-hot"
+    return "several for each example take a loss and an evaluation of your own"
 
 
 def check_classes_of(what: str, y: Any, output: tuple[int, ...]) -> None:
@@ -165,9 +170,10 @@ def check_numbers(what: str, y: Any, output: tuple[int, ...]) -> None:
         DataError: they are not.
     """
     if y.shape[1:] != output[1:] or y.dtype.kind == "b":
+        mend = "y[:, None], " if y.ndim == 1 and output[1:] == (1,) else ""
         raise DataError(
             f"{what} of shape {y.shape} and dtype {y.dtype}, where the network gives "
-            f"{(len(y), *output[1:])}: numbers to predict are floats of that shape, and classes "
+            f"{(len(y), *output[1:])}: numbers to predict are floats of that shape, {mend}and classes "
             f"integers of shape ({len(y)},), y.astype(int)"
         )
 

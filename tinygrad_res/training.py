@@ -46,6 +46,7 @@ from .tensor import Tensor, tensor
 from .training_arguments import (
     check_bounds,
     check_counts,
+    check_files,
     check_functions,
     check_kinds,
     check_known,
@@ -185,6 +186,7 @@ def fit(
     """
     check_known(unknown, fit)
     check_kinds(network=network, optimizer=optimizer, checkpoint=checkpoint, keep_best=keep_best)
+    check_files(checkpoint, keep_best)
     check_functions(loss=loss, augment=augment, evaluate=evaluate, callback=callback)
     if schedule is not None:
         check_schedule("fit", schedule)

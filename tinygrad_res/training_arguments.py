@@ -65,6 +65,16 @@ def check_trained(network: Module) -> None:
             )
 
 
+def check_files(checkpoint: Any, keep_best: Any) -> None:
+    """Refuse one file for both: the best network would replace the checkpoint."""
+    if checkpoint is None or keep_best is None:
+        return
+    if os.path.realpath(checkpoint) == os.path.realpath(keep_best):
+        raise UsageError(
+            f"fit: checkpoint and keep_best are both {os.fspath(keep_best)!r}: give each its own file"
+        )
+
+
 def check_counts(**given: Any) -> None:
     """Refuse counts of less than one."""
     for name, count in given.items():
