@@ -507,10 +507,10 @@ def test_a_row_tells_the_number_of_many_weight_layers():
 # Lines and what they join
 
 
-def wide_paths(blocks):
+def wide_paths(blocks, name="x"):
     """Blocks of four ways: a shortcut and three branches."""
     rng = np.random.default_rng(0)
-    x = h = tg.tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    x = h = tg.tensor(np.ones((2, 3)), requires_grad=True, name=name)
     for _ in range(blocks):
         h = sum((tg.tanh(h @ weights(rng, 3, 3, name=name)) for name in "ABC"), h)
     return tg.paths(h.sum(), x)
@@ -541,6 +541,22 @@ def test_outer_arcs_of_neighbouring_blocks_do_not_cross():
     before = [curve.points[0][0] for curve in arcs if at_plus(curve.points[0])]
     behind = [curve.points[-1][0] for curve in arcs if at_plus(curve.points[-1])]
     assert len(before) == len(behind) == 2 and max(before) < plus.x < min(behind)
+
+
+def test_arcs_from_below_pass_the_name_of_the_input():
+    layout = viz.draw(wide_paths(2, "tokens")).layout
+    (left, top, right, bottom) = next(
+        label for label in layout.labels if label.text == "tokens"
+    ).box
+    weights = [np.array([s**3, 3 * s * s * (1 - s), 3 * s * (1 - s) ** 2, (1 - s) ** 3])
+               for s in np.linspace(0, 1, 50)]  # fmt: skip
+    passing = [
+        weight @ np.array(curve.points[k : k + 4])
+        for curve in layout.curves if curve.smooth
+        for k in range(0, len(curve.points) - 3, 3) for weight in weights
+    ]  # fmt: skip
+    below = [x for x, y in passing if top < y < bottom]
+    assert below and min(below) > right > left
 
 
 def test_weights_of_a_block_are_called_by_what_tells_them_apart():

@@ -271,6 +271,51 @@ def test_a_container_of_many_layers_is_opened_rather_than_drawn_alone():
     assert len(boxes) == 14
 
 
+def recurrent(steps):
+    """A cell of two linear layers, which runs several times."""
+
+    class Cell(tg.nn.Module):
+        def __init__(self):
+            self.before, self.input = (tg.nn.Linear(3, 3, rng=seed) for seed in (0, 1))
+
+        def forward(self, x, h):
+            return tg.tanh(self.input(x) + self.before(h))
+
+    class Network(tg.nn.Module):
+        def __init__(self):
+            self.cell = Cell()
+
+        def forward(self, x):
+            h = x[0]
+            for k in range(1, steps):
+                h = self.cell(x[k], h)
+            return h
+
+    x = tg.tensor(np.ones((steps, 3)), requires_grad=True, name="x")
+    return Network()(x).sum()
+
+
+def test_the_entries_of_a_scope_are_boxes_of_their_own_so_that_data_flows_left_to_right():
+    figure = viz.draw(recurrent(12))
+    place = {shape.key: shape.x for shape in figure.layout.shapes if shape.key}
+    joined = [c for c in figure.layout.curves if c.tail and c.style == "forward"]
+    assert joined and all(place[c.tail] < place[c.head] for c in joined)
+    said = [text for text in texts(figure) if text.startswith("cell")]
+    assert said == ["cell", *(f"cell#{k}" for k in range(1, 12))]
+    assert texts(figure).count("4 parameters") == 1
+
+
+def test_parameters_are_shared_by_entries_of_one_scope_alone():
+    h = tg.tensor(np.ones((1, 2)), requires_grad=True, name="x")
+    W, V = (tg.parameter(np.eye(2), name=name) for name in "WV")
+    for k in range(12):
+        with tg.scope(f"step{k}"):
+            h = tg.tanh(h @ W @ V)
+    assert [box.label for box in view_graph(tg.graph(h), 20, [0]).boxes][:4] == [
+        "x", "W", "V", "step0",
+    ]  # fmt: skip
+
+
 def test_a_box_says_what_it_holds_scopes_too():
     x = tg.tensor([1.0], requires_grad=True, name="x")
     h = x

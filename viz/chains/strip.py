@@ -41,6 +41,8 @@ FORWARD_GAP = 15.0
 """How far below the axis its forward pass runs."""
 _FORWARD_ANGLE, _SLOPE = 20.0, 9.0
 _MERGE_LETTERS, _MERGE_ASIDE = 14, 14.0
+_BESIDE_ARCS = 5.0
+"""How far outwards from the first value's middle its name ends where arcs arrive from below."""
 
 
 Part = Block | Link | Collapsed
@@ -48,7 +50,10 @@ Part = Block | Link | Collapsed
 
 def draw_strip(canvas: Canvas, chain: Chain, parts: tuple[Part, ...]) -> list[Stop]:
     """Draw the chain from ``x = 0`` on, its axis at ``y = 0``; return where its values stand."""
-    _end(canvas, 0.0, chain.input.name or "x", "input", chain.input.name or "")
+    named = chain.input.name or "x"
+    arcs = any(isinstance(part, Block) and len(part.lanes) > 2 for part in parts[:1])
+    edge = -_BESIDE_ARCS if arcs else VALUE_RADIUS
+    _end(canvas, 0.0, named, "input", chain.input.name or "", edge)
     stops = [Stop(0.0, VALUE_RADIUS, 0, len(canvas.items))]
     x, radius, key = 0.0, VALUE_RADIUS, "input"
     for i, part in enumerate(parts):
@@ -79,23 +84,27 @@ def draw_strip(canvas: Canvas, chain: Chain, parts: tuple[Part, ...]) -> list[St
             first = len(canvas.items)
         if last:
             named = chain.output.name or ("L" if chain.output.shape == () else "y")
-            _end(canvas, right, named, "output value", chain.output.name or chain.output.op)
+            title = chain.output.name or chain.output.op
+            _end(canvas, right, named, "output value", title, VALUE_RADIUS)
         stops.append(Stop(right, after, first, len(canvas.items)))
         x, radius, key = right, after, here
     return stops
 
 
-def _end(canvas: Canvas, x: float, name: str, key: str, title: str) -> None:
-    """Draw the value at one end of the chain, its name inside where it fits."""
+def _end(canvas: Canvas, x: float, name: str, key: str, title: str, edge: float) -> None:
+    """Draw the value at one end of the chain, its name inside where it fits.
+
+    Otherwise it stands below, and outwards from ``edge``, which is measured inwards from the middle.
+    """
     r = VALUE_RADIUS
     canvas.add(Shape("circle", x, 0.0, 2 * r, 2 * r, "value", key=key, title=title))
     runs = text.name(name)
     if text.width(runs, 13) < 1.7 * r:
         canvas.add(Label(runs, x, 4.5, 13, title=title))
     elif key == "input":
-        canvas.add(Label(runs, x + r, r + 18, 13, anchor="end", title=title))
+        canvas.add(Label(runs, x + edge, r + 18, 13, anchor="end", title=title))
     else:
-        canvas.add(Label(runs, x - r, r + 18, 13, anchor="start", title=title))
+        canvas.add(Label(runs, x - edge, r + 18, 13, anchor="start", title=title))
 
 
 def _sum(canvas: Canvas, part: Block | Collapsed, x: float, key: str, radius: float) -> None:

@@ -6,6 +6,10 @@ different numbers of weight layers, such as a residual block, stays open: its sh
 there is to see.  Where that leaves too many boxes, or next to none, of every scope with a long row
 of parts, such as 54 blocks, the middle becomes one box.  Only then are the rest folded too.
 
+A scope that was entered several times, such as the cell of a recurrent network, is as many: as
+one box it would stand before and behind whatever lies between.  Its entries are numbered, and
+the parameters that they share become one box, called as the scope.
+
 A parameter made outside of all scopes belongs to the innermost scope around all that use it,
 and has its place in a row beside what uses it first.  At scope level, a scope that holds others
 stands among them: its own operations are one step of it.
@@ -14,11 +18,13 @@ stands among them: its own operations are one step of it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tinygrad_res.graph import Graph
 from tinygrad_res.graph_parts import GraphNode
+from tinygrad_res.record import Scope as Entered
 
 Scope = tuple[str, ...]
 """The names of the scopes around something, outermost first."""
@@ -67,12 +73,42 @@ def fold(graph: Graph, most: int) -> list[Fold]:
     found = [Fold((v,), scope) for v, scope in enumerate(scopes)]
     if len(found) <= most and _arrows(graph, found) <= _ARROWS_PER_BOX * most:
         return found
-    few = min(most, _FEW)
+    few, several = min(most, _FEW), _shared(graph, scopes)
     for choice in _choices(graph, scopes, users, few):
-        found = list(_boxes(scopes, users, *choice))
+        found = _joined(_boxes(scopes, users, *choice), several)
         if len(found) <= few and _arrows(graph, found) <= _ARROWS_PER_BOX * most:
             break
     return sorted(found, key=lambda box: box.nodes[0])
+
+
+def _shared(graph: Graph, scopes: Sequence[Scope]) -> dict[int, tuple[Scope, str]]:
+    """Return the parameters that several entries of a scope use: where that one is, and its name."""
+    entries: dict[int, set[str]] = {}
+    for edge in graph.edges:
+        if graph.nodes[edge.target].kind == "parameter":
+            depth = len(scopes[edge.target])
+            name = "".join(scopes[edge.source][depth : depth + 1])
+            entries.setdefault(edge.target, set()).add(name)
+    found = {}
+    for v, names in entries.items():
+        bare = {name.rpartition("#")[0] for name in names}
+        if len(names) > 1 and len(bare) == 1 and "" not in bare:
+            found[v] = scopes[v], bare.pop()
+    return found
+
+
+def _joined(folds: Iterable[Fold], shared: dict[int, tuple[Scope, str]]) -> list[Fold]:
+    """Return boxes, of which the parameters that entries of one scope share are one."""
+    found: list[Fold] = []
+    together: dict[tuple[Scope, str], list[int]] = {}
+    for box in folds:
+        if len(box.nodes) == 1 and box.nodes[0] in shared:
+            together.setdefault(shared[box.nodes[0]], []).append(box.nodes[0])
+        else:
+            found.append(box)
+    for (scope, name), nodes in together.items():
+        found.append(Fold(tuple(sorted(nodes)), scope, name if len(nodes) > 1 else ""))
+    return found
 
 
 def _arrows(graph: Graph, folds: Sequence[Fold]) -> int:
@@ -88,7 +124,7 @@ def _arrows(graph: Graph, folds: Sequence[Fold]) -> int:
 
 def homes(graph: Graph) -> list[Scope]:
     """Return the scope that every node belongs to; that of a parameter from what uses it."""
-    scopes = [_names(node.scope) for node in graph.nodes]
+    scopes = _entries(graph)
     steps = [scopes[node.index] for node in graph.nodes if node.kind in ("scope", "operation")]
     holding = {scope[:k] for scope in steps for k in range(1, len(scope) + 1)}
     for node in graph.nodes:
@@ -101,6 +137,57 @@ def homes(graph: Graph) -> list[Scope]:
             around = scopes[edge.source]
             shared[node.index] = _common(shared.get(node.index, around), around)
     return [shared.get(v, scope) for v, scope in enumerate(scopes)]
+
+
+def _entries(graph: Graph) -> list[Scope]:
+    """Return the scope around every node, entries of one name told apart by a number.
+
+    An entry in which other parts ran than before, such as ``body/1`` after ``body/0``, goes on
+    with the last one.
+
+    >>> import tinygrad_res as tg
+    >>> h = tg.tensor([1.0], requires_grad=True, name="x")
+    >>> for _ in range(2):
+    ...     with tg.scope("cell"):
+    ...         h = tg.tanh(h)
+    >>> _entries(tg.graph(h))
+    [(), ('cell#1',), ('cell#2',)]
+    """
+    if graph.level != "tensor" or graph.taken_from is None:
+        return [_names(node.scope) for node in graph.nodes]
+    inner = [node.record.scope for node in graph.nodes]
+    held: dict[Entered, set[Scope]] = {}
+    for innermost in dict.fromkeys(inner):
+        around = _around(innermost)
+        for k, scope in enumerate(around):
+            held.setdefault(scope, set()).add(tuple(within.name for within in around[k + 1 :]))
+    place: dict[Entered | None, Any] = {None: ()}
+    entries: dict[Any, list[set[Scope]]] = {}
+    for scope, parts in held.items():
+        one_name = place[scope.parent], scope.name
+        met = entries.setdefault(one_name, [set()])
+        if parts & met[-1]:
+            met.append(set())
+        met[-1] |= parts
+        place[scope] = one_name, len(met)
+    found: dict[Any, Scope] = {(): ()}
+    for key in place.values():
+        if key:
+            (parent, name), number = key
+            names = _names(name) if parent else ()
+            if names and len(entries[parent, name]) > 1:
+                names = (*names[:-1], f"{names[-1]}#{number}")
+            found[key] = found[parent] + names
+    return [found[place[scope]] for scope in inner]
+
+
+def _around(scope: Entered | None) -> list[Entered]:
+    """Return a scope and those around it, outermost first."""
+    found = []
+    while scope is not None:
+        found.append(scope)
+        scope = scope.parent
+    return found[::-1]
 
 
 def _names(path: str) -> Scope:
