@@ -278,6 +278,17 @@ def test_a_product_is_one_node_under_its_own_name():
         assert [node.op for node in tg.graph(y).nodes if node.op] == [name]
 
 
+@pytest.mark.parametrize("product", [tg.matmul, tg.linear])
+def test_the_recorded_derivative_by_a_batch_of_rows_is_one_product(product):
+    x = tg.tensor(draw(2, 4, 3), requires_grad=True)
+
+    product(x, weight(3, 3)).sum().backward(create_graph=True)
+
+    made = [node.op for node in tg.graph(x.grad).nodes]
+    assert made.count("matmul") == 1
+    assert "reshape" not in made
+
+
 def test_an_operand_given_twice_has_two_edges():
     x = tg.tensor(draw(3, 3), requires_grad=True)
 

@@ -11,7 +11,7 @@ import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 import tinygrad_res as tg
-from tinygrad_res.primitives import sharing
+from tinygrad_res.primitives import convolution_kernels, sharing
 
 
 def blas_threads():
@@ -138,7 +138,7 @@ import atexit, threading, time
 import numpy as np
 from threadpoolctl import threadpool_limits
 import tinygrad_res as tg
-from tinygrad_res.primitives import sharing
+from tinygrad_res.primitives import convolution_kernels, sharing
 
 sharing.LEAST, sharing.FEW = 1, -1
 def work():
@@ -235,3 +235,19 @@ def test_a_shared_convolution_is_that_of_one_thread(monkeypatch, channels, kerne
             np.allclose(a, b, rtol=1e-13, atol=1e-13)
             for a, b in zip(derivatives(), expected, strict=True)
         )
+
+
+def test_convolutions_say_how_many_multiplications_they_are(monkeypatch):
+    told = []
+
+    def told_of(xp, work, images, multiplications):
+        told.append((images, multiplications))
+        return sharing.shared(xp, work, images, multiplications)
+
+    monkeypatch.setattr(convolution_kernels, "shared", told_of)
+    x, w = np.ones((7, 4, 6, 5)), np.ones((8, 2, 3, 2))
+    y, pull = tg.vjp(lambda a, b: tg.conv2d(a, b, groups=2), x, w)
+    forward = 7 * 8 * 4 * 4 * (2 * 3 * 2)  # images, channels and pixels of the output; a patch
+    assert told == [(7, forward)]
+    pull(y)
+    assert (7, forward) in told[1:]

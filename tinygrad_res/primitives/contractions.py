@@ -42,7 +42,7 @@ def _rows(x: Any) -> Any:
 def _left(xp: Any, g: Any, b: Any, shape: tuple[int, ...]) -> Any:
     """Pull a cotangent of a @ b back to a, of ``shape``."""
     if len(b.shape) == 2 and len(shape) > 1:
-        return g.dot(b.T) if len(shape) == 2 else g @ b.T
+        return _product(xp, g, b.T)
     if len(b.shape) == 1:
         return unbroadcast(g[..., None] * b, shape)
     if len(shape) == 1:
@@ -65,13 +65,16 @@ def _right(xp: Any, g: Any, a: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _product(xp: Any, a: Any, b: Any) -> Any:
-    """Multiply; a batch of rows against one matrix is one product of BLAS.
+    """Multiply; a batch of rows against one matrix is one product of BLAS, and one node of a record.
 
-    Matrices are multiplied by ``dot``, which comes to BLAS sooner than ``@``.
+    Matrices of floats are multiplied by ``dot``, which comes to BLAS sooner than ``@``.  For
+    integers there is no BLAS, and the loops of ``@`` are several times as fast.
     """
-    if len(b.shape) != 2 or len(a.shape) < 2:
+    if len(b.shape) != 2 or len(a.shape) < 2 or isinstance(a, Tensor):
         return a @ b
-    return a.dot(b) if len(a.shape) == 2 else _rows(a).dot(b).reshape(a.shape[:-1] + b.shape[1:])
+    rows = a if len(a.shape) == 2 else _rows(a)
+    out = rows.dot(b) if a.dtype.kind == "f" else rows @ b
+    return out if rows is a else out.reshape(a.shape[:-1] + b.shape[1:])
 
 
 def _matrices(a: Shape, b: Shape, out: Shape) -> list[tuple[Any, ...]]:
@@ -88,7 +91,7 @@ def _by_rows(xp: Any, x: Any, weight: Any) -> Any:
     """Multiply by the transpose of a matrix."""
     if len(weight.shape) != 2:
         raise ValueError  # which _misfit explains
-    return x.dot(weight.T) if len(x.shape) == 2 else _product(xp, x, weight.T)
+    return _product(xp, x, weight.T)
 
 
 def _to_weight(xp: Any, g: Any, x: Any, shape: Shape) -> Any:
