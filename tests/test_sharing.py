@@ -73,10 +73,10 @@ def test_work_too_small_to_share_takes_one_thread_of_the_blas_too(three, monkeyp
     assert set(blas_threads()) == {3}
 
 
-def test_work_that_the_blas_would_not_thread_leaves_it_alone(three, monkeypatch):
+def test_few_multiplications_and_a_lone_image_leave_the_blas_alone(three, monkeypatch):
     monkeypatch.setattr(sharing, "FEW", 100)
     assert [set(t) for t in sharing.shared(np, lambda some: blas_threads(), 8, 100)] == [{3}]
-    assert [set(t) for t in sharing.shared(np, lambda some: blas_threads(), 1, 101)] == [{1}]
+    assert [set(t) for t in sharing.shared(np, lambda some: blas_threads(), 1, 10**9)] == [{3}]
 
 
 def test_one_thread_stays_one():
@@ -180,22 +180,25 @@ def test_a_process_forked_meanwhile_shares_work_with_all_threads(three):
     assert len(slices_of(3)) == 3
 
 
-def test_work_within_shared_work_is_done_there(three):
+def test_work_within_shared_work_is_done_there(three, monkeypatch):
     """As in the handler of a signal."""
-    assert sharing.shared(np, lambda some: slices_of(6), 1, 10**9) == [[slice(0, 6)]]
+    monkeypatch.setattr(sharing, "LEAST", 10**9)
+    assert sharing.shared(np, lambda some: slices_of(6, 10**10), 6, 10**9) == [[slice(0, 6)]]
     assert set(blas_threads()) == {3}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_process_may_be_forked_within_shared_work(three):
+def test_a_process_may_be_forked_within_shared_work(three, monkeypatch):
+    monkeypatch.setattr(sharing, "LEAST", 10**9)
+
     def work(some):
         child = os.fork()
         if not child:
             os._exit(0)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
-    assert sharing.shared(np, work, 1, 10**9) == [0]
+    assert sharing.shared(np, work, 2, 10**9) == [0]
 
 
 def test_a_blas_that_does_not_say_how_many_threads_it_takes_has_one(monkeypatch):

@@ -40,9 +40,10 @@ def shared(xp: Any, work: Callable[[slice], _T], images: int, multiplications: i
     """Return what ``work`` returns for slices that make up ``images``, in their order.
 
     There are no more threads than the BLAS may take.  Work that comes while another is shared,
-    from a thread of the user's, is done there.
+    from a thread of the user's, is done there.  The products of a lone image are the BLAS's to share.
     """
-    if xp is not np or multiplications <= FEW or not _sharing.acquire(blocking=False):
+    small = images < 2 or multiplications <= FEW
+    if xp is not np or small or not _sharing.acquire(blocking=False):
         return [work(slice(0, images))]
     try:
         with _one_thread_each() as allowed:
