@@ -305,6 +305,9 @@ def _function(name: str, takes: str, variadic: bool = False) -> Any:
 def _scatter(f: np.ufunc, array: Array, index: Any, values: Any) -> None:
     if array.dtype.name not in names.SCATTERED:
         raise TypeError(f"{f.__name__}.at: unsupported dtype {array.dtype}")
+    for part in index if isinstance(index, tuple) else (index,):
+        if isinstance(part, Array) and part.dtype.kind in "iu" and part.dtype.itemsize < 8:
+            raise TypeError(f"{f.__name__}.at: places counted in {part.dtype} may overflow")
     f.at(array._host, _as_read(index, array.shape), lower(values))
 
 
@@ -333,7 +336,7 @@ def _asarray(value: Any, *args: Any, **kwargs: Any) -> Array:
 
 
 def _of_linear_algebra(name: str, takes: str) -> Any:
-    """Return a function that gives plain tuples and does not broadcast or refuse, as CuPy's."""
+    """Return a function that gives plain tuples, and does not broadcast or refuse, as CuPy's."""
     f = getattr(np.linalg, name)
 
     def call(a: Any, *args: Any, **kwargs: Any) -> Any:
@@ -344,6 +347,8 @@ def _of_linear_algebra(name: str, takes: str) -> Any:
         try:
             out = f(a, *args, **kwargs)
         except np.linalg.LinAlgError:  # a singular matrix, say
+            if name == "cholesky":  # leaves what was there when it came to an end
+                return np.stack([call(m) for m in a]) if a.ndim > 2 else np.tril(a)
             out = _nan(f(np.zeros_like(a) + np.eye(*a.shape[-2:]), *args, **kwargs))
         return tuple(out) if isinstance(out, tuple) else out
 

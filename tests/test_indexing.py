@@ -228,3 +228,15 @@ def test_a_named_tuple_is_an_index_of_axes():
     x = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
 
     check_same(x[namedtuple("Place", ["row", "column"])(0, 1)], 2)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.uint8])
+def test_places_from_the_end_of_a_long_axis_may_have_few_bits(dtype):
+    places = np.array([-1, 3, 3]).astype(dtype)
+    x = np.arange(300.0)
+
+    found = tg.grad(lambda x: (x[places] * [1.0, 2.0, 3.0]).sum())(x)
+
+    expected = np.zeros(300)
+    np.add.at(expected, places.astype(int), [1.0, 2.0, 3.0])
+    check_same(found, expected)

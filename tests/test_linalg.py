@@ -219,6 +219,15 @@ def test_what_a_singular_matrix_does_not_have_is_nan_on_a_device(xp, name):
     assert np.isnan(host(found)).any()
 
 
+def test_a_matrix_that_is_not_positive_definite_has_no_factor_on_a_device(xp):
+    definite = np.array([[4.0, 2.0], [2.0, 2.0]])
+
+    for dtype in (np.float64, np.float32):
+        a = xp.array(np.stack([[[1.0, 2.0], [2.0, 1.0]], definite]).astype(dtype))
+        found = host(la.cholesky(a))
+        check_same(found, [np.full((2, 2), np.nan), [[2.0, 0.0], [1.0, 1.0]]])
+
+
 @pytest.mark.parametrize("f", [lambda a: la.cholesky(a).sum(), lambda a: la.eigh(a)[0][-1]])
 def test_functions_of_symmetric_matrices_have_symmetric_gradients(f):
     g = tg.grad(f)(DEFINITE[0])

@@ -176,6 +176,16 @@ def test_folding_windows_counts_how_many_hold_an_element():
     check_same(x.grad, [1, 2, 3, 3, 2, 1])
 
 
+def test_the_cotangent_of_windows_has_windows_as_its_gradient():
+    x, weights = np.zeros(4), np.arange(4.0)
+    cotangent = tg.tensor(np.ones((3, 2)), requires_grad=True)
+
+    (pulled,) = tg.vjp(lambda x: tg.sliding_windows(x, 2), x)[1](cotangent)
+    (pulled * weights).sum().backward()
+
+    check_same(cotangent.grad, [[0, 1], [1, 2], [2, 3]])
+
+
 @pytest.mark.parametrize("call", [
     lambda x: tg.pad(x, 1, 7.0),
     lambda x: tg.pad(x, 1, value=7.0),

@@ -18,7 +18,10 @@ the Cholesky decomposition; Townsend 2016, Differentiating the singular value de
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from .. import backend
 from ..custom import general
@@ -80,8 +83,23 @@ def _reciprocal(xp: Any, x: Any) -> Any:
 
 def _run_cholesky(xp: Any, a: Any) -> Any:
     why = "the matrix is not positive definite: add a multiple of the identity"
+    a = _symmetric(a)
     with refused("cholesky", why):
-        return xp.linalg.cholesky(_symmetric(a))
+        out = xp.linalg.cholesky(a)
+    return out if xp is np or not a.size else _factor(xp, a, out)
+
+
+def _factor(xp: Any, a: Any, low: Any) -> Any:
+    """Return ``low``, or NaN where low @ low.T is not ``a``.
+
+    CuPy gives what it came to when ``a`` is not positive definite, and tells only by a transfer.
+    The bound on rounding is that of Higham (2002), Accuracy and Stability of Numerical
+    Algorithms, theorem 10.3, and as much again for the product.
+    """
+    error = abs(low @ swap(low) - a).max(axis=(-2, -1), keepdims=True)
+    rounding = 4 * (a.shape[-1] + 1) * float(np.finfo(low.dtype).eps)
+    known = error <= rounding * abs(a).max(axis=(-2, -1), keepdims=True)
+    return xp.where(known, low, math.nan)
 
 
 def _cholesky_vjp(_xp: Any, g: Any, _wanted: Any, out: Any, _a: Any) -> list[Any]:

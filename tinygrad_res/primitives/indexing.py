@@ -129,7 +129,10 @@ def own_index(name: str, x: Any, part: Any) -> Any:
         own = own.astype(int)
     if own.dtype.kind not in "iub":
         raise DtypeError(f"{name}: an index of dtype {own.dtype}: use integers or booleans")
-    return own
+    if xp is np or own.dtype.kind == "b":
+        return own
+    # CuPy counts places from the end in the dtype of the index, where they may not fit.
+    return own.astype(np.int64, copy=False)
 
 
 def _bound(name: str, value: Any) -> int | None:

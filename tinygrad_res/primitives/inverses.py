@@ -51,7 +51,7 @@ def square(name: str, a: Any) -> tuple[int, ...]:
 
 @contextmanager
 def refused(name: str, why: str) -> Iterator[None]:
-    """Say in the words of an operation what LAPACK refuses; CuPy gives NaN instead."""
+    """Say in the words of an operation what LAPACK refuses; CuPy gives NaN or infinity instead."""
     try:
         yield
     except np.linalg.LinAlgError as error:

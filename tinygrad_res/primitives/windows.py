@@ -48,11 +48,12 @@ def _inside(width: Any, shape: tuple[int, ...]) -> tuple[slice, ...]:
 
 
 def _windows(xp: Any, x: Any, size: Any, stride: Any, axis: Any) -> Any:
-    view = xp.lib.stride_tricks.sliding_window_view(x, size, axis=axis)
-    where = [slice(None)] * x.ndim
-    for k, step in zip(axis, stride, strict=True):
-        where[k] = slice(None, None, step)
-    return view[tuple(where)]
+    """Return a view; CuPy's sliding_window_view would read the sizes back from the device."""
+    shape, where = list(x.shape), [slice(None)] * x.ndim
+    for k, n, step in zip(axis, size, stride, strict=True):
+        shape[k], where[k] = shape[k] - n + 1, slice(None, None, step)
+    strides = (*x.strides, *(x.strides[k] for k in axis))
+    return xp.lib.stride_tricks.as_strided(x, (*shape, *size), strides)[tuple(where)]
 
 
 def _fold(xp: Any, x: Any, to: tuple[int, ...], size: Any, stride: Any, axis: Any) -> Any:
