@@ -772,3 +772,12 @@ def test_the_symbol_over_an_arc_stands_clear_of_its_bands():
     for arc in arcs:
         top = arc.box[1] - STYLES[arc.style].width / 2
         assert any(arc.box[0] < s.x < arc.box[2] and s.box[3] <= top for s in symbols)
+
+
+@pytest.mark.parametrize(("what", "said"), [(5, "an int"), ("x", "a str"), ([5], "a list that")])
+def test_what_cannot_be_highlighted_or_explored_is_called_by_its_kind(what, said):
+    x = tg.tensor([1.0], requires_grad=True, name="x")
+    with pytest.raises(FigureError, match=f"cannot highlight {said}"):
+        viz.draw(tg.paths(tg.tanh(x), x), highlight=what)
+    with pytest.raises(UsageError, match=f"cannot explore {said.removesuffix(' that')}"):
+        viz.explore(what)

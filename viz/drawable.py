@@ -21,6 +21,7 @@ from tinygrad_res.path_calculus import paths as paths_of
 from tinygrad_res.snapshot import graph
 from tinygrad_res.tensor import Tensor
 
+from . import text
 from .highlight import Highlight, graph_for
 
 SomePaths = Sequence[Path] | Mapping[str, Path | Sequence[Path]]
@@ -90,7 +91,7 @@ def read_drawable(what: Any, highlight: Highlight | None) -> Drawing:
         return _several(what, highlight)
     mend = _MENDS.get(type(what).__name__)
     raise FigureError(
-        f"draw: cannot draw {_kind(what)}: {f'{mend}; or ' if mend else ''}{_ACCEPTED}"
+        f"draw: cannot draw {text.kind(what)}: {f'{mend}; or ' if mend else ''}{_ACCEPTED}"
     )
 
 
@@ -101,16 +102,16 @@ def _several(what: Any, highlight: Highlight | None) -> Drawing:
         isinstance(member, Paths) for member in what
     ):
         raise FigureError(
-            f"draw: cannot draw {_kind(what)} of sets: pass the set that holds them all, and these as "
+            f"draw: cannot draw {text.kind(what)} of sets: pass the set that holds them all, and these as "
             'highlight=, as in viz.draw(p, highlight={"a": p.weight_free(), "b": p.through(t)})'
         )
     listed = [p for g in groups for p in ([g] if isinstance(g, Path) else g if _lists(g) else [g])]
     if not listed or not all(isinstance(member, Path) for member in listed):
-        held = "that is empty" if not listed else f"that holds {_kind(_stranger(listed))}"
-        raise FigureError(f"draw: cannot draw {_kind(what)} {held}: {_ACCEPTED}")
+        held = "that is empty" if not listed else f"that holds {text.kind(_stranger(listed))}"
+        raise FigureError(f"draw: cannot draw {text.kind(what)} {held}: {_ACCEPTED}")
     if highlight is not None:
         raise FigureError(
-            f"draw: {_kind(what)} of paths is highlighted as it is: to highlight others, pass the "
+            f"draw: {text.kind(what)} of paths is highlighted as it is: to highlight others, pass the "
             "set that they are of, as in viz.draw(p, highlight=...)"
         )
     return Drawing(listed[0].paths, None, what)
@@ -122,8 +123,3 @@ def _lists(group: Any) -> bool:
 
 def _stranger(listed: Sequence[Any]) -> Any:
     return next(member for member in listed if not isinstance(member, Path))
-
-
-def _kind(what: Any) -> str:
-    name = type(what).__name__
-    return "None" if what is None else f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"

@@ -110,7 +110,7 @@ def explore(paths: Paths, *, max_degree: int | None = None) -> Explorer:
     """
     if not isinstance(paths, Paths):
         raise UsageError(
-            f"explore: cannot explore a {type(paths).__name__}: pass a set of paths, as in "
+            f"explore: cannot explore {text.kind(paths)}: pass a set of paths, as in "
             "explore(tg.paths(loss, x))"
         )
     if max_degree is not None:

@@ -216,8 +216,8 @@ def _mark(label: Any, found: Any, drawn: Paths | Graph) -> Mark:
 
 def _kind(found: Any) -> str:
     if isinstance(found, (list, tuple)):
-        return f"a {type(found).__name__} that holds other things than paths"
-    return f"a {type(found).__name__}"
+        return f"{text.kind(found)} that holds other things than paths"
+    return text.kind(found)
 
 
 def _refuse_foreign(found: Paths | Path, of: Paths, drawn: Paths | Graph) -> None:

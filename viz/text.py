@@ -234,6 +234,16 @@ def value(number: float) -> str:
     return shown.replace("-", "−")
 
 
+def kind(what: object) -> str:
+    """Return what a thing is, for a message.
+
+    >>> kind(3), kind([]), kind(None)
+    ('an int', 'a list', 'None')
+    """
+    name = type(what).__name__
+    return "None" if what is None else f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
+
+
 def raised(exponent: int) -> str:
     """Return an integer as superscript digits."""
     return str(exponent).translate(str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"))
