@@ -299,3 +299,9 @@ def test_a_set_that_leaves_paths_out_is_not_held_against_backward():
     assert worth.worth(paths)["called"] == "x.grad"
     for part in (paths.avoiding(paths.nodes[1]), paths.with_degree("weight", 2)):
         assert worth.worth(part)["called"] == "" and worth.worth(part)["holds"]
+
+
+def test_the_entry_of_a_gradient_that_is_one_number_has_no_index(show):
+    x = tg.tensor(3.0, requires_grad=True, name="x")
+    page = show(tg.paths(x * x, x))
+    assert texts(page, ".entries thead th") == ["entries of x.grad", "the only one"]

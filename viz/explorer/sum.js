@@ -93,7 +93,7 @@ const showEntries = (sum) => {
   const done = state.visited.size === places.length;
   const marked = sum.map((x, i) => (!done || Math.abs(x - worth.gradient[i]) <= worth.tolerance * worth.norm ? "" : " ✗"));
   const line = (words, numbers, marks = []) => element("tr", {}, element("th", { scope: "row" }, words), ...numbers.map((x, i) => element("td", {}, shown(x) + (marks[i] ?? ""))));
-  const heads = sum.map((_, i) => element("th", { scope: "col" }, `[${indexOf(i)}]`));
+  const heads = sum.map((_, i) => element("th", { scope: "col" }, worth.shape.length ? `[${indexOf(i)}]` : "the only one"));
   $("entries").replaceChildren(element("table", {},
     element("thead", {}, element("tr", {}, element("th", { scope: "col" }, `entries of ${goal}`), ...heads)),
     element("tbody", {}, line(listed ? "this path" : "its degree", part), line("visited so far", sum, marked), line(goal, worth.gradient))));
