@@ -46,7 +46,7 @@ def device_of(network: Module, optimizer: Optimizer) -> str:
     if any(id(p) not in own for p in optimizer.parameters):
         raise UsageError(
             "fit: the optimiser is of parameters that the network does not have: make it after "
-            "network.to(...), which replaces them"
+            "network.to(...), which replaces those that it changes"
         )
     if not any(p.requires_grad for p in optimizer.parameters):
         raise UsageError(
