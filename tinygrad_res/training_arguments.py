@@ -19,6 +19,8 @@ from .errors import UsageError
 from .evaluation import home_of
 from .nn import Module
 from .optim import Optimizer
+from .record import Leaf
+from .tensor import Parameter, Tensor
 from .whole_numbers import at_least
 
 
@@ -57,12 +59,16 @@ def device_of(network: Module, optimizer: Optimizer) -> str:
 
 def check_trained(network: Module) -> None:
     """Refuse a weight that would keep its value, having been made a tensor and no parameter."""
-    for name, buffer in network.named_buffers():
-        if buffer.requires_grad:
-            raise UsageError(
-                f"fit: the network's {name} requires a gradient and is no parameter, so no step would "
-                "change it: make it with tg.parameter(values), or compute it in forward"
-            )
+    for prefix, module in network.named_modules():
+        for name, value in vars(module).items():
+            if not isinstance(value, Tensor) or isinstance(value, Parameter):
+                continue
+            if value.requires_grad and isinstance(value._node, Leaf):
+                raise UsageError(
+                    f"fit: the network's {f'{prefix}.{name}'.lstrip('.')} requires a gradient and is "
+                    "no parameter, so no step would change it: make it with tg.parameter(values), or "
+                    "compute it in forward"
+                )
 
 
 def check_files(checkpoint: Any, keep_best: Any) -> None:

@@ -102,11 +102,15 @@ class Scale(Module):
     tensor([2.])
     """
 
+    factor: float | Tensor
+
     def __init__(self, factor: Any, trainable: bool = False) -> None:
         values = np.asarray(factor, np.float32)
         self.weight = parameter(values) if trainable else None
-        if not trainable:
-            self.factor = float(factor) if values.ndim == 0 else tensor(values)
+        if not trainable and values.ndim:
+            self.register_buffer("factor", values)
+        elif not trainable:
+            self.factor = float(factor)
 
     def forward(self, x: Any) -> Tensor:
         """Return a tensor of x's shape."""

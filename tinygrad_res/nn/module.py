@@ -2,9 +2,10 @@
 
 Calling a module records under a scope named after the attribute that holds it, so a graph
 shows ``body/0/branch`` where the code says ``net.body[0].branch``, and an error says so too.  A
-parameter is trained; a buffer, which is any other tensor that a module holds, such as a running
-average, is not.  Both belong to the module's state, by the same dotted names.  ``state`` copies
-it, in and out.
+parameter is trained; a buffer, such as a running average, is not, and says so with
+``register_buffer``.  Both belong to the module's state, by the same dotted names.  ``state`` copies
+it, in and out.  Any other tensor, such as an activation that ``forward`` keeps to be looked at, is
+no state.
 
 A parameter without a name takes the one that it has in the state, and takes it anew whenever its
 module is put into a larger one: ``weight``, then ``0.weight``, then ``body.0.weight``.
@@ -17,16 +18,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import numpy as np
-
-from .. import trees
-from ..errors import DeviceError, DtypeError, UsageError
-from ..record import no_grad, within
-from ..tensor import Parameter, Tensor, parameter, tensor
+from ..errors import UsageError
+from ..record import within
+from ..tensor import Parameter, Tensor, tensor
 from . import state
+from .attributes import Built, hidden, hides_state, refuse_as_buffer
+from .moving import floating, moved
 
 
-class Module:
+class Module(metaclass=Built):
     """A part of a network.  Subclasses set parameters and modules, and write ``forward``."""
 
     training: bool = True
@@ -34,6 +34,7 @@ class Module:
     is_container: bool = False
     """Whether the names of what it holds are recorded with its own before them."""
     forward_hooks: tuple[ForwardHook, ...] = ()
+    buffer_names: tuple[str, ...] = ()
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Return the output for the inputs; subclasses say what that is."""
@@ -85,7 +86,43 @@ class Module:
         self.forward_hooks = (*self.forward_hooks, handle)
         return handle
 
+    def register_buffer(self, name: str, values: Any) -> None:
+        """Hold a tensor that is saved, loaded and moved with the module, and not trained.
+
+        From then on ``self.name`` may be assigned another tensor, as for a running average.
+
+        Args:
+            name: of the attribute, which is new.
+            values: a tensor, or what one is made of; ``None`` where there is none as yet.
+
+        Raises:
+            UsageError: the module has such an attribute, or the tensor has a record.
+
+        >>> import tinygrad_res as tg
+        >>> class Centred(tg.nn.Module):
+        ...     def __init__(self):
+        ...         self.register_buffer("mean", [0.0, 0.0])
+        ...     def forward(self, x):
+        ...         with tg.no_grad():
+        ...             self.mean = 0.9 * self.mean + 0.1 * x.mean(0)
+        ...         return x - self.mean
+        >>> layer = Centred()
+        >>> y = layer(tg.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        >>> layer.state_dict()
+        {'mean': array([0.2, 0.3])}
+        """
+        if not isinstance(name, str) or (name not in self.buffer_names and hasattr(self, name)):
+            raise UsageError(
+                f"{type(self).__name__}.register_buffer: the name {name!r}: use one that is free"
+            )
+        held = values if isinstance(values, Tensor | None) else tensor(values)
+        refuse_as_buffer(self, name, held)
+        self.buffer_names = tuple(dict.fromkeys((*self.buffer_names, name)))
+        setattr(self, name, held)
+
     def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.buffer_names:
+            refuse_as_buffer(self, name, value)
         if isinstance(value, Module):
             if callable(getattr(type(self), name, None)):
                 raise UsageError(
@@ -99,8 +136,8 @@ class Module:
             if not any(held is value for held in vars(self).values()):
                 value.file_under((*(self.scope_names if self.is_container else ()), name))
                 _rename(value, name)
-        elif _hides_state(value):
-            raise _hidden(self, name, value)
+        elif hides_state(value):
+            raise hidden(self, name, value)
         elif isinstance(getattr(self, name, None), Parameter) and not isinstance(
             value, Parameter | None
         ):
@@ -142,8 +179,8 @@ class Module:
         for name, value in vars(self).items():
             if isinstance(value, Module):
                 yield name, value
-            elif _hides_state(value):
-                raise _hidden(self, name, value)
+            elif hides_state(value):
+                raise hidden(self, name, value)
 
     def _places(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """Yield this module and all inside it, one that is held twice under both names."""
@@ -190,9 +227,15 @@ class Module:
         two modules share comes under both names.
         """
         for prefix, module in self._places():
-            held = [(k, v) for k, v in vars(module).items() if isinstance(v, Tensor)]
-            for name, value in sorted(held, key=lambda pair: not isinstance(pair[1], Parameter)):
+            for name, value in module.own_state():
                 yield f"{prefix}.{name}" if prefix else name, value
+
+    def own_state(self) -> list[tuple[str, Tensor]]:
+        """Return the parameters that are attributes of this module, then the buffers."""
+        held = [(k, v) for k, v in vars(self).items() if isinstance(v, Tensor)]
+        return [(k, v) for k, v in held if isinstance(v, Parameter)] + [
+            (k, v) for k, v in held if k in self.buffer_names and not isinstance(v, Parameter)
+        ]
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Yield each parameter once, with its name from here, such as ``body.0.weight``."""
@@ -301,14 +344,14 @@ class Module:
         >>> tg.nn.Linear(2, 1).to(dtype="float64").weight.dtype
         dtype('float64')
         """
-        wanted = _floating(device, dtype)
+        wanted = floating(device, dtype)
         held = [
             (module, name, value) for module in self.modules()
-            for name, value in vars(module).items() if isinstance(value, Tensor)
+            for name, value in module.own_state()
         ]  # fmt: skip
-        moved = {id(value): _moved(value, device or value.device, wanted) for *_, value in held}
+        there = {id(value): moved(value, device or value.device, wanted) for *_, value in held}
         for module, name, value in held:
-            setattr(module, name, moved[id(value)])
+            setattr(module, name, there[id(value)])
         return self
 
 
@@ -355,47 +398,3 @@ def _once(named: Iterable[tuple[str, _T]]) -> Iterator[tuple[str, _T]]:
         if id(value) not in seen:
             seen.add(id(value))
             yield name, value
-
-
-def _hides_state(value: Any) -> bool:
-    return isinstance(value, (list, tuple, dict)) and any(
-        isinstance(part, (Module, Parameter)) for part in trees.flatten(value)[0]
-    )
-
-
-def _hidden(module: Module, name: str, value: Any) -> UsageError:
-    return UsageError(
-        f"{type(module).__name__}.{name}: modules and parameters in a {type(value).__name__} would "
-        "not be trained: use nn.ModuleList, nn.ModuleDict or nn.Sequential, or an attribute for each"
-    )
-
-
-def _floating(device: Any, dtype: Any) -> np.dtype[Any] | None:
-    """Return the dtype that a module's floats are to have, after a look at where they are to lie."""
-    if device is not None and not (isinstance(device, str) and device in ("cpu", "cuda")):
-        raise DeviceError(
-            f"to: device={device!r}: the first argument is the device, 'cpu' or 'cuda'; a dtype is "
-            "the second one: module.to(dtype='float64')"
-        )
-    if dtype is None:
-        return None
-    try:
-        wanted: np.dtype[Any] = np.dtype(dtype)
-    except TypeError:
-        wanted = np.dtype(object)
-    if wanted.kind != "f":
-        raise DtypeError(f"to: dtype={dtype!r}: pass a floating one, such as 'float32'")
-    return wanted
-
-
-def _moved(value: Tensor, device: str, dtype: np.dtype[Any] | None) -> Tensor:
-    """Return a leaf of the same kind elsewhere, or the same one where nothing changes."""
-    if dtype is None or value.dtype.kind != "f":  # a count stays whole
-        dtype = value.dtype
-    if (device, dtype) == (value.device, value.dtype):
-        return value
-    with no_grad():
-        array = value.to(device).data
-    if isinstance(value, Parameter):
-        return parameter(array, value.name, value.requires_grad, dtype)
-    return tensor(array, dtype=dtype)

@@ -60,9 +60,10 @@ class BatchNorm1d(Module):
         ones, zeros = np.ones(channels, np.float32), np.zeros(channels, np.float32)
         self.weight = parameter(ones) if affine else None
         self.bias = parameter(zeros) if affine else None
-        self.running_mean = tensor(zeros) if track_running_stats else None
-        self.running_var = tensor(ones) if track_running_stats else None
-        self.num_batches_tracked = tensor(0) if track_running_stats else None
+        for name, start in (
+            ("running_mean", zeros), ("running_var", ones), ("num_batches_tracked", 0),
+        ):  # fmt: skip
+            self.register_buffer(name, start if track_running_stats else None)
         self.num_features, self.eps, self.momentum = channels, eps, momentum
 
     def forward(self, x: Any) -> Tensor:

@@ -46,8 +46,10 @@ class OnnxNetwork(Module):
                 attribute = name
                 while hasattr(self, attribute):  # such as "size", which is a method
                     attribute += "_"
-                made = parameter(array, name) if trained else tensor(array, name=name)
-                vars(self)[attribute] = made
+                if trained:
+                    vars(self)[attribute] = parameter(array, name)
+                else:
+                    self.register_buffer(attribute, tensor(array, name=name))
                 self.held[name] = attribute
 
     def __repr__(self) -> str:
