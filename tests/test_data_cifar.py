@@ -295,6 +295,15 @@ def test_pickled_arrays_of_anything_but_bytes_are_refused(held):
         read_pickled("file", pickle.dumps({b"data": held}, 2))
 
 
+def test_a_pickle_cut_short_is_refused_with_a_reason():
+    whole = pickle.dumps({b"labels": [1, 2, 3]}, 2)
+    for length in range(len(whole)):
+        with pytest.raises(DataError, match="is no pickle of plain arrays: ."):
+            read_pickled("file", whole[:length])
+    with pytest.raises(DataError, match="it is cut short"):
+        read_pickled("file", b"")
+
+
 def test_pickled_arrays_keep_shape_and_order():
     for array in (images(3), np.asfortranarray(images(3))):
         found = read_pickled("file", pickle.dumps({b"data": array, b"n": 5}, 2))

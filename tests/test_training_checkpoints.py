@@ -171,6 +171,13 @@ def test_checkpoint_of_another_network_is_refused_and_changes_nothing(tmp_path, 
     assert path.read_bytes() == content
 
 
+def test_keys_that_differ_are_named_where_settings_differ_too(tmp_path):
+    path = tmp_path / "a.npz"
+    train(small(), steps=1, checkpoint=path)
+    with pytest.raises(DataError, match=r"(?s)is of another network: .*1\.weight: of shape"):
+        train(small(width=17), steps=1, seed=1, checkpoint=path)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -146,8 +146,6 @@ def load(
     arrays = state.read(path)
     about = _about(where, arrays)
     history = {int(step): said for step, said in about["history"].items()}
-    if settings is not None:
-        _check_same(where, about["settings"], settings)
     if steps is not None and about["step"] > steps:
         raise UsageError(
             f"{where}: has {about['step']} steps, and {steps} are asked for: ask for more, or for "
@@ -161,6 +159,8 @@ def load(
     except DataError as error:
         raise DataError(f"{where}: is of another network: {error}") from error
     try:
+        if settings is not None:
+            _check_same(where, about["settings"], settings)
         _check_generators(where, about["generators"], drawing)
         _set_states(network, about["generators"])
         if optimizer is not None:

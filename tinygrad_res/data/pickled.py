@@ -91,7 +91,8 @@ def read_pickled(where: str, content: bytes) -> Any:
     try:
         return _plain(_Reader(io.BytesIO(content), encoding="bytes").load())
     except Exception as error:  # a broken pickle raises whatever its bytes happen to say
-        raise DataError(f"{where}: is no pickle of plain arrays: {error}") from error
+        why = "it is cut short" if isinstance(error, EOFError) else error
+        raise DataError(f"{where}: is no pickle of plain arrays: {why}") from error
 
 
 def _plain(read: Any) -> Any:

@@ -159,8 +159,8 @@ class Zoo(Outcome):
             "published: He et al. 2015, table 6, of the CIFAR networks, rounded there; torchvision's",
             "of the others; weight-free: of the paths between stem and head, and their share in these;",
             "gradient norm: of the loss by the images, at random weights; peak MB: the most memory that",
-            f"arrays held meanwhile, in float32; ImageNet networks on {self.side} x {self.side},",
-            "CIFAR's on 32 x 32.  holds: the recorded network has the paths of the polynomial, which is",
+            "arrays held meanwhile, in float32, give or take the tenths of a MB that Python itself holds;",
+            f"ImageNet networks on {self.side} x {self.side}, CIFAR's on 32 x 32.  holds: the recorded network has the paths of the polynomial, which is",
             "by hand from the papers' tables, the published parameters, and a finite gradient",
             in_short(
                 all(one.holds for one in self.networks),
