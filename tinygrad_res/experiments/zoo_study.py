@@ -160,8 +160,9 @@ class Zoo(Outcome):
             "of the others; weight-free: of the paths between stem and head, and their share in these;",
             "gradient norm: of the loss by the images, at random weights; peak MB: the most memory that",
             "arrays held meanwhile, in float32, give or take the tenths of a MB that Python itself holds;",
-            f"ImageNet networks on {self.side} x {self.side}, CIFAR's on 32 x 32.  holds: the recorded network has the paths of the polynomial, which is",
-            "by hand from the papers' tables, the published parameters, and a finite gradient",
+            f"ImageNet networks on {self.side} x {self.side}, CIFAR's on 32 x 32.  holds: the recorded",
+            "network has the paths of the polynomial, which is by hand from the papers' tables, the",
+            "published parameters, and a finite gradient",
             in_short(
                 all(one.holds for one in self.networks),
                 f"{sum(one.holds for one in self.networks)} of {len(self.networks)} networks have the "
