@@ -298,7 +298,7 @@ def test_pickled_arrays_of_anything_but_bytes_are_refused(held):
 def test_a_pickle_cut_short_is_refused_with_a_reason():
     whole = pickle.dumps({b"labels": [1, 2, 3]}, 2)
     for length in range(len(whole)):
-        with pytest.raises(DataError, match="is no pickle of plain arrays: ."):
+        with pytest.raises(DataError, match=r"is no pickle of plain arrays: ."):
             read_pickled("file", whole[:length])
     with pytest.raises(DataError, match="it is cut short"):
         read_pickled("file", b"")
