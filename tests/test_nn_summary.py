@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinygrad_res import nets, nn
-from tinygrad_res.errors import ShapeError
+from tinygrad_res.errors import ShapeError, UsageError
 
 
 def test_rows_say_what_leaves_each_layer_and_what_it_holds_once():
@@ -48,3 +48,18 @@ def test_a_summary_runs_on_a_device(xp):
     assert nn.summary(nn.Linear(2, 1).to(device="cuda"), xp.ones((1, 2))).rows[0].shapes == (
         (1, 1),
     )
+
+
+def test_a_summary_without_input_says_what_to_pass():
+    with pytest.raises(
+        UsageError, match=r"summary: Linear missing .*'x'.*summary\(network, np\.zeros"
+    ):
+        nn.summary(nn.Linear(2, 1))
+
+
+def test_a_network_that_takes_no_input_has_a_summary():
+    class Constant(nn.Module):
+        def forward(self):
+            return np.ones(3)
+
+    assert nn.summary(Constant()).rows[0].shapes == ((3,),)

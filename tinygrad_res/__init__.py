@@ -14,7 +14,7 @@ import importlib
 from typing import Any
 
 from .tensor import Parameter, Tensor, parameter, tensor  # isort: skip
-from . import custom, primitives, semirings
+from . import custom, mends, primitives, semirings
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .exchange import from_networkx
 from .flow import Flow, edge_flow
@@ -34,6 +34,8 @@ from .record import no_grad, scope
 from .snapshot import graph
 
 from . import data, nets, nn, optim  # isort: skip
+
+globals().update(mends.public(primitives))
 
 __version__ = "0.1.0"
 
@@ -57,4 +59,4 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise mends.missing(f"module {__name__!r}", name, mends.PACKAGE)

@@ -32,6 +32,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
+from . import mends
 from .errors import ShapeError, UsageError
 from .families import Contraction, General, Masked, Pointwise, Reduction, Structural
 from .hotpath import Binary, Gate, Product, Unary
@@ -237,7 +238,7 @@ def _refuse_unknown(name: str, params: dict[str, Any], known: Collection[str]) -
     """Refuse what would reach NumPy's function past the derivative, such as ``where=``."""
     unknown = params.keys() - set(known)
     if unknown:
-        raise UsageError(f"{name}: unknown argument {min(unknown)!r}: see help(tg.{name})")
+        raise mends.unknown(name, unknown)
 
 
 def _rule(name: str, formula: Any) -> Any:

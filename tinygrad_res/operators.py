@@ -11,6 +11,7 @@ inside ``tg.no_grad()`` it gives the leaf a new value, as an optimiser does.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from .errors import ConversionError, DtypeError, GradientError, ShapeError
+from . import mends
+from .errors import ConversionError, DtypeError, GradientError, ShapeError, UsageError
 from .record import Leaf, scope_now
 
 if TYPE_CHECKING:
@@ -46,21 +48,6 @@ METHODS = (
     "dot", "max", "mean", "min", "nonzero", "prod", "ravel", "repeat", "round", "squeeze", "std",
     "sum", "swapaxes", "take", "trace", "var",
 )  # fmt: skip
-
-# Names that people look for on a tensor, and what to write.
-ELSEWHERE = {
-    "detach": "use tg.stop_gradient(x)",
-    "clone": "a tensor is a value; copy.copy(leaf) makes a leaf of its own",
-    "cuda": "use x.to('cuda')",
-    "cpu": "use x.to('cpu')",
-    "view": "use x.reshape(shape)",
-    "permute": "use x.transpose(axes)",
-    "unsqueeze": "use tg.expand_dims(x, axis)",
-    "zero_grad": "use x.grad = None",
-    "requires_grad_": "use x.requires_grad = True",
-    "tolist": "use x.numpy().tolist()",
-    "sort": "use tg.sort(x, axis)",
-}
 
 
 class Operators:
@@ -207,16 +194,41 @@ class Operators:
         return self.swapaxes(-1, -2)
 
     def transpose(self, *axes: Any) -> Tensor:
-        """Return the tensor with its axes permuted; reversed where none are given."""
-        return self._permute_dims(_flat(axes) or None)
+        """Return the tensor with its axes permuted; reversed where none are given.
+
+        Raises:
+            ShapeError: they are not all the axes, each once.
+        """
+        try:
+            return self._permute_dims(_flat(axes) or None)
+        except ShapeError as error:
+            if len(axes) == 2:
+                raise ShapeError(
+                    f"{error}; to exchange two axes use x.swapaxes({axes[0]}, {axes[1]})"
+                ) from error
+            raise
 
     def reshape(self, *shape: Any) -> Tensor:
         """Return the same elements in another shape; one length may be -1."""
         return self._reshape(_flat(shape))
 
-    def flatten(self) -> Tensor:
-        """Return the elements in order, along one axis."""
-        return self.ravel()
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+        """Return the elements of these axes, or of all, in order along one axis.
+
+        Raises:
+            ShapeError: there are no such axes, or none from the first to the last.
+            UsageError: they are no whole numbers.
+        """
+        if (start_dim, end_dim) == (0, -1):
+            return self.ravel()
+        shape = self.shape
+        start, end = (_axis(n, len(shape)) for n in (start_dim, end_dim))
+        if not 0 <= start <= end < len(shape):
+            raise ShapeError(
+                f"flatten: start_dim={start_dim}, end_dim={end_dim}: a tensor of shape {shape} has "
+                "no such axes in this order"
+            )
+        return self._reshape((*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
 def bind(ops: ModuleType) -> None:
@@ -231,15 +243,19 @@ def bind(ops: ModuleType) -> None:
         table[f"__r{name}__"] = _reflected(f)
         table[f"__i{name}__"] = _in_place(f, sign)
     table |= {name: getattr(ops, name) for name in METHODS}
-    table["__getattr__"] = _missing  # here, since a type checker would take it as leave
+    table |= {name: f for name, f in mends.public(ops).items() if name in METHODS}
+    table["__getattr__"] = _missing(ops)  # here, since a type checker would take it as leave
     table |= {f"_{name}": getattr(ops, name) for name in ("permute_dims", "reshape")}
     for name, f in table.items():
         setattr(Operators, name, f)
 
 
-def _missing(self: Tensor, name: str) -> NoReturn:
-    mend = ELSEWHERE.get(name, "see help(tg.Tensor)")
-    raise AttributeError(f"a tensor has no attribute {name!r}: {mend}")
+def _missing(ops: ModuleType) -> Callable[[Tensor, str], NoReturn]:
+    def refuse(self: Tensor, name: str) -> NoReturn:
+        more = f"use the function tg.{name}" if name in ops.NUMPY_NAMES else "see help(tg.Tensor)"
+        raise mends.missing("a tensor", name, mends.TENSOR, more)
+
+    return refuse
 
 
 def _reflected(f: Method) -> Method:
@@ -282,6 +298,14 @@ def _in_place(f: Method, sign: str) -> Method:
         return values
 
     return update
+
+
+def _axis(n: Any, ndim: int) -> int:
+    try:
+        axis = operator.index(n)
+    except TypeError as error:
+        raise UsageError(f"flatten: {n!r}: an axis is a whole number") from error
+    return axis + ndim if axis < 0 else axis
 
 
 def _flat(axes: tuple[Any, ...]) -> tuple[int, ...]:

@@ -30,6 +30,9 @@ paths; ``branches`` says how they start, and ``transformer`` stacks blocks of ``
 MLP.  Names, shapes and default numerics are PyTorch's, and ``rng=`` is a generator or a seed.
 """
 
+from typing import NoReturn
+
+from .. import mends
 from .activations import (
     GELU,
     Flatten,
@@ -84,3 +87,7 @@ __all__ = [
     "TransformerEncoder", "TransformerEncoderLayer", "Transition", "from_onnx", "he_normal",
     "he_uniform", "scale_branches", "summary", "xavier_normal", "xavier_uniform",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise mends.missing(f"module {__name__!r}", name, mends.LAYERS)

@@ -6,10 +6,11 @@ that ``__init__`` leaves beside them, and modules in a plain list, were meant to
 
 from __future__ import annotations
 
+import inspect
 from abc import ABCMeta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from .. import trees
+from .. import mends, trees
 from ..errors import UsageError
 from ..record import Leaf
 from ..tensor import Parameter, Tensor
@@ -23,12 +24,23 @@ class Built(ABCMeta):
 
     __instancecheck__ = type.__instancecheck__  # twice as fast as that of abstract classes
 
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """What the class is called with: all that ``__init__`` takes but the module."""
+        init: Any = cls.__init__  # type: ignore[misc]
+        if init is object.__init__:
+            return inspect.Signature()
+        whole = inspect.signature(init)
+        return whole.replace(parameters=list(whole.parameters.values())[1:])
+
     def __call__(cls, *args: Any, **options: Any) -> Any:
         """Return a module.
 
         Raises:
-            UsageError: its ``__init__`` left a tensor that is neither parameter nor buffer.
+            UsageError: its ``__init__`` left a tensor that is neither parameter nor buffer, or does
+                not take an argument that layers of PyTorch do.
         """
+        mends.refuse_foreign(cls.__name__, cls, options)
         module = super().__call__(*args, **options)
         own = dict(module.own_state())
         for name, value in vars(module).items():
@@ -40,6 +52,16 @@ class Built(ABCMeta):
                     "an array"
                 )
         return module
+
+
+class Elsewhere:
+    """A name that modules have in PyTorch: as if it were not there, but for the mend."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, module: Module | None, kind: type[Module]) -> NoReturn:
+        raise mends.missing(f"a {kind.__name__}", self.name, mends.MODULE)
 
 
 def refuse_as_buffer(module: Module, name: str, value: Any) -> None:

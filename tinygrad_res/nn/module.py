@@ -18,11 +18,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from .. import mends
 from ..errors import UsageError
 from ..record import within
 from ..tensor import Parameter, Tensor, tensor
 from . import state
-from .attributes import Built, hidden, hides_state, refuse_as_buffer
+from .attributes import Built, Elsewhere, hidden, hides_state, refuse_as_buffer
 from .moving import floating, moved
 
 
@@ -102,14 +103,8 @@ class Module(metaclass=Built):
         >>> class Centred(tg.nn.Module):
         ...     def __init__(self):
         ...         self.register_buffer("mean", [0.0, 0.0])
-        ...     def forward(self, x):
-        ...         with tg.no_grad():
-        ...             self.mean = 0.9 * self.mean + 0.1 * x.mean(0)
-        ...         return x - self.mean
-        >>> layer = Centred()
-        >>> y = layer(tg.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        >>> layer.state_dict()
-        {'mean': array([0.2, 0.3])}
+        >>> Centred().state_dict()
+        {'mean': array([0., 0.])}
         """
         if not isinstance(name, str) or (name not in self.buffer_names and hasattr(self, name)):
             raise UsageError(
@@ -353,6 +348,10 @@ class Module(metaclass=Built):
         for module, name, value in held:
             setattr(module, name, there[id(value)])
         return self
+
+
+for _name in mends.MODULE:
+    setattr(Module, _name, Elsewhere(_name))
 
 
 class ForwardHook:

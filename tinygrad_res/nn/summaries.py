@@ -6,10 +6,12 @@ leaves the network as it was.
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .. import trees
+from ..errors import UsageError
 from ..record import no_grad
 from ..tensor import Parameter, shape_of
 from .module import Module
@@ -77,6 +79,7 @@ def summary(network: Module, *inputs: Any) -> Summary:
         inputs: what it is called with; one sample is enough.
 
     Raises:
+        UsageError: the network needs an input, and there is none.
         Error: whatever the network raises for these inputs.
 
     >>> import numpy as np
@@ -91,6 +94,8 @@ def summary(network: Module, *inputs: Any) -> Summary:
       2 Linear         (1, 2)          10
     all                                30
     """
+    if not inputs:
+        _refuse_without_input(network)
     shapes: dict[int, tuple[tuple[int, ...], ...]] = {}
 
     def see(module: Module, _: Any, output: Any) -> None:
@@ -115,3 +120,13 @@ def summary(network: Module, *inputs: Any) -> Summary:
         seen |= held.keys()
         rows.append(Row(name, type(module).__name__, shapes.get(id(module), ()), count))
     return Summary(tuple(rows), network.size())
+
+
+def _refuse_without_input(network: Module) -> None:
+    try:
+        inspect.signature(network.forward).bind()
+    except TypeError as error:
+        raise UsageError(
+            f"summary: {type(network).__name__} {error}: pass what it is called with, one sample is "
+            "enough: summary(network, np.zeros((1, 3, 32, 32), np.float32))"
+        ) from error
