@@ -1,8 +1,6 @@
 """Names and arguments of PyTorch are answered with ours, and what is answered exists."""
 
-import inspect
 import operator
-import pickle
 import re
 
 import numpy as np
@@ -47,7 +45,7 @@ def test_a_name_that_is_a_function_here_is_said_to_be_one():
         (lambda: nn.CrossEntropyLoss(), r"use tg\.cross_entropy\(logits, labels\)"),
         (lambda: nn.Linear(1, 1).register_parameter("a", 1), r"a Linear has .*self\.name = tg\.para"),
         (lambda: nn.Linear(1, 1).cuda(), r"a Linear has no attribute 'cuda': use network\.to\('cuda'\)"),
-        (lambda: nn.Linear(1, 1).nothing, "'Linear' object has no attribute 'nothing'$"),
+        (lambda: nn.Linear(1, 1).nothing, "a Linear has no attribute 'nothing'$"),
     ],
 )  # fmt: skip
 def test_a_name_of_pytorch_is_answered_where_it_is_asked_for(ask, message):
@@ -70,31 +68,11 @@ def test_a_users_module_may_use_these_names():
 # Arguments
 
 
-ALONG = sorted(
-    name for name in tg.__all__
-    if inspect.isfunction(f := getattr(tg, name)) and "axis" in inspect.signature(f).parameters
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("name", ALONG)
-def test_dim_is_answered_with_axis_by_every_function_that_has_one(name):
-    with pytest.raises(UsageError, match="unknown argument 'dim': use axis="):
-        getattr(tg, name)(X, dim=1)
-    if hasattr(tg.Tensor, name):
-        with pytest.raises(UsageError, match="unknown argument 'dim': use axis="):
-            getattr(tg.tensor(X), name)(dim=1)
-
-
-def test_the_functions_that_have_an_axis_are_found():
-    assert {"sum", "concat", "concatenate", "stack", "softmax", "argmax", "var"} <= set(ALONG)
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: tg.sum(X, axis=1, keepdim=True), "sum: unknown argument 'keepdim': use keepdims="),
-        (lambda: tg.argmax(X, axis=1, keepdim=True), "argmax: .* 'keepdim': use keepdims="),
-        (lambda: tg.tensor(X).var(unbiased=True), "var: .* 'unbiased': use correction=1, or 0"),
+        (lambda: tg.tensor(X).mean(dim=1), "mean: unknown argument 'dim': use axis="),
         (lambda: tg.sum(X, where=True), r"sum: unknown argument 'where': see help\(tg\.sum\)"),
         (
             lambda: tg.cross_entropy(X[0], [1, 2, 3], reduction="none"),
@@ -102,33 +80,11 @@ def test_the_functions_that_have_an_axis_are_found():
         ),
         (lambda: tg.cross_entropy(X[0], [1, 2, 3], label_smoothing=0.1), "use -.*log_softmax"),
         (lambda: tg.cross_entropy(X[0], [1, 2, 3], ignore_index=1), r"logits\[kept\]"),
-        (lambda: nn.ReLU(inplace=True), "ReLU: .* 'inplace': leave it out"),
-        (lambda: nn.Linear(2, 2, device="cuda"), r"Linear: .* 'device': use \.to\(device\)"),
     ],
 )
 def test_an_argument_of_pytorch_is_answered_with_what_to_write(call, message):
     with pytest.raises(UsageError, match=message):
         call()
-
-
-def test_other_arguments_are_refused_as_python_does():
-    for call in (
-        lambda: tg.softmax(X, other=1), lambda: nn.Linear(2, 2, other=1), lambda: tg.softmax(),
-    ):  # fmt: skip
-        with pytest.raises(TypeError, match="argument") as told:
-            call()
-        assert not isinstance(told.value, tg.errors.Error)
-
-
-def test_functions_that_explain_themselves_keep_name_signature_and_place():
-    assert pickle.loads(pickle.dumps(tg.softmax)) is tg.softmax
-    assert tg.concatenate is tg.concat
-    assert list(inspect.signature(tg.softmax).parameters) == ["x", "axis"]
-    assert tg.softmax.__doc__.startswith("Return exp(x)")
-    assert list(inspect.signature(nn.Linear).parameters)[:3] == [
-        "in_features", "out_features", "bias",
-    ]  # fmt: skip
-    assert not inspect.signature(nn.ReLU).parameters
 
 
 def test_the_losses_that_are_told_of_are_those_of_cross_entropy():

@@ -35,8 +35,6 @@ from .snapshot import graph
 
 from . import data, nets, nn, optim  # isort: skip
 
-globals().update(mends.public(primitives))
-
 __version__ = "0.1.0"
 
 __all__ = [

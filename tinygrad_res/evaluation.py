@@ -66,7 +66,9 @@ def squared_error(output: Tensor, target: Any) -> Tensor:
 
 def default_loss(y: Any) -> Loss:
     """Return the loss for targets: ``cross_entropy`` for integers, else ``squared_error``."""
-    return primitives.cross_entropy if is_classes(y) else squared_error
+    if is_classes(y):
+        return primitives.cross_entropy
+    return squared_error
 
 
 def on_test_part(data: Any, loss: Loss | None = None) -> Evaluation:

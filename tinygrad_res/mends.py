@@ -7,15 +7,9 @@ tables cost nothing where names are right.
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
 
 from .errors import UsageError
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 _IN_PLACE = "use x = ..., or with tg.no_grad(): x.data = values"
 
@@ -122,24 +116,18 @@ MODULE = {
 _EACH_LOSS = "-tg.take_along_axis(tg.log_softmax(logits), labels[:, None], 1)"
 
 ARGUMENTS = {
-    "descending": "use tg.flip of what is sorted",
-    "device": "use .to(device) of what is made",
     "dim": "use axis=",
     "dims": "use axis=",
-    "dtype": "use .to(dtype=...) of a network, .astype(dtype) of a tensor",
+    "dtype": "use .astype(dtype) of what is returned",
     "ignore_index": "leave these out: tg.cross_entropy(logits[kept], labels[kept])",
-    "inplace": "leave it out: values are never written over",
-    "input": "give the tensor first, without a name",
     "keepdim": "use keepdims=",
     "label_smoothing": "use -(shares * tg.log_softmax(logits)).sum(1).mean(), with the share of each "
     "class in each row",
     "out": "use what is returned: values are never written over",
     "reduction": f"it is the mean; the losses one by one are {_EACH_LOSS}",
-    "tensors": "give the tensors first, without a name",
-    "unbiased": "use correction=1, or 0",
     "weight": f"weigh the losses one by one: {_EACH_LOSS}",
 }
-"""Arguments by name, of functions and of layers that do not take them."""
+"""Arguments by name, of reductions and losses that do not take them."""
 
 
 def missing(what: str, name: str, mends: dict[str, str], more: str = "") -> AttributeError:
@@ -154,51 +142,3 @@ def unknown(name: str, given: Iterable[str]) -> UsageError:
     return UsageError(
         f"{name}: unknown argument {first!r}: {ARGUMENTS.get(first, f'see help(tg.{name})')}"
     )
-
-
-def refuse_foreign(name: str, function: Callable[..., Any], given: Iterable[str]) -> None:
-    """Refuse arguments of the table that a function does not take.
-
-    Raises:
-        UsageError: there is one.
-    """
-    foreign = ARGUMENTS.keys() & given
-    if not foreign:
-        return
-    taken = inspect.signature(function).parameters
-    if all(p.kind is not p.VAR_KEYWORD for p in taken.values()) and foreign - taken.keys():
-        raise unknown(name, foreign - taken.keys())
-
-
-@functools.cache
-def explained(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that says what to write for an argument that it does not take."""
-
-    @functools.wraps(function)
-    def called(*args: Any, **options: Any) -> Any:
-        try:
-            return function(*args, **options)
-        except TypeError as error:
-            try:
-                refuse_foreign(called.__name__, function, options)
-            except UsageError as mended:
-                raise mended from error
-            raise
-
-    called.__module__ = __package__  # where it is found by its name, as pickle does
-    return called
-
-
-def public(table: ModuleType) -> dict[str, Callable[..., Any]]:
-    """Return, of the operations of a table, those that reduce or join along an axis, explained."""
-    found = {name: getattr(table, name) for name in table.NUMPY_NAMES}
-    return {
-        name: explained(f)
-        for name, f in found.items()
-        if name == "cross_entropy" or ("axis" in inspect.signature(f).parameters and _strict(f))
-    }
-
-
-def _strict(function: Callable[..., Any]) -> bool:
-    """Say whether Python itself refuses an argument of another name."""
-    return not function.__code__.co_flags & inspect.CO_VARKEYWORDS

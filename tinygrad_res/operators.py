@@ -243,7 +243,6 @@ def bind(ops: ModuleType) -> None:
         table[f"__r{name}__"] = _reflected(f)
         table[f"__i{name}__"] = _in_place(f, sign)
     table |= {name: getattr(ops, name) for name in METHODS}
-    table |= {name: f for name, f in mends.public(ops).items() if name in METHODS}
     table["__getattr__"] = _missing(ops)  # here, since a type checker would take it as leave
     table |= {f"_{name}": getattr(ops, name) for name in ("permute_dims", "reshape")}
     for name, f in table.items():

@@ -6,11 +6,11 @@ that ``__init__`` leaves beside them, and modules in a plain list, were meant to
 
 from __future__ import annotations
 
-import inspect
-from abc import ABCMeta
-from typing import TYPE_CHECKING, Any, NoReturn
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from .. import mends, trees
+from .. import trees
 from ..errors import UsageError
 from ..record import Leaf
 from ..tensor import Parameter, Tensor
@@ -19,49 +19,27 @@ if TYPE_CHECKING:
     from .module import Module
 
 
-class Built(ABCMeta):
-    """Makes modules, and refuses those whose state would be lost."""
+def complete(init: Callable[..., None]) -> Callable[..., None]:
+    """Return an ``__init__`` that refuses a tensor which it leaves as neither weight nor buffer.
 
-    __instancecheck__ = type.__instancecheck__  # twice as fast as that of abstract classes
+    Raises:
+        UsageError: there is one.
+    """
 
-    @property
-    def __signature__(cls) -> inspect.Signature:
-        """What the class is called with: all that ``__init__`` takes but the module."""
-        init: Any = cls.__init__  # type: ignore[misc]
-        if init is object.__init__:
-            return inspect.Signature()
-        whole = inspect.signature(init)
-        return whole.replace(parameters=list(whole.parameters.values())[1:])
-
-    def __call__(cls, *args: Any, **options: Any) -> Any:
-        """Return a module.
-
-        Raises:
-            UsageError: its ``__init__`` left a tensor that is neither parameter nor buffer, or does
-                not take an argument that layers of PyTorch do.
-        """
-        mends.refuse_foreign(cls.__name__, cls, options)
-        module = super().__call__(*args, **options)
-        own = dict(module.own_state())
-        for name, value in vars(module).items():
+    @functools.wraps(init)
+    def initialise(self: Module, *args: Any, **options: Any) -> None:
+        init(self, *args, **options)
+        own = {name for name, _ in self.own_state()}
+        for name, value in vars(self).items():
             if isinstance(value, Tensor) and name not in own:
                 raise UsageError(
-                    f"{cls.__name__}.{name}: a tensor set in __init__ is a weight, "
+                    f"{type(self).__name__}.{name}: a tensor set in __init__ is a weight, "
                     f"self.{name} = tg.parameter(values), or a buffer, which is saved and moved but "
                     f"not trained, self.register_buffer({name!r}, values): hold what is neither as "
                     "an array"
                 )
-        return module
 
-
-class Elsewhere:
-    """A name that modules have in PyTorch: as if it were not there, but for the mend."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __get__(self, module: Module | None, kind: type[Module]) -> NoReturn:
-        raise mends.missing(f"a {kind.__name__}", self.name, mends.MODULE)
+    return initialise
 
 
 def refuse_as_buffer(module: Module, name: str, value: Any) -> None:
@@ -80,11 +58,10 @@ def refuse_as_buffer(module: Module, name: str, value: Any) -> None:
         )
 
 
-def hides_state(value: Any) -> bool:
+def hides_state(value: Any, kind: type[Module]) -> bool:
     """Say whether modules or parameters are inside a list, a tuple or a dict."""
     return isinstance(value, (list, tuple, dict)) and any(
-        isinstance(part, Parameter) or isinstance(type(part), Built)
-        for part in trees.flatten(value)[0]
+        isinstance(part, (kind, Parameter)) for part in trees.flatten(value)[0]
     )
 
 

@@ -16,18 +16,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 from .. import mends
 from ..errors import UsageError
 from ..record import within
 from ..tensor import Parameter, Tensor, tensor
 from . import state
-from .attributes import Built, Elsewhere, hidden, hides_state, refuse_as_buffer
+from .attributes import complete, hidden, hides_state, refuse_as_buffer
 from .moving import floating, moved
 
 
-class Module(metaclass=Built):
+class Module:
     """A part of a network.  Subclasses set parameters and modules, and write ``forward``."""
 
     training: bool = True
@@ -36,6 +36,11 @@ class Module(metaclass=Built):
     """Whether the names of what it holds are recorded with its own before them."""
     forward_hooks: tuple[ForwardHook, ...] = ()
     buffer_names: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = complete(cls.__init__)  # type: ignore[method-assign]
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Return the output for the inputs; subclasses say what that is."""
@@ -131,7 +136,7 @@ class Module(metaclass=Built):
             if not any(held is value for held in vars(self).values()):
                 value.file_under((*(self.scope_names if self.is_container else ()), name))
                 _rename(value, name)
-        elif hides_state(value):
+        elif hides_state(value, Module):
             raise hidden(self, name, value)
         elif isinstance(getattr(self, name, None), Parameter) and not isinstance(
             value, Parameter | None
@@ -174,7 +179,7 @@ class Module(metaclass=Built):
         for name, value in vars(self).items():
             if isinstance(value, Module):
                 yield name, value
-            elif hides_state(value):
+            elif hides_state(value, Module):
                 raise hidden(self, name, value)
 
     def _places(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
@@ -350,8 +355,11 @@ class Module(metaclass=Built):
         return self
 
 
-for _name in mends.MODULE:
-    setattr(Module, _name, Elsewhere(_name))
+def _missing(self: Module, name: str) -> NoReturn:
+    raise mends.missing(f"a {type(self).__name__}", name, mends.MODULE)
+
+
+Module.__getattr__ = _missing  # type: ignore[attr-defined]  # where no type checker sees it
 
 
 class ForwardHook:

@@ -9,11 +9,11 @@ are 0.  An element of +inf makes ``logsumexp`` infinite, and the softmax, its de
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 
-from .. import backend
+from .. import backend, mends
 from ..custom import axes, general, reduction
 from ..errors import DeviceError, DtypeError, ShapeError
 from ..tensor import Tensor, raw, tensor
@@ -127,7 +127,7 @@ def log_softmax(x: Any, axis: Any = -1) -> Tensor:
     return _logarithmic(x, axis=axes("log_softmax", x, axis))
 
 
-def cross_entropy(logits: Any, labels: Any) -> Tensor:
+def cross_entropy(logits: Any, labels: Any, **unknown: Never) -> Tensor:
     """Return the mean cross-entropy of ``logits`` (N, classes) against ``labels`` (N,).
 
     One reduction, whose edge carries (softmax(logits) - onehot(labels)) / N.  Labels that
@@ -138,10 +138,13 @@ def cross_entropy(logits: Any, labels: Any) -> Tensor:
         ShapeError: the shapes are not (N, classes) and (N,), or a label is out of range.
         DtypeError: the labels are not integers.
         DeviceError: the labels are on a GPU and the logits are not.
+        UsageError: an argument of PyTorch's function is given: the message says what to write.
 
     >>> cross_entropy([[2.0, 2.0], [5.0, 5.0]], [1, 0])
     tensor(0.693147)
     """
+    if unknown:
+        raise mends.unknown("cross_entropy", unknown)
     logits = logits if backend.is_array(logits) else tensor(logits)
     shape = logits.shape
     wanted = raw(beside("cross_entropy", labels))
