@@ -60,7 +60,8 @@ NAMES = [*tg.primitives.__all__, *(f"linalg.{name}" for name in tg.linalg.__all_
 
 def working_call(name):
     """Return positional arguments and keyword arguments, at their defaults, of a call that works."""
-    parameters = inspect.signature(operator.attrgetter(name)(tg)).parameters.values()
+    signature = inspect.signature(operator.attrgetter(name)(tg))
+    parameters = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     if name in POSITIONS:
         args = POSITIONS[name]
     else:
