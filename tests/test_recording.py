@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import sys
 import threading
 
@@ -12,7 +13,7 @@ from oracles import check_same
 
 import tinygrad_res as tg
 from tinygrad_res.errors import GradientError, UsageError
-from tinygrad_res.record import within
+from tinygrad_res.record import ROOT, scope_now, within
 
 
 def tracked(values):
@@ -260,6 +261,80 @@ def test_a_generator_may_close_its_block_after_the_call_that_opened_it():
     held[0].close()
 
     assert (tracked(1.0) * 2)._node.scope.path == ""
+
+
+def test_a_block_that_ends_in_a_later_call_leaves_the_call_its_scope():
+    x, held, seen = tracked(1.0), holding(tg.scope("held")), []
+    next(held)
+
+    def inner():
+        held.close()
+        seen.append((x * 2)._node.scope.path)
+
+    within(("outer",), lambda: within(("inner",), inner, (), {}), (), {})
+
+    assert seen == ["held/outer/inner"]
+    assert (x * 2)._node.scope.path == ""
+
+
+def test_recording_stays_off_as_long_as_a_generator_holds_it_so_after_its_call():
+    held = holding(tg.no_grad())
+
+    with tg.scope("around"):
+        within(("call",), lambda: next(held), (), {})
+        off = tracked(1.0) * 2
+        held.close()
+        on = tracked(1.0) * 2
+
+    assert not off.requires_grad
+    assert on._node.scope.path == "around"
+    assert (tracked(1.0) * 2)._node.scope.path == ""
+
+
+def test_a_block_that_ends_in_another_context_changes_nothing_there():
+    held = holding(tg.no_grad())
+    contextvars.copy_context().run(next, held)
+
+    with tg.scope("here"):
+        held.close()
+        y = tracked(1.0) * 2
+
+    assert y._node.scope.path == "here"
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_nodes_are_filed_under_whatever_was_opened_last_and_is_open(seed):
+    rng, held, stack = np.random.default_rng(seed), [], [(None, ROOT)]
+
+    def wander(depth):
+        for _ in range(rng.integers(1, 6)):
+            choice = rng.integers(4)
+            if choice == 0:
+                held.append(holding(tg.no_grad() if rng.integers(4) == 0 else tg.scope("block")))
+                next(held[-1])
+                stack.append((held[-1], scope_now()))
+            elif choice == 1 and held:
+                block = held.pop(rng.integers(len(held)))
+                block.close()
+                stack[:] = [entry for entry in stack if entry[0] is not block]
+            elif choice == 2 and depth < 4:
+                within((f"call{depth}",), called, (depth + 1,), {})
+            assert scope_now() is stack[-1][1]
+
+    def called(depth):
+        entry = (object(), scope_now())
+        if scope_now() is not None:  # else there is nothing to file, and no scope of the call
+            stack.append(entry)
+        wander(depth)
+        stack[:] = [one for one in stack if one is not entry]
+
+    wander(0)
+    while held:
+        block = held.pop(rng.integers(len(held)))
+        block.close()
+        stack[:] = [entry for entry in stack if entry[0] is not block]
+        assert scope_now() is stack[-1][1]
+    assert scope_now() is ROOT
 
 
 def test_what_a_list_of_modules_holds_is_filed_under_the_list_and_its_place():

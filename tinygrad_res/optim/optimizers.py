@@ -89,7 +89,7 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Forget the gradients, before the next backward pass."""
         for p in self.parameters:
-            p.grad = None
+            p._grad = None
 
     def step(self, factor: float = 1.0) -> None:
         """Change every parameter by its gradient.
