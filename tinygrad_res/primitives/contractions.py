@@ -70,11 +70,11 @@ def _product(xp: Any, a: Any, b: Any) -> Any:
     Matrices of floats are multiplied by ``dot``, which comes to BLAS sooner than ``@``.  For
     integers there is no BLAS, and the loops of ``@`` are several times as fast.
     """
-    if len(b.shape) != 2 or len(a.shape) < 2 or isinstance(a, Tensor):
+    if a.ndim == b.ndim == 2:
+        return a.dot(b) if a.dtype.kind == "f" else a @ b
+    if b.ndim != 2 or a.ndim < 2 or isinstance(a, Tensor):
         return a @ b
-    rows = a if len(a.shape) == 2 else _rows(a)
-    out = rows.dot(b) if a.dtype.kind == "f" else rows @ b
-    return out if rows is a else out.reshape(a.shape[:-1] + b.shape[1:])
+    return _product(xp, _rows(a), b).reshape(a.shape[:-1] + b.shape[1:])
 
 
 def _matrices(a: Shape, b: Shape, out: Shape) -> list[tuple[Any, ...]]:
@@ -89,16 +89,16 @@ def _matrices(a: Shape, b: Shape, out: Shape) -> list[tuple[Any, ...]]:
 
 def _by_rows(xp: Any, x: Any, weight: Any) -> Any:
     """Multiply by the transpose of a matrix."""
-    if len(weight.shape) != 2:
+    if weight.ndim != 2:
         raise ValueError  # which _misfit explains
     return _product(xp, x, weight.T)
 
 
 def _to_weight(xp: Any, g: Any, x: Any, shape: Shape) -> Any:
     """Pull a cotangent of x @ weight.T back to the weight."""
-    if len(x.shape) == 2:
+    if x.ndim == 2:
         return g.T.dot(x)
-    return g[:, None] * x if len(x.shape) == 1 else _rows(g).T.dot(_rows(x))
+    return g[:, None] * x if x.ndim == 1 else _rows(g).T.dot(_rows(x))
 
 
 def _axes_by_rows(x: Shape, weight: Shape, out: Shape) -> list[tuple[Any, ...]]:
