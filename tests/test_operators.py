@@ -11,7 +11,13 @@ from oracles import check_close, check_same
 
 import tinygrad_res as tg
 from tinygrad_res import operators
-from tinygrad_res.errors import ConversionError, DtypeError, GradientError, ShapeError
+from tinygrad_res.errors import (
+    ConversionError,
+    DtypeError,
+    GradientError,
+    ShapeError,
+    UsageError,
+)
 
 A = np.array([[1.5, -2.0, 0.5], [3.0, 1.0, -0.25]])
 B = np.array([[2.0, 0.5, -1.0], [1.0, 3.0, 2.0]])
@@ -313,3 +319,48 @@ def test_constants_are_no_part_of_the_graph():
 def test_a_missing_attribute_says_what_to_write(name, mend):
     with pytest.raises(AttributeError, match=f"a tensor has no attribute '{name}': .*{mend}"):
         getattr(tracked(1.0), name)
+
+
+# Axes joined and exchanged
+
+
+X = np.arange(24.0).reshape(2, 3, 4)
+AXES = [(0, -1), (1, -1), (0, 1), (-2, -1), (1, 1), (0, 0), (-3, 2)]
+
+
+@pytest.mark.parametrize(("start", "end"), AXES)
+def test_flatten_joins_the_axes_from_the_first_to_the_last(start, end):
+    x = tg.tensor(X, requires_grad=True)
+    y = x.flatten(start, end)
+    first, last = start % 3, end % 3
+    shape = (*X.shape[:first], -1, *X.shape[last + 1 :])
+    check_same(y, X.reshape(shape))
+    (y * y).sum().backward()
+    check_same(x.grad, 2 * X)
+
+
+def test_flatten_of_a_number_and_of_nothing_has_one_axis():
+    assert tg.tensor(1.0).flatten().shape == (1,)
+    assert tg.tensor(np.zeros((0, 3, 2))).flatten(1).shape == (0, 6)
+    assert tg.tensor(np.zeros((2, 0, 3))).flatten(end_dim=1).shape == (0, 3)
+
+
+@pytest.mark.parametrize(("start", "end"), [(2, 1), (3, -1), (0, 3), (-4, -1)])
+def test_flatten_refuses_axes_that_are_not_there(start, end):
+    with pytest.raises(
+        ShapeError, match=rf"flatten: start_dim={start}, end_dim={end}: .*\(2, 3, 4\)"
+    ):
+        tg.tensor(X).flatten(start, end)
+
+
+def test_flatten_refuses_what_is_no_axis():
+    with pytest.raises(UsageError, match=r"flatten: 1\.5: an axis is a whole number"):
+        tg.tensor(X).flatten(1.5)
+
+
+def test_transpose_of_two_axes_says_how_they_are_exchanged():
+    with pytest.raises(ShapeError, match=r"permutation .*use x\.swapaxes\(1, 2\)"):
+        tg.tensor(X).transpose(1, 2)
+    with pytest.raises(ShapeError, match=r"permutation of the axes of shape \(2, 3, 4\)$"):
+        tg.tensor(X).transpose(0, 1, 1)
+    assert tg.tensor(X[0]).transpose(1, 0).shape == (4, 3)
