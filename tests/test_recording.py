@@ -13,7 +13,7 @@ from oracles import check_same
 
 import tinygrad_res as tg
 from tinygrad_res.errors import GradientError, UsageError
-from tinygrad_res.record import ROOT, scope_now, within
+from tinygrad_res.record import ROOT, recording, scope_now, within
 
 
 def tracked(values):
@@ -319,6 +319,9 @@ def test_nodes_are_filed_under_whatever_was_opened_last_and_is_open(seed):
                 stack[:] = [entry for entry in stack if entry[0] is not block]
             elif choice == 2 and depth < 4:
                 within((f"call{depth}",), called, (depth + 1,), {})
+            elif choice == 3 and depth < 4:  # as derivatives do
+                with recording():
+                    called(depth + 1)
             assert scope_now() is stack[-1][1]
 
     def called(depth):

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ContextDecorator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from .errors import UsageError
@@ -67,17 +67,8 @@ class Scope:
 ROOT = Scope("")
 
 
-class Opened(NamedTuple):
-    """A block that is open: the scopes inside and outside of it, and what was open before."""
-
-    block: object
-    inside: Scope | None
-    outside: Scope | None
-    before: tuple[Opened, ...]
-
-
 _scope: ContextVar[Scope | None] = ContextVar("scope", default=ROOT)
-_open: ContextVar[tuple[Opened, ...]] = ContextVar("open", default=())
+_open: ContextVar[tuple[tuple[object, Scope | None], ...]] = ContextVar("open", default=())
 
 scope_now = _scope.get
 
@@ -174,53 +165,30 @@ def within(
             inside = Scope(name, inside)
     inside = Scope(names[-1], inside, branch, container)
     around = _open.get()
+    opened = (*around, (inside, inside))
+    _open.set(opened)
     _scope.set(inside)
     try:
         return call(*args, **options)
     finally:
-        if _open.get() is around:
+        if _open.get() is opened:
+            _open.set(around)
             _scope.set(outside)
         else:  # a generator began a block in the call and holds it, or ended one from before
-            _leave(inside, outside, around)
-
-
-def _leave(inside: Scope, outside: Scope | None, around: tuple[Opened, ...]) -> None:
-    """End a call: it returns to where it came from, but not into blocks that ended meanwhile."""
-    left = _open.get()
-    for opened in reversed(around):
-        if opened.inside is outside:
-            if any(other.block is opened.block for other in left):
-                break
-            outside = opened.outside
-    _open.set(_returning((), left, inside, outside))
-    if scope_now() is inside:  # else a block of the call is held
-        _scope.set(outside)
+            _close(inside)
 
 
 def _close(block: object) -> None:
-    """End a block, and go back to where it was opened."""
+    """Take a block from those that are open, the last of which says where nodes are filed."""
     left = _open.get()
     if left and left[-1][0] is block:
-        _, inside, outside, before = left[-1]
-        _open.set(before)
-        if scope_now() is inside:  # else a call within goes on
-            _scope.set(outside)
-        return
-    # A generator that holds it ended in another order, or in another thread or task.
-    for k in [k for k, opened in enumerate(left) if opened.block is block][-1:]:
-        _, inside, outside, before = left[k]
-        _open.set(_returning(before, left[k + 1 :], inside, outside))
-
-
-def _returning(
-    before: tuple[Opened, ...], later: Sequence[Opened], ended: Scope | None, outside: Scope | None
-) -> tuple[Opened, ...]:
-    """Return what is open, where the first of the later blocks that lay in ``ended`` ends outside."""
-    first = next((k for k, opened in enumerate(later) if opened.outside is ended), None)
-    for k, opened in enumerate(later):
-        back = outside if k == first else opened.outside
-        before = (*before, Opened(opened.block, opened.inside, back, before))
-    return before
+        left = left[:-1]
+    else:  # a generator that holds one ended in another order, or in another thread or task
+        own = [k for k, (held, _) in enumerate(left) if held is block]
+        if own:
+            left = left[: own[-1]] + left[own[-1] + 1 :]
+    _open.set(left)
+    _scope.set(left[-1][1] if left else ROOT)
 
 
 class _Block(ContextDecorator):
@@ -234,9 +202,8 @@ class _Block(ContextDecorator):
         self._name, self._choose = name, choose
 
     def __enter__(self) -> None:
-        outside, before = scope_now(), _open.get()
-        inside = self._choose(outside)
-        _open.set((*before, Opened(self, inside, outside, before)))
+        inside = self._choose(scope_now())
+        _open.set((*_open.get(), (self, inside)))
         _scope.set(inside)
 
     def __exit__(self, *_: object) -> None:
